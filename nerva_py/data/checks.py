@@ -1,0 +1,83 @@
+"""What may be in a data set: real finite numbers in samples, labels in range. Every message names argument and value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nerva_py.errors import DataError
+
+CHUNK = 1 << 18  # values looked at together: a temporary of 2 MB in float64, whatever the size of the data
+SAMPLE_TYPES = (np.uint8, np.float32, np.float64)
+
+
+def chunks(X: np.ndarray) -> Iterator[np.ndarray]:
+    """X in runs of rows with about CHUNK values each."""
+    rows = max(1, CHUNK // max(1, X.shape[1]))
+    return (X[first : first + rows] for first in range(0, len(X), rows))
+
+
+def as_samples(name: str, X: ArrayLike) -> np.ndarray:
+    """X as C-contiguous, writeable uint8, float32 or float64, copied only if it is not. Other numbers become float32."""
+    array = _as_array(name, X)
+    return np.require(array, array.dtype if array.dtype in SAMPLE_TYPES else np.float32, ("C", "W"))
+
+
+def as_targets(name: str, T: ArrayLike) -> np.ndarray:
+    """T as int64 labels (M,), if it holds integers, or as floating-point targets (M, K)."""
+    array = _as_array(name, T)
+    if array.dtype.kind in "iu":
+        return np.require(array, np.int64, ("C", "W"))
+    array = np.require(array, array.dtype if array.dtype in SAMPLE_TYPES else np.float32, ("C", "W"))
+    return array.reshape(-1, 1) if array.ndim == 1 else array
+
+
+def check_samples(name: str, X: np.ndarray) -> None:
+    """DataError unless X is (M, D), of a type and layout that the kernels read, and finite."""
+    if X.ndim != 2 or X.dtype not in SAMPLE_TYPES:
+        raise DataError(f"{name}: shape {X.shape}, dtype {X.dtype}; (M, D) of uint8, float32 or float64 is allowed")
+    if not (X.flags.c_contiguous and X.flags.writeable):
+        raise DataError(
+            f"{name}: strides {X.strides}, writeable {X.flags.writeable}; C-contiguous, writeable is allowed"
+        )
+    check_finite(name, X)
+
+
+def check_targets(name: str, T: np.ndarray, num_classes: int | None) -> None:
+    """DataError unless T is (M,) of int64 in 0..num_classes-1 or, where num_classes is None, (M, K) of finite floats."""
+    if num_classes is None:
+        if T.ndim != 2 or T.dtype not in (np.float32, np.float64) or T.shape[1] == 0:
+            raise DataError(f"{name}: shape {T.shape}, dtype {T.dtype}; (M, K) of float32 or float64 is allowed")
+        check_finite(name, T)
+        return
+    if T.ndim != 1 or T.dtype != np.int64:
+        raise DataError(f"{name}: shape {T.shape}, dtype {T.dtype}; (M,) of int64, class labels, is allowed")
+    wrong = np.flatnonzero((T < 0) | (num_classes <= T))
+    if wrong.size:
+        allowed = f"with {num_classes} classes, 0 to {num_classes - 1} are allowed"
+        raise DataError(f"{name}[{wrong[0]}]: label {T[wrong[0]]}; {allowed}")
+
+
+def check_finite(name: str, X: np.ndarray) -> None:
+    """DataError at the first NaN or infinity; looks at a chunk at a time."""
+    if X.dtype == np.uint8:
+        return
+    first = 0
+    for chunk in chunks(X):
+        finite = np.isfinite(chunk)
+        if not finite.all():
+            i, j = np.argwhere(~finite)[0]
+            raise DataError(f"{name}[{first + i}, {j}]: {chunk[i, j]}; finite values are allowed")
+        first += len(chunk)
+
+
+def _as_array(name: str, values: ArrayLike) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # lists of different lengths
+        raise DataError(f"{name}: {error}") from None
+    if array.dtype.kind not in "buif" or array.ndim not in (1, 2):
+        raise DataError(f"{name}: shape {array.shape}, dtype {array.dtype}; a matrix of real numbers is allowed")
+    return array

@@ -1,0 +1,70 @@
+"""Data sets as npz files with Nerva's keys Xtrain, Ttrain, Xtest, Ttest; targets that are integers are class indices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from nerva_py.data.dataset import Dataset, from_arrays
+from nerva_py.data.files import reading, write_atomically
+from nerva_py.errors import DataError
+
+KEYS = ("Xtrain", "Ttrain", "Xtest", "Ttest")
+# Ours, so that a data set comes back as it was; a file of Nerva's has none of them.
+OPTIONAL = {"num_classes": (), "image_shape": (3,), "scale": None, "shift": None}
+
+
+def load_npz(path: str | PathLike[str]) -> Dataset:
+    """The data set in an npz file, written by Nerva or by `save_npz`. Pickled objects in it are refused.
+
+    Without the keys scale and shift, bytes are normalised and floating-point values taken as they are, as `from_arrays`
+    does. Raises DataError.
+    """
+    path = Path(path)
+    with reading(path):
+        arrays = _read(path)
+        num_classes = int(arrays["num_classes"]) if "num_classes" in arrays else None
+        image_shape = tuple(arrays["image_shape"].tolist()) if "image_shape" in arrays else None
+        dataset = from_arrays(
+            *(arrays[key] for key in KEYS),
+            name=path.stem,
+            num_classes=num_classes,
+            image_shape=image_shape,
+            normalization="none" if "scale" in arrays else None,
+        )
+        return replace(dataset, scale=arrays["scale"], shift=arrays["shift"]) if "scale" in arrays else dataset
+    raise AssertionError  # `reading` ends in a result or an error
+
+
+def save_npz(path: str | PathLike[str], dataset: Dataset) -> None:
+    """Write the samples as they are stored, the targets, and how to normalise; `load_npz` gives the same data set back.
+
+    Written beside its place and then moved there, so an old file stays whole if writing fails. Raises DataError.
+    """
+    arrays = {key: getattr(dataset, key) for key in (*KEYS, *OPTIONAL) if getattr(dataset, key) is not None}
+    write_atomically(Path(path), lambda file: np.savez(file, **arrays))
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays under the known keys. Raises DataError, and ValueError for pickled objects."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, "files"):
+                raise DataError("a single array; an npz file with Xtrain, Ttrain, Xtest and Ttest is allowed")
+            missing = [key for key in KEYS if key not in file.files]
+            if missing:
+                raise DataError(f"has no {', '.join(missing)}; its keys are {', '.join(file.files) or 'none'}")
+            arrays = {key: file[key] for key in (*KEYS, *OPTIONAL) if key in file.files}
+    except DataError:
+        raise
+    except ValueError as error:  # no zip archive, a malformed header, or objects that only a pickle could restore
+        raise DataError(f"not an npz file of numeric arrays ({error})") from None
+    for key in ("num_classes", "image_shape"):
+        if key in arrays and (arrays[key].dtype.kind not in "iu" or arrays[key].shape != OPTIONAL[key]):
+            raise DataError(f"{key}: {arrays[key]}; integers of shape {OPTIONAL[key]} are allowed")
+    if ("scale" in arrays) != ("shift" in arrays):
+        raise DataError("has only one of the keys scale and shift; both or neither are allowed")
+    return arrays

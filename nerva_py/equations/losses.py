@@ -1,0 +1,131 @@
+"""Loss functions of a batch and their gradients with respect to Y.        [arXiv:2511.11918, table of loss functions]
+
+Y and T (N, K) are the outputs and the targets; L is a number, summed over the batch; the gradient has the shape of Y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nerva_py.matrix import (
+    column_repeat,
+    dot,
+    elements_sum,
+    hadamard,
+    log,
+    log_sigmoid,
+    reciprocal,
+    rows_sum,
+)
+
+from .activations import Sigmoid
+from .softmax import log_softmax, softmax
+
+sigmoid = Sigmoid()
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss function and its gradient."""
+
+    name: str
+    value: Callable[[Any, Any], Any]
+    gradient: Callable[[Any, Any], Any]
+
+    def __call__(self, Y, T):
+        """L(Y, T), summed over the batch."""
+        return self.value(Y, T)
+
+
+def squared_error(Y, T):
+    """1ᵀ ((Y − T) ⊙ (Y − T)) 1"""
+    return dot(Y - T, Y - T)
+
+
+def squared_error_gradient(Y, T):
+    """2 (Y − T)"""
+    return 2 * (Y - T)
+
+
+def mean_squared_error(Y, T):
+    """Squared error / (K N)"""
+    return squared_error(Y, T) / (Y.shape[0] * Y.shape[1])
+
+
+def mean_squared_error_gradient(Y, T):
+    """2 (Y − T) / (K N)"""
+    return squared_error_gradient(Y, T) / (Y.shape[0] * Y.shape[1])
+
+
+def cross_entropy(Y, T):
+    """−1ᵀ (T ⊙ log Y) 1        Y > 0"""
+    return -dot(T, log(Y))
+
+
+def cross_entropy_gradient(Y, T):
+    """−T ⊙ 1/Y"""
+    return -hadamard(T, reciprocal(Y))
+
+
+def softmax_cross_entropy(Y, T):
+    """−1ᵀ (T ⊙ log-softmax(Y)) 1"""
+    return -dot(T, log_softmax(Y))
+
+
+def softmax_cross_entropy_gradient(Y, T):
+    """softmax(Y) ⊙ (T 1_K 1_Kᵀ) − T"""
+    return hadamard(softmax(Y), column_repeat(rows_sum(T), Y.shape[1])) - T
+
+
+def logistic_cross_entropy(Y, T):
+    """−1ᵀ (T ⊙ log σ(Y)) 1: the paper's, which has no term for 1 − T"""
+    return -dot(T, log_sigmoid(Y))
+
+
+def logistic_cross_entropy_gradient(Y, T):
+    """T ⊙ σ(Y) − T"""
+    return hadamard(T, sigmoid(Y)) - T
+
+
+def binary_cross_entropy(Y, T):
+    """−1ᵀ (T ⊙ log σ(Y) + (1 − T) ⊙ log σ(−Y)) 1 = −1ᵀ (log σ(Y) − (1 − T) ⊙ Y) 1, as log(1 − σ(y)) = log σ(y) − y"""
+    return elements_sum(Y) - dot(T, Y) - elements_sum(log_sigmoid(Y))
+
+
+def binary_cross_entropy_gradient(Y, T):
+    """σ(Y) − T"""
+    return sigmoid(Y) - T
+
+
+def negative_log_likelihood(Y, T):
+    """−1ᵀ log((Y ⊙ T) 1_K)        Y > 0"""
+    return -elements_sum(log(rows_sum(hadamard(Y, T))))
+
+
+def negative_log_likelihood_gradient(Y, T):
+    """−(1 / ((Y ⊙ T) 1_K) 1_Kᵀ) ⊙ T"""
+    return -hadamard(column_repeat(reciprocal(rows_sum(hadamard(Y, T))), Y.shape[1]), T)
+
+
+SquaredError = Loss("SquaredError", squared_error, squared_error_gradient)
+MeanSquaredError = Loss("MeanSquaredError", mean_squared_error, mean_squared_error_gradient)
+CrossEntropy = Loss("CrossEntropy", cross_entropy, cross_entropy_gradient)
+SoftmaxCrossEntropy = Loss("SoftmaxCrossEntropy", softmax_cross_entropy, softmax_cross_entropy_gradient)
+LogisticCrossEntropy = Loss("LogisticCrossEntropy", logistic_cross_entropy, logistic_cross_entropy_gradient)
+BinaryCrossEntropy = Loss("BinaryCrossEntropy", binary_cross_entropy, binary_cross_entropy_gradient)
+NegativeLogLikelihood = Loss("NegativeLogLikelihood", negative_log_likelihood, negative_log_likelihood_gradient)
+
+LOSSES = {
+    loss.name: loss
+    for loss in (
+        SquaredError,
+        MeanSquaredError,
+        CrossEntropy,
+        SoftmaxCrossEntropy,
+        LogisticCrossEntropy,
+        BinaryCrossEntropy,
+        NegativeLogLikelihood,
+    )
+}

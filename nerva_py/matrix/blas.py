@@ -1,0 +1,129 @@
+"""Dense products in the same threads as the sparse ones.
+
+NumPy's `@` uses the thread pool of its BLAS, Numba's loops another, and two pools that spin against each other cost more
+than they compute. So a product is cut into fixed blocks of columns; Numba's threads call a BLAS that is told to use one
+thread. The blocks do not depend on the number of threads, so neither does a single bit of the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import prange
+from numba.core import cgutils, types
+from numba.extending import get_cython_function_address, intrinsic, overload
+
+from .compiling import column, kernel
+
+COLUMNS = 128  # columns a block: enough work to amortize the packing of A, enough blocks to share
+
+
+def multiply_into(gemm: int, A: np.ndarray, B: np.ndarray, C: np.ndarray) -> None:
+    """C = A B, C batch-contiguous, A and B with unit stride along either axis. `gemm` is the address of BLAS's routine."""
+    C[...] = A @ B
+
+
+@kernel("i, F2, F2, F2", parallel=True)
+def matmul(gemm, A, B, C):  # type: ignore[no-untyped-def]
+    """C = A B        A (M, L), B (L, N), C (M, N) batch-contiguous"""
+    for block in prange((C.shape[1] + COLUMNS - 1) // COLUMNS):
+        part = slice(block * COLUMNS, min(C.shape[1], (block + 1) * COLUMNS))
+        multiply_into(gemm, A, B[:, part], C[:, part])
+
+
+@kernel("i, F2, F2, F1, F2", parallel=True)
+def matmul_bias(gemm, A, B, b, C):  # type: ignore[no-untyped-def]
+    """C = A B + 1_M b        A (M, L), B (L, N), b (N,), C (M, N) batch-contiguous"""
+    for block in prange((C.shape[1] + COLUMNS - 1) // COLUMNS):
+        part = slice(block * COLUMNS, min(C.shape[1], (block + 1) * COLUMNS))
+        multiply_into(gemm, A, B[:, part], C[:, part])
+        for j in range(part.start, part.stop):
+            c = column(C, j)
+            for i in range(c.size):
+                c[i] += b[j]
+
+
+@cache
+def gemm_address(dtype: np.dtype) -> int:
+    """Address of `sgemm` or `dgemm` in the BLAS that SciPy brings."""
+    return get_cython_function_address("scipy.linalg.cython_blas", {"f": "sgemm", "d": "dgemm"}[dtype.char])
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """BLAS computes in the calling thread, for the length of this context."""
+    libraries = _blas_libraries()
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, threads in zip(libraries, before, strict=True):
+            library.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _blas_libraries() -> list[Any]:
+    import scipy.linalg.cython_blas  # noqa: F401  loads the library that is to be found
+    from threadpoolctl import ThreadpoolController
+
+    return [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
+
+
+# ------------------------------------------------------------------------------------ what `multiply_into` compiles to
+
+
+@intrinsic
+def _call_gemm(typing_context, gemm, transposed_a, transposed_b, m, n, k, a, lda, b, ldb, c, ldc, one):  # type: ignore[no-untyped-def]
+    """BLAS takes every argument by reference: put the numbers on the stack and call the address."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        gemm, transposed_a, transposed_b, m, n, k, a, lda, b, ldb, c, ldc, one = arguments
+        i8, i32, number = ir.IntType(8), ir.IntType(32), one.type
+
+        def reference(value):  # type: ignore[no-untyped-def]
+            return cgutils.alloca_once_value(builder, value)
+
+        def integer(value):  # type: ignore[no-untyped-def]
+            return reference(builder.trunc(value, i32))
+
+        def letter(transposed):  # type: ignore[no-untyped-def]
+            return reference(builder.select(transposed, i8(ord("T")), i8(ord("N"))))
+
+        def pointer(value):  # type: ignore[no-untyped-def]
+            return builder.inttoptr(value, number.as_pointer())
+
+        values = [letter(transposed_a), letter(transposed_b), integer(m), integer(n), integer(k), reference(one)]
+        values += [pointer(a), integer(lda), pointer(b), integer(ldb), reference(number(0.0)), pointer(c), integer(ldc)]
+        routine = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+        builder.call(builder.inttoptr(gemm, routine.as_pointer()), values)
+        return context.get_dummy_value()
+
+    flags, sizes = [types.boolean] * 2, [types.intp] * 9
+    return types.none(types.intp, *flags, *sizes, one), codegen
+
+
+@overload(multiply_into)
+def _multiply_into(gemm, A, B, C):  # type: ignore[no-untyped-def]
+    def multiply(gemm, A, B, C):  # type: ignore[no-untyped-def]
+        # BLAS sees column-major matrices: one with unit stride along its rows instead is the transpose of such a one.
+        size = C.itemsize
+        row_major_a = A.strides[0] != size
+        row_major_b = B.strides[0] != size
+        lda = max(A.strides[0] if row_major_a else A.strides[1], size) // size
+        ldb = max(B.strides[0] if row_major_b else B.strides[1], size) // size
+        m, n, k = A.shape[0], B.shape[1], A.shape[1]
+        _call_gemm(
+            gemm, row_major_a, row_major_b, m, n, k,
+            A.ctypes.data, max(lda, k if row_major_a else m),
+            B.ctypes.data, max(ldb, n if row_major_b else k),
+            C.ctypes.data, max(C.strides[1] // size, m), C.dtype.type(1),
+        )  # fmt: skip
+
+    return multiply

@@ -1,0 +1,130 @@
+"""The one place that holds the compile flags, and the two things every kernel is written with: `kernel` and `column`.
+
+A kernel is a plain function on plain arrays: sizes, inputs, preallocated outputs, no validation. `@kernel(signature)`
+compiles it on first use, once per element type, whatever the memory layout of the arrays that are passed.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import cgutils, types
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
+
+# Without 'nnan' and 'ninf': a NaN must stay visible, a diverging run is found by looking for one.
+FAST_MATH = {"reassoc", "contract", "nsz", "arcp", "afn"}
+FLAGS: dict[str, Any] = {
+    "nopython": True,
+    "nogil": True,
+    "cache": True,
+    "boundscheck": False,
+    "error_model": "numpy",
+    "fastmath": FAST_MATH,
+}
+
+JIT = not numba.config.DISABLE_JIT
+
+
+def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[..., None]], Kernel]:
+    """Decorator: compile a kernel on first use for the types that `signature` describes.
+
+    One token an argument, separated by commas: `i` an intp, `f` a scalar of type F; a capital letter is a type variable
+    followed by the number of dimensions: `F1` a contiguous vector, `F2` a matrix of any layout; `t3` a tuple of three
+    scalars of type F. So
+    `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
+    """
+    return lambda function: Kernel(function, signature, parallel)
+
+
+class Kernel:
+    """A function that compiles itself for the element types that it is called with; see `kernel`."""
+
+    def __init__(self, function: Callable[..., None], signature: str, parallel: bool):
+        functools.update_wrapper(self, function)
+        self.py_func = function
+        self.signature = signature
+        self.parallel = parallel
+        self.options = {**FLAGS, "parallel": parallel}
+        self._tokens = re.split(r",\s*", signature)
+        self._dispatcher = numba.jit(**self.options)(function) if JIT else function
+        self._run = function if not JIT else _not_compiled
+
+    def __call__(self, *arguments: Any) -> Any:
+        try:
+            return self._run(*arguments)
+        except TypeError:
+            if not JIT or not self._compile(arguments):
+                raise
+            return self._run(*arguments)
+
+    def _compile(self, arguments: tuple[Any, ...]) -> bool:
+        """Compile for the element types of these arguments; False when that version exists already."""
+        variables: dict[str, types.Type] = {}
+        for token, argument in zip(self._tokens, arguments, strict=True):
+            if token[0].isupper():
+                variables.setdefault(token[0], numba.from_dtype(argument.dtype))
+        signature = tuple(self._type(token, variables) for token in self._tokens)
+        if signature in self._dispatcher.overloads:
+            return False
+        # Numba itself must not compile at a call: every mixture of memory layouts would give a version of its own.
+        self._dispatcher.disable_compile(False)
+        self._dispatcher.compile(signature)
+        self._dispatcher.disable_compile()
+        self._run = self._dispatcher
+        return True
+
+    @staticmethod
+    def _type(token: str, variables: dict[str, types.Type]) -> types.Type:
+        if token == "i":
+            return types.intp
+        if token == "f":
+            return variables["F"]
+        dimensions = int(token[1:])
+        if token[0] == "t":
+            return types.UniTuple(variables["F"], dimensions)
+        return types.Array(variables[token[0]], dimensions, "C" if dimensions == 1 else "A")
+
+
+def _not_compiled(*arguments: Any) -> None:
+    raise TypeError("no version of this kernel has been compiled yet")
+
+
+def column(X: np.ndarray, j: int) -> np.ndarray:
+    """Column j of a batch-contiguous X (N, D): the N adjacent values of feature j.
+
+    Compiled, it tells the optimizer that they are adjacent, which the type of a strided matrix does not.
+    """
+    return X[:, j]
+
+
+@intrinsic
+def _adjacent_column(typing_context, X, j):  # type: ignore[no-untyped-def]
+    result_type = types.Array(X.dtype, 1, "C")
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        matrix = make_array(X)(context, builder, arguments[0])
+        rows = cgutils.unpack_tuple(builder, matrix.shape)[0]
+        stride = cgutils.unpack_tuple(builder, matrix.strides)[1]
+        offset = builder.mul(
+            stride, builder.sext(arguments[1], stride.type) if arguments[1].type != stride.type else arguments[1]
+        )
+        data = cgutils.pointer_add(builder, matrix.data, offset)
+        itemsize = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(X.dtype)))
+        result = make_array(result_type)(context, builder)
+        # No meminfo: the column is only looked at while X is alive, and reference counts are not free.
+        populate_array(result, data=data, shape=(rows,), strides=(itemsize,), itemsize=itemsize, meminfo=None)
+        return impl_ret_borrowed(context, builder, result_type, result._getvalue())
+
+    return result_type(X, j), codegen
+
+
+@overload(column, inline="always")
+def _column(X, j):  # type: ignore[no-untyped-def]
+    return lambda X, j: _adjacent_column(X, j)

@@ -1,0 +1,133 @@
+"""The primitives on `numpy.ndarray`.
+
+A batch (N, K) is kept batch-contiguous (see `layout`), repeats are views, and nothing changes the element type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import primitives as table
+from .elementwise import apply_kernel, hadamard_apply_kernel
+from .layout import batch_empty, batch_layout
+from .scalars import exp, log1p, where
+
+# ---------------------------------------------------------------------------------------------------- element by element
+
+
+def _fresh(X: np.ndarray) -> np.ndarray:
+    return batch_empty(X.shape[0], X.shape[1], X.dtype)
+
+
+@table.hadamard.register(np.ndarray)
+def hadamard(X, Y):
+    return np.multiply(X, Y)
+
+
+@table.apply.register(np.ndarray)
+def apply(f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarray:
+    X = batch_layout(X)
+    Y = _fresh(X)
+    apply_kernel(f, len(parameters))(X, parameters, Y)
+    return Y
+
+
+@table.hadamard_apply.register(np.ndarray)
+def hadamard_apply(A: np.ndarray, f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarray:
+    X = batch_layout(X)
+    Y = _fresh(X)
+    hadamard_apply_kernel(f, len(parameters))(batch_layout(A), X, parameters, Y)
+    return Y
+
+
+table.exp.register(np.ndarray)(np.exp)
+table.log.register(np.ndarray)(np.log)
+table.sqrt.register(np.ndarray)(np.sqrt)
+table.reciprocal.register(np.ndarray)(np.reciprocal)
+
+
+@table.inv_sqrt.register(np.ndarray)
+def inv_sqrt(X, epsilon=0):
+    return np.reciprocal(np.sqrt(X + epsilon))
+
+
+def stable_log_sigmoid(x):
+    """log σ(x) = min(x, 0) − log(1 + e^(−|x|)), which never overflows."""
+    return where(x <= 0, x, 0) - log1p(exp(where(x <= 0, x, -x)))
+
+
+@table.log_sigmoid.register(np.ndarray)
+def log_sigmoid(X):
+    return apply(stable_log_sigmoid, X)
+
+
+# --------------------------------------------------------------------------------------------------------------- repeats
+
+
+@table.row_repeat.register(np.ndarray)
+def row_repeat(x, m):
+    return np.broadcast_to(x, (m, x.shape[1]))
+
+
+@table.column_repeat.register(np.ndarray)
+def column_repeat(x, n):
+    return np.broadcast_to(x, (x.shape[0], n))
+
+
+# ------------------------------------------------------------------------------------------------------------ reductions
+
+
+@table.columns_sum.register(np.ndarray)
+def columns_sum(X):
+    return X.sum(axis=0, keepdims=True)
+
+
+@table.rows_sum.register(np.ndarray)
+def rows_sum(X):
+    return X.sum(axis=1, keepdims=True)
+
+
+@table.columns_max.register(np.ndarray)
+def columns_max(X):
+    return X.max(axis=0, keepdims=True)
+
+
+@table.rows_max.register(np.ndarray)
+def rows_max(X):
+    return X.max(axis=1, keepdims=True)
+
+
+@table.elements_sum.register(np.ndarray)
+def elements_sum(X):
+    return X.sum()
+
+
+# -------------------------------------------------------------------------------------------- diagonals and constructors
+
+
+@table.diag.register(np.ndarray)
+def diag(X):
+    return np.diagonal(X).reshape(-1, 1)
+
+
+@table.Diag.register(np.ndarray)
+def Diag(x):
+    return np.diagflat(x)
+
+
+@table.zeros.register(np.ndarray)
+def zeros(like, m, n):
+    return np.zeros((m, n), like.dtype)
+
+
+@table.ones.register(np.ndarray)
+def ones(like, m, n):
+    return np.ones((m, n), like.dtype)
+
+
+@table.identity.register(np.ndarray)
+def identity(like, n):
+    return np.eye(n, dtype=like.dtype)

@@ -1,0 +1,133 @@
+"""A dense weight matrix behind the interface of `SparseWeight`, for layers so dense that BLAS is faster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from nerva_py.errors import ShapeError
+
+from . import primitives as table
+from .blas import gemm_address, matmul, matmul_bias, one_blas_thread
+from .compiling import kernel
+from .layout import batch_empty, batch_layout, vector_empty
+
+
+class DenseWeight:
+    """W (K, D) as an array, with products in the threads and in the memory layout of the sparse kernels.
+
+    With a `mask` (K, D) of zeros and ones only the positions of the ones are trained; the others are and stay zero.
+    """
+
+    __slots__ = ("array", "mask", "nnz")
+    __array_ufunc__ = None  # so that `X @ W` asks this class, not NumPy
+
+    def __init__(self, array: np.ndarray, mask: np.ndarray | None = None):
+        if array.ndim != 2 or array.dtype.char not in "fd":
+            raise ShapeError(f"array must be a matrix of float32 or float64, not {array.dtype} {array.shape}")
+        if mask is not None and (mask.shape != array.shape or mask.dtype != np.uint8):
+            raise ShapeError(f"mask must be uint8 of shape {array.shape}, not {mask.dtype} {mask.shape}")
+        self.array = np.ascontiguousarray(array)
+        self.mask = mask
+        self.nnz = array.size if mask is None else int(np.count_nonzero(mask))
+
+    shape = property(lambda self: self.array.shape, doc="(K, D)")
+    dtype = property(lambda self: self.array.dtype, doc="float32 or float64")
+    density = property(lambda self: self.nnz / self.array.size, doc="share of positions that are trained")
+    data = property(lambda self: self.array.reshape(-1), doc="the weights as one vector (a view), row by row")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights and of the mask."""
+        return self.array.nbytes + (0 if self.mask is None else self.mask.nbytes)
+
+    @property
+    def T(self) -> TransposedDense:
+        return TransposedDense(self)
+
+    def __rmatmul__(self, DY: np.ndarray) -> np.ndarray:
+        """DX = DY W"""
+        check_product(DY, self.shape[0], self, "DY @ W")
+        DX = batch_empty(DY.shape[0], self.shape[1], self.dtype)
+        with one_blas_thread():
+            matmul(gemm_address(self.dtype), batch_layout(DY), self.array, DX)
+        return DX
+
+    def like(self, data: np.ndarray) -> DenseWeight:
+        """A matrix of the same shape and mask with other values."""
+        other = object.__new__(DenseWeight)
+        other.array, other.mask, other.nnz = data.reshape(self.shape), self.mask, self.nnz
+        return other
+
+    def toarray(self) -> np.ndarray:
+        """W as a NumPy array (a copy)."""
+        return self.array.copy()
+
+    def __repr__(self) -> str:
+        return f"DenseWeight({self.shape[0]}×{self.shape[1]}, {self.dtype})"
+
+
+class TransposedDense:
+    """Wᵀ, waiting for its product."""
+
+    __slots__ = ("W",)
+    __array_ufunc__ = None
+
+    def __init__(self, W: DenseWeight):
+        self.W = W
+
+    shape = property(lambda self: self.W.shape[::-1])
+
+    def __rmatmul__(self, X: np.ndarray) -> np.ndarray:
+        """Y = X Wᵀ"""
+        check_product(X, self.W.shape[1], self.W, "X @ W.T")
+        Y = batch_empty(X.shape[0], self.W.shape[0], self.W.dtype)
+        with one_blas_thread():
+            matmul(gemm_address(self.W.dtype), batch_layout(X), self.W.array.T, Y)
+        return Y
+
+
+@table.affine.register(DenseWeight)
+def affine(X: np.ndarray, W: DenseWeight, b: np.ndarray) -> np.ndarray:
+    check_product(X, W.shape[1], W, "X @ W.T")
+    Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
+    with one_blas_thread():
+        matmul_bias(gemm_address(W.dtype), batch_layout(X), W.array.T, b[0], Y)
+    return Y
+
+
+@table.product_on.register(DenseWeight)
+def product_on(W: DenseWeight, A: np.ndarray, B: np.ndarray) -> DenseWeight:
+    check_product(A.T, W.shape[0], W, "DY")
+    check_product(B, W.shape[1], W, "X")
+    DW = W.like(vector_empty(W.array.size, W.dtype))
+    with one_blas_thread():
+        matmul(gemm_address(W.dtype), batch_layout(B).T, batch_layout(A.T), DW.array.T)
+    if W.mask is not None:
+        keep_masked(DW.data, W.mask.reshape(-1))
+    return DW
+
+
+@kernel("F1, M1", parallel=True)
+def keep_masked(data, mask):  # type: ignore[no-untyped-def]
+    """data ⊙ mask, in place"""
+    zero = data.dtype.type(0)
+    for p in prange(data.size):
+        if mask[p] == 0:
+            data[p] = zero
+
+
+@table.hadamard.register(DenseWeight)
+def hadamard(X: DenseWeight, Y: DenseWeight) -> DenseWeight:
+    return X.like(X.array * Y.array)
+
+
+def check_product(X: Any, columns: int, W: Any, what: str) -> None:
+    """Refuse a matrix that does not fit W: wrong kind, number of columns, or element type."""
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.shape[1] != columns:
+        given = f"shape {X.shape}" if isinstance(X, np.ndarray) else f"type {type(X).__name__}"
+        raise ShapeError(f"{what}: expected a matrix with {columns} columns for W {W.shape}, got {given}")
+    if X.dtype != W.dtype:
+        raise ShapeError(f"{what}: element types differ, {X.dtype} and {W.dtype} (W); convert one of them with astype")

@@ -1,0 +1,86 @@
+"""Compiled loops around functions of numbers: the one loop, for every activation and every update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from numba import prange
+
+from .compiling import Kernel, column, kernel
+from .scalars import scalar_function
+
+# A vector is cut into blocks of this many elements: long enough to be worth a thread, short enough for a cache.
+BLOCK = 4096
+
+
+@cache
+def apply_kernel(f: Callable[..., Any], parameters: int) -> Kernel:
+    """Y = f(X) element by element, X and Y batch-contiguous."""
+    f = scalar_function(f)
+
+    @kernel(f"F2, t{parameters}, F2", parallel=True)
+    def apply(X, parameters, Y):  # type: ignore[no-untyped-def]
+        for j in prange(X.shape[1]):
+            x, y = column(X, j), column(Y, j)
+            for i in range(x.size):
+                y[i] = f(x[i], *parameters)
+
+    return apply
+
+
+@cache
+def hadamard_apply_kernel(f: Callable[..., Any], parameters: int) -> Kernel:
+    """Y = A ⊙ f(X), all batch-contiguous."""
+    f = scalar_function(f)
+
+    @kernel(f"F2, F2, t{parameters}, F2", parallel=True)
+    def hadamard_apply(A, X, parameters, Y):  # type: ignore[no-untyped-def]
+        for j in prange(X.shape[1]):
+            a, x, y = column(A, j), column(X, j), column(Y, j)
+            for i in range(x.size):
+                y[i] = a[i] * f(x[i], *parameters)
+
+    return hadamard_apply
+
+
+@cache
+def update_kernel(f: Callable[..., Any], states: int, constants: int) -> Kernel:
+    """θ, s₁, ..., s_m = f(θ, g, s₁, ..., s_m, c₁, c₂, ...) in place, for each element of the vectors θ, g and s."""
+    f = scalar_function(f)
+    arguments = f"F1, F1, {'F1, ' * states}t{constants}"
+
+    if states == 0:
+
+        @kernel(arguments, parallel=True)
+        def update(theta, g, constants):  # type: ignore[no-untyped-def]
+            for block in prange((theta.size + BLOCK - 1) // BLOCK):
+                part = slice(block * BLOCK, (block + 1) * BLOCK)
+                x, d = theta[part], g[part]
+                for p in range(x.size):
+                    x[p] = f(x[p], d[p], *constants)
+
+        return update
+
+    if states == 1:
+
+        @kernel(arguments, parallel=True)
+        def update_1(theta, g, s, constants):  # type: ignore[no-untyped-def]
+            for block in prange((theta.size + BLOCK - 1) // BLOCK):
+                part = slice(block * BLOCK, (block + 1) * BLOCK)
+                x, d, u = theta[part], g[part], s[part]
+                for p in range(x.size):
+                    x[p], u[p] = f(x[p], d[p], u[p], *constants)
+
+        return update_1
+
+    @kernel(arguments, parallel=True)
+    def update_2(theta, g, s, t, constants):  # type: ignore[no-untyped-def]
+        for block in prange((theta.size + BLOCK - 1) // BLOCK):
+            part = slice(block * BLOCK, (block + 1) * BLOCK)
+            x, d, u, v = theta[part], g[part], s[part], t[part]
+            for p in range(x.size):
+                x[p], u[p], v[p] = f(x[p], d[p], u[p], v[p], *constants)
+
+    return update_2

@@ -1,0 +1,22 @@
+"""Networks: layers, initial weights, and how they are specified."""
+
+from .building import BREAK_EVEN_DENSITY, mlp
+from .initializers import INITIALIZERS, Initializer
+from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
+from .mlp import MLP
+from .outputs import OUTPUTS
+from .parameter import Parameter
+
+__all__ = [
+    "BREAK_EVEN_DENSITY",
+    "INITIALIZERS",
+    "MLP",
+    "OUTPUTS",
+    "BatchNormLayer",
+    "DropoutLayer",
+    "Initializer",
+    "Layer",
+    "LinearLayer",
+    "Parameter",
+    "mlp",
+]

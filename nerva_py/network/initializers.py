@@ -1,0 +1,97 @@
+"""Initial weights.        [arXiv:2511.11918, weight initialization; PyTorch's Linear; sparse-aware He: arXiv:2010.03533]
+
+An initializer draws the values of a (K, D) weight matrix row by row: `counts[k]` of them for row k, which is D in a dense
+layer and the neuron's own number of inputs in a sparse one. It never sees, and never makes, a dense matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nerva_py.errors import NervaError
+
+Draw = Callable[[tuple[int, int], np.ndarray, np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """Distribution of the weights; biases are zero unless `bias_bound` gives b ~ U(±bias_bound(D))."""
+
+    name: str
+    draw: Draw
+    bias_bound: Callable[[int], float] | None = None
+
+    def weights(self, shape: tuple[int, int], counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Values for the stored positions, in the order of the rows, float64."""
+        return self.draw(shape, counts, rng)
+
+    def biases(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        """b (1, K), float64."""
+        K, D = shape
+        if self.bias_bound is None:
+            return np.zeros((1, K))
+        return rng.uniform(-self.bias_bound(D), self.bias_bound(D), (1, K))
+
+
+def _uniform(bound: Callable[[int, int], float]) -> Draw:
+    def draw(shape: tuple[int, int], counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return rng.uniform(-bound(*shape), bound(*shape), int(counts.sum()))
+
+    return draw
+
+
+def Xavier() -> Initializer:
+    """w ~ U(−1/√D, 1/√D)"""
+    return Initializer("Xavier", _uniform(lambda K, D: 1 / np.sqrt(D)))
+
+
+def XavierNormalized() -> Initializer:
+    """w ~ U(−√6/√(D + K), √6/√(D + K))"""
+    return Initializer("XavierNormalized", _uniform(lambda K, D: np.sqrt(6 / (D + K))))
+
+
+def PyTorch() -> Initializer:
+    """w, b ~ U(−1/√D, 1/√D), as `torch.nn.Linear`"""
+    return Initializer("PyTorch", _uniform(lambda K, D: 1 / np.sqrt(D)), bias_bound=lambda D: 1 / np.sqrt(D))
+
+
+def He() -> Initializer:
+    """w ~ N(0, σ = √(2/D))"""
+    return Initializer("He", lambda shape, counts, rng: rng.normal(0, np.sqrt(2 / shape[1]), int(counts.sum())))
+
+
+def SparseHe() -> Initializer:
+    """w_k ~ N(0, σ_k = √(2/fan-in_k)) with the number of inputs that neuron k really has"""
+
+    def draw(shape: tuple[int, int], counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        deviation = np.sqrt(2 / np.maximum(counts, 1))
+        return rng.standard_normal(int(counts.sum())) * np.repeat(deviation, counts)
+
+    return Initializer("SparseHe", draw)
+
+
+def Uniform(a: float = -0.05, b: float = 0.05) -> Initializer:
+    """w ~ U(a, b)"""
+    if not a <= b:
+        raise NervaError(f"Uniform(a, b) needs a ≤ b, not a={a}, b={b}")
+    return Initializer("Uniform", lambda shape, counts, rng: rng.uniform(a, b, int(counts.sum())))
+
+
+def Normal(mean: float = 0.0, std: float = 0.05) -> Initializer:
+    """w ~ N(mean, std)"""
+    if not std >= 0:
+        raise NervaError(f"Normal(mean, std) needs std ≥ 0, not {std}")
+    return Initializer("Normal", lambda shape, counts, rng: rng.normal(mean, std, int(counts.sum())))
+
+
+def Zero() -> Initializer:
+    """w = 0"""
+    return Initializer("Zero", lambda shape, counts, rng: np.zeros(int(counts.sum())))
+
+
+INITIALIZERS: dict[str, Callable[..., Initializer]] = {
+    factory.__name__: factory for factory in (Xavier, XavierNormalized, He, SparseHe, PyTorch, Uniform, Normal, Zero)
+}

@@ -1,0 +1,167 @@
+"""Layers: parameters, and calls to the equations."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from nerva_py.equations import batch_norm, dropout, linear
+from nerva_py.errors import NervaError
+from nerva_py.matrix import batch_empty
+
+from .outputs import Identity
+from .parameter import Parameter, Weight
+
+
+class Layer(Protocol):
+    """One step of a network. `forward` keeps what `backward` needs when `training` is true."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]: ...
+
+    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
+        """Y, (N, K)"""
+
+    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        """Set the gradients of the parameters; return DX, or None where nobody asks for it."""
+
+    def release(self) -> None:
+        """Forget what was kept for the backward pass."""
+
+    def astype(self, dtype: Any) -> None:
+        """Convert the parameters to another element type."""
+
+
+class LinearLayer:
+    """Y = output(X Wᵀ + 1_N b), W sparse or dense; `dropout` is the rate of the paper's dropout on the weights."""
+
+    def __init__(self, W: Weight, b: np.ndarray, output: Identity | None = None, dropout: float = 0.0):
+        self.W = Parameter("W", W)
+        self.b = Parameter("b", b, decays=False)
+        self.output = output or Identity()
+        self.dropout = checked_rate(dropout)
+        self.X: np.ndarray | None = None
+        self.R: Any = None
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (self.W, self.b, *self.output.parameters)
+
+    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
+        W, b = self.W.value, self.b.value
+        if training and self.dropout:
+            self.R = W.like(dropout_mask(W.data.shape, self.dropout, W.dtype, rng))
+            Z = dropout.dropout_linear(X, W, b, self.R)
+        else:
+            self.R = None
+            Z = linear.linear(X, W, b)
+        self.X = X if training else None
+        return self.output.forward(Z)
+
+    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        DZ = self.output.backward(DY)
+        W = self.W.value
+        if self.R is not None:
+            DX, self.W.gradient, self.b.gradient = dropout.dropout_linear_backward(self.X, W, DZ, self.R)
+            return DX
+        self.W.gradient, self.b.gradient = linear.linear_parameter_gradients(self.X, W, DZ)
+        return linear.linear_input_gradient(W, DZ) if input_gradient else None
+
+    def release(self) -> None:
+        self.X = self.R = self.W.gradient = self.b.gradient = None
+        self.output.release()
+
+    def astype(self, dtype: Any) -> None:
+        for parameter in self.parameters:
+            value = parameter.value
+            parameter.value = (
+                value.astype(dtype) if isinstance(value, np.ndarray) else value.like(value.data.astype(dtype))
+            )
+
+
+class BatchNormLayer:
+    """Y = γ ⊙ (X − mean) / √(Σ + ε) + β, with the batch's mean and variance in training, running ones in evaluation."""
+
+    def __init__(self, D: int, dtype: Any = np.float32, epsilon: float = 1e-5, momentum: float = 0.1):
+        if not epsilon > 0 or not 0 < momentum <= 1:
+            raise NervaError(f"batch norm needs epsilon > 0 and momentum in (0, 1], not {epsilon}, {momentum}")
+        self.gamma = Parameter("gamma", np.ones((1, D), dtype), decays=False)
+        self.beta = Parameter("beta", np.zeros((1, D), dtype), decays=False)
+        self.mean = np.zeros((1, D), dtype)
+        self.variance = np.ones((1, D), dtype)
+        self.epsilon = epsilon
+        self.momentum = momentum
+        self._kept: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (self.gamma, self.beta)
+
+    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
+        gamma, beta = self.gamma.value, self.beta.value
+        if not training:
+            return batch_norm.batch_norm_evaluation(X, gamma, beta, self.mean, self.variance, self.epsilon)
+        N = X.shape[0]
+        Y, Z, mean, variance = batch_norm.batch_norm(X, gamma, beta, self.epsilon)
+        self._kept = (Z, variance)
+        # The variance of a population is estimated from a sample with N − 1; one sample says nothing about it.
+        unbiased = variance * (N / (N - 1)) if N > 1 else self.variance
+        self.mean = batch_norm.running_average(self.mean, mean, self.momentum)
+        self.variance = batch_norm.running_average(self.variance, unbiased, self.momentum)
+        return Y
+
+    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        assert self._kept is not None, "backward before forward"
+        Z, variance = self._kept
+        DX, self.gamma.gradient, self.beta.gradient = batch_norm.batch_norm_backward(
+            Z, variance, self.gamma.value, DY, self.epsilon
+        )
+        return DX
+
+    def release(self) -> None:
+        self._kept = self.gamma.gradient = self.beta.gradient = None
+
+    def astype(self, dtype: Any) -> None:
+        self.gamma.value, self.beta.value = self.gamma.value.astype(dtype), self.beta.value.astype(dtype)
+        self.mean, self.variance = self.mean.astype(dtype), self.variance.astype(dtype)
+
+
+class DropoutLayer:
+    """Inverted dropout: in training Y = X ⊙ R, in evaluation Y = X."""
+
+    parameters: tuple[Parameter, ...] = ()
+
+    def __init__(self, rate: float = 0.5):
+        self.rate = checked_rate(rate)
+        self.R: np.ndarray | None = None
+
+    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
+        if not training or not self.rate:
+            self.R = None
+            return X
+        self.R = batch_empty(X.shape[0], X.shape[1], X.dtype)
+        self.R[...] = dropout_mask(X.shape[::-1], self.rate, X.dtype, rng).T
+        return dropout.dropout(X, self.R)
+
+    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        return DY if self.R is None else dropout.dropout_backward(DY, self.R)
+
+    def release(self) -> None:
+        self.R = None
+
+    def astype(self, dtype: Any) -> None:
+        """No parameters to convert."""
+
+
+def dropout_mask(shape: tuple[int, ...], rate: float, dtype: Any, rng: np.random.Generator) -> np.ndarray:
+    """0 with probability `rate`, else 1 / (1 − rate)."""
+    keep = rng.random(shape, np.float32) >= rate
+    return keep.astype(dtype) * np.dtype(dtype).type(1 / (1 - rate))
+
+
+def checked_rate(rate: float) -> float:
+    """A dropout rate p with 0 ≤ p < 1."""
+    if not 0 <= rate < 1:
+        raise NervaError(f"a dropout rate must be at least 0 and less than 1, not {rate!r}")
+    return rate

@@ -1,0 +1,116 @@
+"""`MLP`: a multilayer perceptron as a list of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from nerva_py.errors import ShapeError
+from nerva_py.matrix import batch_layout, workspace
+
+from .layers import Layer, LinearLayer
+from .parameter import Parameter
+
+
+class MLP:
+    """A multilayer perceptron: `forward` and `backward` run through its layers; `rng` draws the dropout masks."""
+
+    def __init__(self, layers: Sequence[Layer], rng: np.random.Generator | None = None):
+        self.layers = list(layers)
+        self.rng = rng or np.random.default_rng()
+        sizes = [layer.W.value.shape for layer in self.linear_layers]
+        if not sizes:
+            raise ShapeError("layers must contain at least one linear layer")
+        for (K, _), (_, D) in zip(sizes, sizes[1:], strict=False):
+            if K != D:
+                raise ShapeError(f"layers: one has {K} outputs, the next {D} inputs; shapes (K, D): {sizes}")
+
+    @property
+    def linear_layers(self) -> list[LinearLayer]:
+        """The layers that have a weight matrix."""
+        return [layer for layer in self.layers if isinstance(layer, LinearLayer)]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Number of inputs, of neurons in each hidden layer, and of outputs."""
+        weights = [layer.W.value for layer in self.linear_layers]
+        return [weights[0].shape[1], *(W.shape[0] for W in weights)]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Element type of the parameters: float32 or float64."""
+        return self.linear_layers[0].W.value.dtype
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All trained parameters, layer by layer."""
+        for layer in self.layers:
+            yield from layer.parameters
+
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
+        """Y (N, K) of a batch X (N, D); with `training`, what `backward` needs is kept and batch statistics are used."""
+        for layer in self.layers:
+            X = layer.forward(X, training, self.rng)
+        return X
+
+    def backward(self, DY: np.ndarray) -> None:
+        """Set the gradient of every parameter, from the gradient DY of the loss with respect to the outputs.
+
+        The gradient with respect to the network's input is not computed.
+        """
+        for position in range(len(self.layers) - 1, -1, -1):
+            needed = any(layer.parameters for layer in self.layers[:position])
+            DX = self.layers[position].backward(DY, input_gradient=needed)
+            if DX is None:
+                return
+            DY = DX
+
+    def predict(self, X: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+        """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`."""
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != self.sizes[0]:
+            raise ShapeError(f"X must be a matrix with {self.sizes[0]} columns, not of shape {X.shape}")
+        Y = np.empty((X.shape[0], self.sizes[-1]), self.dtype)
+        with workspace():
+            for start in range(0, X.shape[0], batch_size):
+                rows = slice(start, start + batch_size)
+                Y[rows] = self.forward(batch_layout(X[rows].astype(self.dtype, copy=False)))
+        return Y
+
+    def release(self) -> None:
+        """Forget gradients and what was kept for the backward pass."""
+        for layer in self.layers:
+            layer.release()
+
+    def astype(self, dtype: DTypeLike) -> MLP:
+        """Convert all parameters in place; float64 is for checking gradients. Returns the network."""
+        for layer in self.layers:
+            layer.astype(np.dtype(dtype))
+        return self
+
+    @property
+    def nnz(self) -> int:
+        """Number of stored weights, biases apart."""
+        return sum(layer.W.value.nnz for layer in self.linear_layers)
+
+    @property
+    def density(self) -> float:
+        """Stored weights as a share of those of the dense network."""
+        return self.nnz / self.dense_size
+
+    @property
+    def dense_size(self) -> int:
+        """Number of weights of the dense network of the same sizes."""
+        return sum(K * D for K, D in (layer.W.value.shape for layer in self.linear_layers))
+
+    def __repr__(self) -> str:
+        names = ", ".join(_name(layer) for layer in self.layers)
+        return (
+            f"MLP({'-'.join(map(str, self.sizes))}; {names}; nnz={self.nnz}, density={self.density:.4g}, {self.dtype})"
+        )
+
+
+def _name(layer: Any) -> str:
+    return layer.output.name if isinstance(layer, LinearLayer) else type(layer).__name__.removesuffix("Layer")

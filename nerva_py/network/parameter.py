@@ -1,0 +1,37 @@
+"""A trained parameter: its value, its gradient, and both as vectors for the optimizer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nerva_py.matrix import DenseWeight
+from nerva_py.sparse import SparseWeight
+
+Weight = SparseWeight | DenseWeight
+
+
+@dataclass(slots=True)
+class Parameter:
+    """A matrix (`SparseWeight`, `DenseWeight` or array) and the gradient of the loss with respect to it."""
+
+    name: str
+    value: Any
+    gradient: Any = None
+    decays: bool = True  # whether weight decay acts on it: on weights, not on biases
+
+    @property
+    def vector(self) -> np.ndarray:
+        """The trained numbers as one vector that shares the parameter's memory."""
+        return _vector(self.value)
+
+    @property
+    def gradient_vector(self) -> np.ndarray:
+        """The gradient, number by number as in `vector`."""
+        return _vector(self.gradient)
+
+
+def _vector(matrix: Any) -> np.ndarray:
+    return matrix.reshape(-1) if isinstance(matrix, np.ndarray) else matrix.data

@@ -1,0 +1,93 @@
+"""Specification strings as Nerva has them: `Name`, `Name(0.9)`, `Name(a=1, b=2)`, and lists `ReLU;ReLU;Linear`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from nerva_py.errors import NervaError, unknown
+
+Built = TypeVar("Built")
+_CALL = re.compile(r"\s*([A-Za-z]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
+
+
+def build(what: str, spec: str, registry: Mapping[str, Callable[..., Built]]) -> Built:
+    """Call the factory that a spec string names with the arguments that it gives.
+
+    `what` says in errors what is being specified. Names are compared without regard to case, as users type them.
+    """
+    name, positional, named = parse(what, spec)
+    by_lower_case = {known.lower(): known for known in registry}
+    if name.lower() not in by_lower_case:
+        raise unknown(what, name, registry)
+    known = by_lower_case[name.lower()]
+    factory = registry[known]
+    try:
+        inspect.signature(factory).bind(*positional, **named)
+    except TypeError as error:
+        raise NervaError(f"{what} {spec!r}: {error}; expected {known}{_arguments(factory)}") from error
+    try:
+        return factory(*positional, **named)
+    except (TypeError, ValueError) as error:
+        raise NervaError(f"{what} {spec!r}: {error}") from error
+
+
+def parse(what: str, spec: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """(name, positional arguments, named arguments) of a spec string.
+
+    Arguments are numbers, names or lists. They are separated by commas; or by semicolons, as in
+    `MultiStepLR(0.1;50,75;0.1)`, and then a comma makes a list.
+    """
+    match = _CALL.fullmatch(spec)
+    if not match:
+        raise NervaError(f"{what} {spec!r} must look like Name or Name(arguments)")
+    name, inside = match[1], match[2] or ""
+    if ";" in inside:
+        pieces = [piece.strip() for piece in inside.split(";")]
+        inside = ", ".join(f"[{piece}]" if "," in piece and not piece.startswith("[") else piece for piece in pieces)
+    try:
+        call = ast.parse(f"f({inside})", mode="eval").body
+        assert isinstance(call, ast.Call)
+        positional = [_literal(argument) for argument in call.args]
+        named = {keyword.arg: _literal(keyword.value) for keyword in call.keywords if keyword.arg}
+    except (SyntaxError, ValueError, AssertionError) as error:
+        raise NervaError(f"{what} {spec!r}: cannot read the arguments ({inside})") from error
+    return name, positional, named
+
+
+def split(specs: str) -> list[str]:
+    """The parts of a list that is separated by semicolons; those inside parentheses do not separate."""
+    parts, depth = [""], 0
+    for character in specs:
+        depth += (character == "(") - (character == ")")
+        if character == ";" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def numbers(what: str, text: str, kind: Callable[[str], float] = float) -> list[Any]:
+    """A list of numbers separated by semicolons (or commas)."""
+    try:
+        return [kind(part) for part in re.split(r"[;,]", text) if part.strip()]
+    except ValueError as error:
+        raise NervaError(f"{what} must be numbers separated by semicolons, not {text!r}") from error
+
+
+def _literal(node: ast.expr) -> Any:
+    """A number, string or list; a bare name is a string."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return ast.literal_eval(node)
+
+
+def _arguments(factory: Callable[..., Any]) -> str:
+    names = [
+        name if parameter.default is parameter.empty else f"{name}={parameter.default}"
+        for name, parameter in inspect.signature(factory).parameters.items()
+    ]
+    return f"({', '.join(names)})" if names else " without arguments"

@@ -1,0 +1,128 @@
+"""The three products of a sparse layer, compiled with Numba.
+
+W (K, D) is given by `indptr, indices, data` (CSR, K + 1 row pointers) and, for products with W itself, by its CSC view
+`indptr_T, indices_T, perm`, where `data[perm]` are the values column by column. X, Y, DX, DY are batch-contiguous.
+
+Every loop runs in parallel over the *outputs*: `parts` cuts the output rows into parts of about equal nnz, one thread a
+part, and no two threads write the same element, so the results are the same bit for bit for every number of threads. The
+inner loops run along the batch; eight nonzeros at a time keep the number of loads and stores of the accumulator low.
+"""
+
+from __future__ import annotations
+
+from numba import prange
+
+from nerva_py.matrix.compiling import column, kernel
+
+
+@kernel("P1, I1, I1, F1, F2, F1, F2", parallel=True)
+def affine(parts, indptr, indices, data, X, b, Y):  # type: ignore[no-untyped-def]
+    """Y = X Wᵀ + 1_N b        X (N, D), b (K,), Y (N, K);   2 N nnz operations"""
+    N = X.shape[0]
+    for part in prange(parts.size - 1):
+        for k in range(parts[part], parts[part + 1]):
+            y = column(Y, k)
+            bias = b[k]
+            for i in range(N):
+                y[i] = bias
+            p, end = indptr[k], indptr[k + 1]
+            while p + 8 <= end:
+                w0, x0 = data[p], column(X, indices[p])
+                w1, x1 = data[p + 1], column(X, indices[p + 1])
+                w2, x2 = data[p + 2], column(X, indices[p + 2])
+                w3, x3 = data[p + 3], column(X, indices[p + 3])
+                w4, x4 = data[p + 4], column(X, indices[p + 4])
+                w5, x5 = data[p + 5], column(X, indices[p + 5])
+                w6, x6 = data[p + 6], column(X, indices[p + 6])
+                w7, x7 = data[p + 7], column(X, indices[p + 7])
+                for i in range(N):
+                    y[i] += (
+                        w0 * x0[i] + w1 * x1[i] + w2 * x2[i] + w3 * x3[i]
+                        + w4 * x4[i] + w5 * x5[i] + w6 * x6[i] + w7 * x7[i]
+                    )  # fmt: skip
+                p += 8
+            while p < end:
+                w0, x0 = data[p], column(X, indices[p])
+                for i in range(N):
+                    y[i] += w0 * x0[i]
+                p += 1
+
+
+@kernel("P1, I1, I1, I1, F1, F2, F2", parallel=True)
+def product(parts, indptr_T, indices_T, perm, data, DY, DX):  # type: ignore[no-untyped-def]
+    """DX = DY W        DY (N, K), DX (N, D);   2 N nnz operations"""
+    N = DY.shape[0]
+    zero = DX.dtype.type(0)
+    for part in prange(parts.size - 1):
+        for d in range(parts[part], parts[part + 1]):
+            y = column(DX, d)
+            for i in range(N):
+                y[i] = zero
+            p, end = indptr_T[d], indptr_T[d + 1]
+            while p + 8 <= end:
+                w0, x0 = data[perm[p]], column(DY, indices_T[p])
+                w1, x1 = data[perm[p + 1]], column(DY, indices_T[p + 1])
+                w2, x2 = data[perm[p + 2]], column(DY, indices_T[p + 2])
+                w3, x3 = data[perm[p + 3]], column(DY, indices_T[p + 3])
+                w4, x4 = data[perm[p + 4]], column(DY, indices_T[p + 4])
+                w5, x5 = data[perm[p + 5]], column(DY, indices_T[p + 5])
+                w6, x6 = data[perm[p + 6]], column(DY, indices_T[p + 6])
+                w7, x7 = data[perm[p + 7]], column(DY, indices_T[p + 7])
+                for i in range(N):
+                    y[i] += (
+                        w0 * x0[i] + w1 * x1[i] + w2 * x2[i] + w3 * x3[i]
+                        + w4 * x4[i] + w5 * x5[i] + w6 * x6[i] + w7 * x7[i]
+                    )  # fmt: skip
+                p += 8
+            while p < end:
+                w0, x0 = data[perm[p]], column(DY, indices_T[p])
+                for i in range(N):
+                    y[i] += w0 * x0[i]
+                p += 1
+
+
+@kernel("P1, I1, I1, F2, F2, F1", parallel=True)
+def product_on(parts, indptr, indices, DY, X, gradient):  # type: ignore[no-untyped-def]
+    """DW = DYᵀ X on the support of W: one inner product over the batch a nonzero.        2 N nnz operations"""
+    N = X.shape[0]
+    zero = gradient.dtype.type(0)
+    for part in prange(parts.size - 1):
+        for k in range(parts[part], parts[part + 1]):
+            y = column(DY, k)
+            p, end = indptr[k], indptr[k + 1]
+            while p + 8 <= end:
+                x0, x1 = column(X, indices[p]), column(X, indices[p + 1])
+                x2, x3 = column(X, indices[p + 2]), column(X, indices[p + 3])
+                x4, x5 = column(X, indices[p + 4]), column(X, indices[p + 5])
+                x6, x7 = column(X, indices[p + 6]), column(X, indices[p + 7])
+                s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
+                for i in range(N):
+                    s0 += y[i] * x0[i]
+                    s1 += y[i] * x1[i]
+                    s2 += y[i] * x2[i]
+                    s3 += y[i] * x3[i]
+                    s4 += y[i] * x4[i]
+                    s5 += y[i] * x5[i]
+                    s6 += y[i] * x6[i]
+                    s7 += y[i] * x7[i]
+                gradient[p], gradient[p + 1], gradient[p + 2], gradient[p + 3] = s0, s1, s2, s3
+                gradient[p + 4], gradient[p + 5], gradient[p + 6], gradient[p + 7] = s4, s5, s6, s7
+                p += 8
+            while p < end:
+                x0 = column(X, indices[p])
+                s0 = zero
+                for i in range(N):
+                    s0 += y[i] * x0[i]
+                gradient[p] = s0
+                p += 1
+
+
+@kernel("P1, I1, I1, F1, F1, F1, F1", parallel=True)
+def affine_single(parts, indptr, indices, data, x, b, y):  # type: ignore[no-untyped-def]
+    """y = x Wᵀ + b for a single sample        x (D,), b (K,), y (K,): no batch to stream along, one dot product a row"""
+    for part in prange(parts.size - 1):
+        for k in range(parts[part], parts[part + 1]):
+            total = b[k]
+            for p in range(indptr[k], indptr[k + 1]):
+                total += data[p] * x[indices[p]]
+            y[k] = total

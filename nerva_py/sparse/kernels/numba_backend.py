@@ -1,0 +1,47 @@
+"""The default backend: the kernels of `compiled`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+from nerva_py.matrix.layout import batch_empty, batch_layout, vector_empty
+
+from . import compiled
+
+if TYPE_CHECKING:
+    from nerva_py.sparse.weight import SparseWeight
+
+
+class NumbaBackend:
+    """Numba kernels that stream along the batch, parallel over rows of the output, balanced by nnz."""
+
+    name = "numba"
+
+    def affine(self, X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+        S = W.support
+        Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
+        parts = S.parts(numba.get_num_threads())
+        if X.shape[0] == 1:
+            compiled.affine_single(parts, S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), b[0], Y[0])
+        else:
+            compiled.affine(parts, S.indptr, S.indices, W.data, batch_layout(X), b[0], Y)
+        return Y
+
+    def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
+        S = W.support
+        DX = batch_empty(DY.shape[0], W.shape[1], W.dtype)
+        compiled.product(S.parts(numba.get_num_threads(), True), *S.transposed, W.data, batch_layout(DY), DX)
+        return DX
+
+    def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
+        S = W.support
+        gradient = vector_empty(W.nnz, W.dtype)
+        parts = S.parts(numba.get_num_threads())
+        compiled.product_on(parts, S.indptr, S.indices, batch_layout(DY), batch_layout(X), gradient)
+        return gradient
+
+
+BACKEND = NumbaBackend()

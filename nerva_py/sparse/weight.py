@@ -1,0 +1,164 @@
+"""`SparseWeight`: a truly sparse weight matrix behind `@`, `.T` and `product_on`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import DTypeLike
+from scipy.sparse import csr_array, issparse, sparray
+
+from nerva_py.errors import NervaError, ShapeError
+from nerva_py.matrix import primitives as table
+from nerva_py.matrix.dense_weight import check_product
+
+from .backends import Backend, get_backend
+from .densities import nonzeros
+from .support import Support, checked_shape
+
+
+class SparseWeight:
+    """W (K, D) in CSR: a `support` (shared, immutable) and `data`, the values in the order of the support.
+
+    `X @ W.T`, `DY @ W` and `product_on(W, DY.T, X)` run in the kernels of `backend` and never form a dense K×D matrix.
+    Batches X and DY are best kept batch-contiguous (`batch_empty`, `batch_layout`); others are copied into that layout.
+    """
+
+    __slots__ = ("backend", "data", "support")
+    __array_ufunc__ = None  # so that `X @ W` asks this class, not NumPy
+
+    def __init__(self, support: Support, data: np.ndarray, backend: str | Backend = "numba"):
+        if data.shape != (support.nnz,) or data.dtype.char not in "fd":
+            raise ShapeError(
+                f"data must hold {support.nnz} values of float32 or float64, not {data.dtype} {data.shape}"
+            )
+        self.support = support
+        self.data = np.ascontiguousarray(data)
+        self.backend = get_backend(backend) if isinstance(backend, str) else backend
+
+    @classmethod
+    def from_scipy(cls, matrix: sparray, dtype: DTypeLike = None, backend: str | Backend = "numba") -> SparseWeight:
+        """From any SciPy sparse matrix; `dtype` is float32 unless the matrix is of float64 or it is given."""
+        if not issparse(matrix) or matrix.ndim != 2:
+            raise NervaError(f"matrix must be a two-dimensional SciPy sparse array, not {type(matrix).__name__}")
+        csr = csr_array(matrix)
+        if not csr.has_sorted_indices:
+            csr = csr.sorted_indices()
+        chosen = np.dtype(dtype or (np.float64 if csr.dtype == np.float64 else np.float32))
+        return cls(Support.from_csr(csr), csr.data.astype(chosen), backend)
+
+    @classmethod
+    def from_dense(cls, array: np.ndarray, dtype: DTypeLike = None, backend: str | Backend = "numba") -> SparseWeight:
+        """From a dense array: its nonzero elements are the support."""
+        array = np.asarray(array)
+        if array.ndim != 2:
+            raise ShapeError(f"array must be a matrix, not of shape {array.shape}")
+        return cls.from_scipy(csr_array(array), dtype, backend)
+
+    @classmethod
+    def random(
+        cls,
+        shape: tuple[int, int],
+        density: float,
+        rng: np.random.Generator,
+        values: Callable[[Support, np.random.Generator], np.ndarray] | None = None,
+        dtype: DTypeLike = np.float32,
+        backend: str | Backend = "numba",
+    ) -> SparseWeight:
+        """Exactly round(density·K·D) positions drawn at random, with values from `values(support, rng)`, else uniform in
+        ±1/√D. O(nnz log nnz) time, O(nnz) memory."""
+        shape = checked_shape(shape)
+        support = Support.random(shape, nonzeros(density, shape), rng)
+        data = rng.uniform(-1, 1, support.nnz) / np.sqrt(shape[1]) if values is None else values(support, rng)
+        return cls(support, np.asarray(data, dtype), backend)
+
+    shape = property(lambda self: self.support.shape, doc="(K, D)")
+    dtype = property(lambda self: self.data.dtype, doc="float32 or float64")
+    nnz = property(lambda self: self.data.size, doc="number of stored weights")
+    density = property(
+        lambda self: self.nnz / (self.shape[0] * self.shape[1]), doc="share of positions that are stored"
+    )
+    nbytes = property(lambda self: self.data.nbytes + self.support.nbytes, doc="bytes of values and indices")
+
+    @property
+    def csr(self) -> csr_array:
+        """The weights as a `scipy.sparse.csr_array` that shares their memory."""
+        return csr_array((self.data, self.support.indices, self.support.indptr), shape=self.shape)
+
+    @property
+    def T(self) -> TransposedSparse:
+        return TransposedSparse(self)
+
+    def __rmatmul__(self, DY: np.ndarray) -> np.ndarray:
+        """DX = DY W        DY (N, K) -> (N, D)"""
+        check_product(DY, self.shape[0], self, "DY @ W")
+        return self.backend.product(DY, self)
+
+    def __matmul__(self, A: np.ndarray) -> np.ndarray:
+        """W A = (Aᵀ Wᵀ)ᵀ        A (D, N) -> (K, N)"""
+        return (A.T @ self.T).T
+
+    def like(self, data: np.ndarray) -> SparseWeight:
+        """A matrix on the same support with other values: a gradient, an optimizer state, a dropout mask."""
+        return SparseWeight(self.support, data, self.backend)
+
+    def astype(self, dtype: DTypeLike) -> SparseWeight:
+        """The same matrix with values of another element type."""
+        return self.like(self.data.astype(dtype))
+
+    def toarray(self) -> np.ndarray:
+        """W as a dense NumPy array."""
+        return self.csr.toarray()
+
+    def __repr__(self) -> str:
+        K, D = self.shape
+        return f"SparseWeight({K}×{D}, nnz={self.nnz}, density={self.density:.4g}, {self.dtype}, {self.backend.name})"
+
+
+class TransposedSparse:
+    """Wᵀ, waiting for its product."""
+
+    __slots__ = ("W",)
+    __array_ufunc__ = None
+
+    def __init__(self, W: SparseWeight):
+        self.W = W
+
+    shape = property(lambda self: self.W.shape[::-1])
+
+    @property
+    def T(self) -> SparseWeight:
+        return self.W
+
+    def __rmatmul__(self, X: np.ndarray) -> np.ndarray:
+        """Y = X Wᵀ        X (N, D) -> (N, K)"""
+        return affine(X, self.W, np.zeros((1, self.W.shape[0]), self.W.dtype))
+
+    def __matmul__(self, A: np.ndarray) -> np.ndarray:
+        """Wᵀ A = (Aᵀ W)ᵀ        A (K, N) -> (D, N)"""
+        return (A.T @ self.W).T
+
+
+@table.affine.register(SparseWeight)
+def affine(X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+    check_product(X, W.shape[1], W, "X @ W.T")
+    if b.shape != (1, W.shape[0]) or b.dtype != W.dtype:
+        raise ShapeError(f"b must be {W.dtype} of shape {(1, W.shape[0])} for W {W.shape}, not {b.dtype} {b.shape}")
+    return W.backend.affine(X, W, b)
+
+
+@table.product_on.register(SparseWeight)
+def product_on(W: SparseWeight, A: np.ndarray, B: np.ndarray) -> SparseWeight:
+    DY = A.T
+    check_product(DY, W.shape[0], W, "product_on, the transpose of A")
+    check_product(B, W.shape[1], W, "product_on, B")
+    if DY.shape[0] != B.shape[0]:
+        raise ShapeError(f"product_on: A {A.shape} and B {B.shape} do not fit together")
+    return W.like(W.backend.product_on(W, DY, B))
+
+
+@table.hadamard.register(SparseWeight)
+def hadamard(X: SparseWeight, Y: SparseWeight) -> SparseWeight:
+    if X.support is not Y.support and X.support != Y.support:
+        raise ShapeError("hadamard of two sparse matrices: their supports differ")
+    return X.like(X.data * Y.data)

@@ -1,0 +1,49 @@
+"""Threads of the compiled kernels: which layer runs them, how many there are, and where they stay.
+
+The environment is read when Numba and the OpenMP runtime are loaded, so `configure` must run before either is imported.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import sys
+
+from .errors import NervaError
+
+
+def configure(threads: int | None = None) -> None:
+    """Choose the OpenMP layer and bind its threads to cores, unless the user's environment says otherwise.
+
+    OpenMP's parallel regions cost a microsecond or two, those of Numba's own layer many times that; threads that are not
+    bound may both land on one core, and then each region takes a whole tick of the scheduler. Raises `NervaError` for an
+    impossible number of threads.
+    """
+    cores = available_cores()
+    if threads is not None and not 1 <= threads <= max(cores, 64):
+        raise NervaError(
+            f"threads must be from 1 to {max(cores, 64)}, not {threads}; this machine offers {cores} cores"
+        )
+    count = str(threads if threads is not None else cores)
+    defaults = {"NUMBA_NUM_THREADS": count, "OMP_NUM_THREADS": count}
+    if openmp_available():
+        defaults["NUMBA_THREADING_LAYER"] = "omp"
+    # More threads than cores must share them: binding would then only hinder.
+    if int(count) <= cores:
+        defaults["OMP_PROC_BIND"] = "true"
+    if "numba" in sys.modules:
+        return
+    for name, value in defaults.items():
+        if threads is not None and name.endswith("NUM_THREADS"):
+            os.environ[name] = value  # an explicit request beats the environment
+        os.environ.setdefault(name, value)
+
+
+def openmp_available() -> bool:
+    """Whether the GNU (Linux) or LLVM (macOS) or Microsoft OpenMP runtime that Numba's layer needs is installed."""
+    return sys.platform == "win32" or any(ctypes.util.find_library(name) for name in ("gomp", "omp"))
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,33 @@
+"""Loss and accuracy of a network on data, in evaluation mode."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nerva_py.data import Dataset, gather, one_hot
+from nerva_py.equations.losses import Loss
+from nerva_py.matrix import workspace
+from nerva_py.network import MLP
+
+BATCH = 1000  # samples at a time: a few megabytes of activations
+
+
+def evaluate(network: MLP, data: Dataset, loss: Loss, part: str = "test") -> tuple[float, float | None]:
+    """(mean loss a sample, share of right answers) on the "train" or "test" part; the share is None in a regression."""
+    X, T = (data.Xtrain, data.Ttrain) if part == "train" else (data.Xtest, data.Ttest)
+    total, right = 0.0, 0
+    with workspace():
+        for start in range(0, len(X), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(X)))
+            Y = network.forward(gather(X, rows, data.scale, data.shift, network.dtype))
+            total += float(loss(Y, targets(T, rows, data.num_classes, network.dtype)))
+            if data.num_classes is not None:
+                right += int(np.count_nonzero(Y.argmax(axis=1) == T[rows]))
+    return total / len(X), right / len(X) if data.num_classes is not None else None
+
+
+def targets(T: np.ndarray, rows: np.ndarray, num_classes: int | None, dtype: np.dtype) -> np.ndarray:
+    """The target matrix (N, K) of a batch: one-hot rows of class labels, or the regression targets."""
+    if num_classes is None:
+        return T[rows].astype(dtype, copy=False)
+    return one_hot(T[rows], num_classes, dtype)

@@ -1,0 +1,67 @@
+"""What happened in each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch: number (from 1), learning rate, seconds of training (evaluation apart), and its statistics if wanted.
+
+    Losses are means over the samples; accuracies are shares of right answers, None in a regression.
+    """
+
+    epoch: int
+    learning_rate: float
+    seconds: float
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+
+    def __str__(self) -> str:
+        """The line that Nerva prints."""
+        number = f"epoch {self.epoch:3d}"
+        time = f"time: {self.seconds:.8f}s"
+        if self.train_loss is None:
+            return f"{number} {time}"
+        parts = [f"{number} lr: {self.learning_rate:.8f}  loss: {self.train_loss:.8f}"]
+        if self.train_accuracy is not None:
+            parts.append(f"train accuracy: {self.train_accuracy:.8f}")
+        if self.test_accuracy is not None:
+            parts.append(f"test accuracy: {self.test_accuracy:.8f}")
+        if self.train_accuracy is None and self.test_loss is not None:
+            parts.append(f"test loss: {self.test_loss:.8f}")
+        return "  ".join(parts) + f" {time}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields by name, for a log."""
+        return asdict(self)
+
+
+@dataclass
+class History:
+    """The epochs of a run, and how it ended."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    interrupted: bool = False
+    phases: dict[str, float] = field(default_factory=dict)  # seconds by phase of the step, if they were timed
+
+    def __iter__(self) -> Iterator[Epoch]:
+        return iter(self.epochs)
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __getitem__(self, position: int) -> Epoch:
+        return self.epochs[position]
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch of the highest test accuracy, in a regression of the lowest test loss; None without statistics."""
+        scored = [(e.test_accuracy if e.test_accuracy is not None else -e.test_loss, e) for e in self.epochs
+                  if e.test_accuracy is not None or e.test_loss is not None]  # fmt: skip
+        return max(scored, key=lambda pair: pair[0])[1] if scored else None

@@ -1,0 +1,243 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from nerva_py.data import CropFlip, Dataset, gather
+from nerva_py.equations.losses import LOSSES, Loss
+from nerva_py.errors import DivergedError, NervaError, ShapeError, unknown
+from nerva_py.matrix import workspace
+from nerva_py.network import MLP
+from nerva_py.network.specs import build
+
+from .callbacks import Callback, TrainingState, step_callbacks
+from .evaluation import evaluate, targets
+from .history import Epoch, History
+from .optimizers import OPTIMIZERS, Optimizer, OptimizerState, states_for
+from .schedules import SCHEDULES, Constant, Schedule
+
+# Networks up to this many weights are copied to compile the kernels before the clock starts.
+WARM_UP_LIMIT = 20_000_000
+
+
+def train(
+    network: MLP,
+    data: Dataset,
+    *,
+    loss: str | Loss = "SoftmaxCrossEntropy",
+    optimizer: str | Optimizer | Sequence[str | Optimizer] = "Nesterov(0.9)",
+    learning_rate: float | str | Schedule = 0.01,
+    epochs: int = 10,
+    batch_size: int = 100,
+    shuffle: bool = True,
+    augmentation: CropFlip | None = None,
+    statistics: bool = True,
+    seed: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    timer: bool = False,
+) -> History:
+    """Train with mini-batches; the last partial batch of an epoch is used too. Returns the history.
+
+    `optimizer`: one for all parameters, or one a linear layer. `learning_rate`: a number, a spec such as
+    "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training and test
+    data after each epoch, outside the measured time. `seed` decides the order of the samples and the augmentation; the
+    network brings its own generator for dropout. `timer` adds up the seconds of each phase of a step in `history.phases`.
+    Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
+    with the epochs so far.
+    """
+    chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
+    check_run(network, data, epochs, batch_size, augmentation)
+    states = resolve_optimizers(network, optimizer)
+    order_rng, augmentation_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+    M = len(data.Xtrain)
+    history = History()
+    state = TrainingState(network, data, states, history, epochs, -(-M // batch_size))
+    after_step = step_callbacks(callbacks)
+    clock = PhaseClock() if timer else None
+
+    _compile_kernels(network, data, chosen_loss, states, min(batch_size, M), augmentation)
+    _each(callbacks, "on_train_begin", state)
+    t = 0
+    try:
+        with workspace():
+            for epoch in range(epochs):
+                state.epoch, state.step, state.learning_rate = epoch + 1, 0, schedule(epoch)
+                _each(callbacks, "on_epoch_begin", state)
+                start = time.perf_counter()
+                order = order_rng.permutation(M) if shuffle else np.arange(M)
+                for first in range(0, M, batch_size):
+                    rows = order[first : first + batch_size]
+                    crops = augmentation.draw(augmentation_rng, len(rows)) if augmentation else None
+                    t += 1
+                    Y = training_step(network, data, chosen_loss, states, rows, crops, state.learning_rate, t, clock)
+                    state.step += 1
+                    for callback in after_step:
+                        callback.on_step_end(state)
+                seconds = time.perf_counter() - start
+                if not np.isfinite(Y).all():
+                    raise DivergedError(_diverged(epoch + 1, state.learning_rate))
+                record = Epoch(
+                    epoch + 1, state.learning_rate, seconds, *_statistics(network, data, chosen_loss, statistics)
+                )
+                if record.train_loss is not None and not np.isfinite(record.train_loss):
+                    raise DivergedError(_diverged(epoch + 1, state.learning_rate))
+                history.epochs.append(record)
+                _each(callbacks, "on_epoch_end", state, record)
+                if state.stop:
+                    break
+    except KeyboardInterrupt:
+        history.interrupted = True
+    finally:
+        if clock:
+            history.phases = dict(clock.seconds)
+        network.release()
+        _each(callbacks, "on_train_end", state)
+    return history
+
+
+def training_step(
+    network: MLP,
+    data: Dataset,
+    loss: Loss,
+    states: Sequence[OptimizerState],
+    rows: np.ndarray,
+    crops: Any,
+    eta: float,
+    t: int,
+    clock: PhaseClock | None = None,
+) -> np.ndarray:
+    """One mini-batch: gather, forward, DY = ∇L(Y, T) / N, backward, update. Returns Y."""
+    phase = clock.phase if clock else _no_phase
+    with phase("gather"):
+        X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype, crops, data.image_shape)
+        T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
+    with phase("feedforward"):
+        Y = network.forward(X, training=True)
+    with phase("backpropagate"):
+        network.backward(loss.gradient(Y, T) / len(rows))
+    with phase("optimize"):
+        for state in states:
+            state.step(eta, t)
+    return Y
+
+
+class PhaseClock:
+    """Adds up the seconds that each phase takes."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] += time.perf_counter() - start
+
+
+class _NoPhase:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+_NO_PHASE = _NoPhase()
+
+
+def _no_phase(name: str) -> _NoPhase:
+    return _NO_PHASE
+
+
+def resolve_loss(loss: str | Loss) -> Loss:
+    """The loss of that name."""
+    if isinstance(loss, Loss):
+        return loss
+    by_lower_case = {name.lower(): found for name, found in LOSSES.items()}
+    if loss.lower() not in by_lower_case:
+        raise unknown("loss", loss, LOSSES)
+    return by_lower_case[loss.lower()]
+
+
+def resolve_schedule(learning_rate: float | str | Schedule) -> Schedule:
+    """A schedule from a number or a spec string."""
+    if callable(learning_rate):
+        return learning_rate
+    if isinstance(learning_rate, str):
+        return build("learning rate schedule", learning_rate, SCHEDULES)
+    return Constant(learning_rate)
+
+
+def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str | Optimizer]) -> list[OptimizerState]:
+    """Fresh optimizer states: one optimizer for the whole network, or one for each linear layer and what follows it."""
+    given = [optimizer] if isinstance(optimizer, str | Optimizer) else list(optimizer)
+    count = len(network.linear_layers)
+    if len(given) not in (1, count):
+        raise NervaError(f"optimizer must be one, or {count}, one a linear layer; got {len(given)}")
+    built = [build("optimizer", one, OPTIMIZERS) if isinstance(one, str) else one for one in given]
+    built *= count if len(built) == 1 else 1
+    states, position = [], -1
+    linear = network.linear_layers
+    for layer in network.layers:
+        position += any(layer is one for one in linear)
+        states += states_for(layer.parameters, built[max(position, 0)])
+    return states
+
+
+def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augmentation: CropFlip | None) -> None:
+    """Refuse a run that cannot work, before anything is changed."""
+    sizes = network.sizes
+    if sizes[0] != data.num_features:
+        raise ShapeError(
+            f"network has {sizes[0]} inputs, but a sample of {data.name!r} has {data.num_features} features"
+        )
+    if sizes[-1] != data.num_outputs:
+        raise ShapeError(f"network has {sizes[-1]} outputs, but {data.name!r} needs {data.num_outputs}")
+    if not isinstance(epochs, int) or epochs < 0:
+        raise NervaError(f"epochs must be an integer of at least 0, not {epochs!r}")
+    if not isinstance(batch_size, int) or not 1 <= batch_size <= len(data.Xtrain):
+        raise NervaError(
+            f"batch_size must be from 1 to the number of training samples, {len(data.Xtrain)}, not {batch_size!r}"
+        )
+    if augmentation is not None and not data.augmentable:
+        raise NervaError(f"augmentation needs images stored as bytes, which {data.name!r} is not")
+
+
+def _statistics(network: MLP, data: Dataset, loss: Loss, wanted: bool) -> tuple[float | None, ...]:
+    if not wanted:
+        return ()
+    test = evaluate(network, data, loss, "test") if len(data.Xtest) else (None, None)
+    return (*evaluate(network, data, loss, "train"), *test)
+
+
+def _compile_kernels(
+    network: MLP,
+    data: Dataset,
+    loss: Loss,
+    states: Sequence[OptimizerState],
+    batch_size: int,
+    augmentation: CropFlip | None,
+) -> None:
+    """Take one step with a copy, so that no epoch's time includes compilation."""
+    if network.dense_size > WARM_UP_LIMIT and network.nnz > WARM_UP_LIMIT:
+        return
+    rows = np.arange(batch_size)
+    crops = augmentation.draw(np.random.default_rng(0), batch_size) if augmentation else None
+    shadow, shadow_states = copy.deepcopy((network, list(states)))
+    training_step(shadow, data, loss, shadow_states, rows, crops, 0.0, 1)
+
+
+def _each(callbacks: Sequence[Callback], method: str, *arguments: Any) -> None:
+    for callback in callbacks:
+        call: Callable[..., None] = getattr(callback, method)
+        call(*arguments)
+
+
+def _diverged(epoch: int, eta: float) -> str:
+    return f"training diverged in epoch {epoch}: the loss is no longer finite. Try a learning rate below {eta:g}"

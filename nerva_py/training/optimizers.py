@@ -1,0 +1,105 @@
+"""Optimizers: an update equation, how many state vectors it keeps for each parameter, and its constants.
+
+An `Optimizer` is that triple; `OptimizerState` holds, for one parameter, the state vectors, aligned with its numbers, so
+that training a sparse layer with momentum stores one velocity for each nonzero and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nerva_py.equations import updates
+from nerva_py.errors import NervaError
+from nerva_py.matrix.elementwise import update_kernel
+from nerva_py.network import Parameter
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """θ, state = update(θ, g, *state, η, λ, *constants(t)) with t = 1, 2, ... the number of the step."""
+
+    name: str
+    update: Callable[..., object]
+    states: int
+    constants: Callable[[int], tuple[float, ...]]
+    weight_decay: float = 0.0
+
+
+@dataclass(slots=True)
+class OptimizerState:
+    """The state vectors of one parameter, and its part of each step."""
+
+    parameter: Parameter
+    optimizer: Optimizer
+    vectors: list[np.ndarray] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.vectors:
+            self.vectors = [np.zeros_like(self.parameter.vector) for _ in range(self.optimizer.states)]
+
+    def step(self, eta: float, t: int) -> None:
+        """Update the parameter in place, in one pass over its numbers."""
+        optimizer = self.optimizer
+        decay = optimizer.weight_decay if self.parameter.decays else 0.0
+        constants = (eta, decay, *optimizer.constants(t))
+        kernel = update_kernel(optimizer.update, optimizer.states, len(constants))
+        kernel(self.parameter.vector, self.parameter.gradient_vector, *self.vectors, constants)
+
+
+def states_for(parameters: Iterable[Parameter], optimizer: Optimizer) -> list[OptimizerState]:
+    """Fresh states for all parameters."""
+    return [OptimizerState(parameter, optimizer) for parameter in parameters]
+
+
+def GradientDescent(weight_decay: float = 0.0) -> Optimizer:
+    """θ′ = θ − η (g + λ θ)"""
+    return Optimizer("GradientDescent", updates.gradient_descent, 0, lambda t: (), _at_least_0(weight_decay))
+
+
+def Momentum(mu: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
+    """Δ′ = μ Δ − η (g + λ θ),   θ′ = θ + Δ′"""
+    _share("mu", mu)
+    return Optimizer("Momentum", updates.momentum, 1, lambda t: (mu,), _at_least_0(weight_decay))
+
+
+def Nesterov(mu: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
+    """Δ′ = μ Δ − η (g + λ θ),   θ′ = θ + μ Δ′ − η (g + λ θ)"""
+    _share("mu", mu)
+    return Optimizer("Nesterov", updates.nesterov, 1, lambda t: (mu,), _at_least_0(weight_decay))
+
+
+def Adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.0) -> Optimizer:
+    """Adam with bias correction; see `equations.updates.adam`."""
+    return Optimizer("Adam", updates.adam, 2, _adam_constants(beta1, beta2, epsilon), _at_least_0(weight_decay))
+
+
+def AdamW(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01) -> Optimizer:
+    """Adam with decoupled weight decay; see `equations.updates.adamw`."""
+    return Optimizer("AdamW", updates.adamw, 2, _adam_constants(beta1, beta2, epsilon), _at_least_0(weight_decay))
+
+
+def _adam_constants(beta1: float, beta2: float, epsilon: float) -> Callable[[int], tuple[float, ...]]:
+    _share("beta1", beta1)
+    _share("beta2", beta2)
+    if not epsilon > 0:
+        raise NervaError(f"epsilon must be positive, not {epsilon!r}")
+    return lambda t: (beta1, beta2, epsilon, 1 - beta1**t, 1 - beta2**t)
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise NervaError(f"{name} must be at least 0 and less than 1, not {value!r}")
+
+
+def _at_least_0(weight_decay: float) -> float:
+    if not 0 <= weight_decay < np.inf:
+        raise NervaError(f"weight_decay must be a finite number of at least 0, not {weight_decay!r}")
+    return weight_decay
+
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    factory.__name__: factory for factory in (GradientDescent, Momentum, Nesterov, Adam, AdamW)
+}
