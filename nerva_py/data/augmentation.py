@@ -17,7 +17,7 @@ from nerva_py.errors import DataError
 
 
 class Crops(NamedTuple):
-    """What happens to each of N images: padded by `pad` pixels, cropped at (top, left), and mirrored where `mirrored`."""
+    """What happens to each of N images: padded by `pad` pixels, cropped at (top, left), mirrored where `mirrored`."""
 
     top: np.ndarray  # (N,) of 0..2·pad
     left: np.ndarray  # (N,) of 0..2·pad
@@ -54,7 +54,7 @@ def reflected(size: int, pad: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def line_table(channels: int, height: int, pad: int) -> np.ndarray:
-    """lines[top, c·H + y] = c·H + r[top + y], for every crop the lines of all channels     -> (2·pad + 1, C·H) of intp"""
+    """lines[top, c·H + y] = c·H + r[top + y], the lines of all channels for every crop     -> (2·pad + 1, C·H)"""
     lines = np.lib.stride_tricks.sliding_window_view(reflected(height, pad), height)
     return (lines[:, None, :] + height * np.arange(channels)[:, None]).reshape(2 * pad + 1, -1)
 

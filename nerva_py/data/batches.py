@@ -1,9 +1,9 @@
 """A mini-batch: chosen rows of a data set, normalised and transposed to the batch-contiguous layout in one pass.
 
 The samples of a data set lie in rows, the batch wants them in columns. Writing a transposed batch value by value misses
-the cache at every write, so each block of features is first transposed in a tile that stays in the first-level cache, as
-bytes where the data are bytes, and then converted column by column. Blocks are the unit of parallelism; no two write the
-same element and none depends on the number of threads.
+the cache at every write, so each block of features is first transposed in a tile that stays in the first-level cache,
+as bytes where the data are bytes, and then converted column by column. Threads work on different blocks; no two write
+the same element, and the result does not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from nerva_py.matrix.compiling import column, kernel
 from nerva_py.matrix.layout import batch_empty
 
 BLOCK = 384  # features in a tile, at most
-WORDS = (
-    15  # words of 8 samples in a row of a tile; odd, because rows a power of two apart compete for the same cache sets
-)
+WORDS = 15  # words (of 8 samples) in a row of a tile; rows a power of two apart would compete for few cache sets
 VALUES = 32  # samples in a tile of floating-point values
 
 U64 = np.uint64
@@ -38,8 +36,8 @@ def gather(
 ) -> np.ndarray:
     """Y[i, j] = X[rows[i], j] · scale[j] + shift[j]     X (M, D), rows (N,), scale and shift (D,) -> Y (N, D)
 
-    X is uint8, float32 or float64 with C-contiguous rows, Y batch-contiguous of type `dtype` (float32 or float64). With
-    an augmentation, which `CropFlip.draw` draws, the rows are images of `image_shape` (channels, height, width) of bytes,
+    X is C-contiguous, of uint8, float32 or float64; Y is batch-contiguous, of `dtype` (float32 or float64). With an
+    augmentation, which `CropFlip.draw` draws, the rows are images of `image_shape` (channels, height, width) of bytes,
     and Y holds their crops. Bytes are computed with in `dtype`, floating-point values in the wider of the two types.
     Cost: O(N·D), one pass over the chosen rows. Raises DataError.
     """
@@ -205,7 +203,7 @@ def _checked_rows(X: np.ndarray, rows: np.ndarray, scale: np.ndarray, shift: np.
     if X.ndim != 2 or X.dtype not in (np.uint8, np.float32, np.float64):
         raise DataError(f"X: shape {X.shape}, dtype {X.dtype}; (M, D) of uint8, float32 or float64 is allowed")
     if not (X.flags.c_contiguous and X.flags.writeable):
-        raise DataError(f"X: strides {X.strides}, writeable {X.flags.writeable}; C-contiguous and writeable is allowed")
+        raise DataError(f"X: strides {X.strides}, writeable {X.flags.writeable}; C-contiguous, writeable is allowed")
     if dtype not in (np.float32, np.float64):
         raise DataError(f"dtype: {dtype}; float32 and float64 are allowed")
     for name, vector in (("scale", scale), ("shift", shift)):
@@ -215,9 +213,7 @@ def _checked_rows(X: np.ndarray, rows: np.ndarray, scale: np.ndarray, shift: np.
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise DataError(f"rows: shape {rows.shape}, dtype {rows.dtype}; a vector of integers is allowed")
     if _largest(rows) >= X.shape[0]:
-        raise DataError(
-            f"rows: {rows.min()} to {rows.max()}; X has {X.shape[0]} rows, 0 to {X.shape[0] - 1} are allowed"
-        )
+        raise DataError(f"rows: {rows.min()} to {rows.max()}; 0 to {X.shape[0] - 1}, the rows of X, are allowed")
     return _vector(rows, np.intp)
 
 

@@ -1,4 +1,4 @@
-"""What may be in a data set: real finite numbers in samples, labels in range. Every message names argument and value."""
+"""What may be in a data set: samples of finite numbers, labels in range. Every message names argument and value."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def chunks(X: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def as_samples(name: str, X: ArrayLike) -> np.ndarray:
-    """X as C-contiguous, writeable uint8, float32 or float64, copied only if it is not. Other numbers become float32."""
+    """X as C-contiguous, writeable uint8, float32 or float64, copied only if it is not; other numbers as float32."""
     array = _as_array(name, X)
     return np.require(array, array.dtype if array.dtype in SAMPLE_TYPES else np.float32, ("C", "W"))
 
 
 def as_targets(name: str, T: ArrayLike) -> np.ndarray:
-    """T as int64 labels (M,), if it holds integers, or as floating-point targets (M, K)."""
+    """T as int64 labels (M,), if it holds integers or truth values, or as floating-point targets (M, K)."""
     array = _as_array(name, T)
-    if array.dtype.kind in "iu":
+    if array.dtype.kind in "biu":
         return np.require(array, np.int64, ("C", "W"))
     array = np.require(array, array.dtype if array.dtype in SAMPLE_TYPES else np.float32, ("C", "W"))
     return array.reshape(-1, 1) if array.ndim == 1 else array
@@ -39,14 +39,12 @@ def check_samples(name: str, X: np.ndarray) -> None:
     if X.ndim != 2 or X.dtype not in SAMPLE_TYPES:
         raise DataError(f"{name}: shape {X.shape}, dtype {X.dtype}; (M, D) of uint8, float32 or float64 is allowed")
     if not (X.flags.c_contiguous and X.flags.writeable):
-        raise DataError(
-            f"{name}: strides {X.strides}, writeable {X.flags.writeable}; C-contiguous, writeable is allowed"
-        )
+        raise DataError(f"{name}: strides {X.strides}, writeable {X.flags.writeable}; C order, writeable is allowed")
     check_finite(name, X)
 
 
 def check_targets(name: str, T: np.ndarray, num_classes: int | None) -> None:
-    """DataError unless T is (M,) of int64 in 0..num_classes-1 or, where num_classes is None, (M, K) of finite floats."""
+    """DataError unless T is (M,) of int64 in 0..num_classes-1 or, if num_classes is None, (M, K) of finite floats."""
     if num_classes is None:
         if T.ndim != 2 or T.dtype not in (np.float32, np.float64) or T.shape[1] == 0:
             raise DataError(f"{name}: shape {T.shape}, dtype {T.dtype}; (M, K) of float32 or float64 is allowed")

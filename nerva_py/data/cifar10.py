@@ -33,19 +33,17 @@ Batch = tuple[np.ndarray, np.ndarray]
 def load_cifar10(path: str | PathLike[str] | None = None) -> Dataset:
     """50,000 training and 10,000 test images of 3×32×32 bytes, 10 classes.
 
-    `path` is a directory with the six batches, binary or pickled, or with the official folder or archive of them; or that
-    archive itself (tar, compressed or not). None downloads the binary archive into the user's cache. Batches are taken as
-    they are, whatever their number of images. Pickles are read by an unpickler that makes arrays and nothing else. Needs
-    less than twice the memory of the images. Raises DataError.
+    `path` is a directory with the six batches, binary or pickled, or with the official folder or archive of them; or
+    that archive itself (tar, compressed or not). None downloads the binary archive into the user's cache. Batches are
+    taken as they are, whatever their number of images. Pickles are read by an unpickler that makes arrays and nothing
+    else. Needs less than twice the memory of the images. Raises DataError.
     """
     source = _find(Path(fetch(URL, MD5, "cifar10") if path is None else path))
     with reading(source):
         batches = dict(_read_archive(source) if source.is_file() else _read_directory(source))
         missing = [name for name in BATCHES if name not in batches]
         if missing:
-            raise DataError(
-                f"has no {', '.join(missing)}; CIFAR-10 is {', '.join(BATCHES)}, all with or all without .bin"
-            )
+            raise DataError(f"has no {', '.join(missing)}; all of {', '.join(BATCHES)} are needed")
     Xtest, Ttest = _join([batches.pop("test_batch")])
     Xtrain, Ttrain = _join([batches.pop(name) for name in BATCHES[:-1]])
     return from_arrays(Xtrain, Ttrain, Xtest, Ttest, name="cifar10", num_classes=NUM_CLASSES, image_shape=IMAGE_SHAPE)
@@ -63,9 +61,8 @@ def _find(path: Path) -> Path:
     for archive in ARCHIVES:
         if (path / archive).is_file():
             return path / archive
-    raise DataError(
-        f"{path}: has neither {BATCHES[0]}.bin nor {BATCHES[0]}, nor one of {', '.join(FOLDERS[1:] + ARCHIVES)}"
-    )
+    official = ", ".join(FOLDERS[1:] + ARCHIVES)
+    raise DataError(f"{path}: has neither {BATCHES[0]}.bin nor {BATCHES[0]}, nor one of {official}")
 
 
 def _read_directory(directory: Path) -> Iterator[tuple[str, Batch]]:
@@ -91,6 +88,9 @@ def _read_archive(archive: Path) -> Iterator[tuple[str, Batch]]:
                 with reading(archive / member.name):
                     batch = _parse(file.read(), pickled=not suffix)
                 yield name, batch
+        # The checksum of a compressed archive stands at its end, behind what was needed of it.
+        while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+            pass
 
 
 def _parse(contents: bytes, pickled: bool) -> Batch:

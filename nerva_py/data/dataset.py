@@ -1,4 +1,4 @@
-"""A data set: training and test samples in rows, their targets, and the normalisation that the training samples define."""
+"""A data set: training and test samples in rows, their targets, and the normalisation that the former define."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from nerva_py.errors import DataError
 class Dataset:
     """Samples u in rows, of which x = u · scale + shift is the normalised form that a network sees.
 
-    Xtrain, Xtest: (M, D) of uint8, float32 or float64, C-contiguous and writeable. The test set may be empty.
-    Ttrain, Ttest: (M,) of int64, class labels in 0..num_classes-1; or (M, K) of float32 or float64 for a regression, where
-    num_classes is None. scale, shift: (D,) of float64. image_shape: (channels, height, width) if a row is an image, channel
-    after channel and line after line. Everything is checked; raises DataError. `from_arrays` makes one from less.
+    Xtrain, Xtest: (M, D) of uint8, float32 or float64, C-contiguous and writeable; the test set may be empty.
+    Ttrain, Ttest: (M,) of int64, class labels in 0..num_classes-1; or, for a regression, where num_classes is None,
+    (M, K) of float32 or float64.
+    scale, shift: (D,) of float64.
+    image_shape: (channels, height, width) if a row is an image, channel after channel and line after line.
+
+    Everything is checked; raises DataError. `from_arrays` makes a data set from less.
     """
 
     name: str
@@ -53,9 +56,8 @@ class Dataset:
             raise DataError(f"Ttest: {len(self.Ttest)} targets; Xtest has {len(self.Xtest)} samples")
         for name, vector in (("scale", self.scale), ("shift", self.shift)):
             if vector.shape != (D,) or vector.dtype != np.float64 or not np.isfinite(vector).all():
-                raise DataError(
-                    f"{name}: shape {vector.shape}, dtype {vector.dtype}; ({D},) of finite float64 is allowed"
-                )
+                got = f"shape {vector.shape}, dtype {vector.dtype}"
+                raise DataError(f"{name}: {got}; ({D},) of finite float64 is allowed")
         shape = self.image_shape
         if shape is not None and (len(shape) != 3 or min(shape) < 1 or math.prod(shape) != D):
             raise DataError(f"image_shape: {shape}; (channels, height, width) with a product of {D} is allowed")
@@ -99,15 +101,14 @@ def from_arrays(
     """The data set of these arrays; arrays that have the right type and layout already are not copied.
 
     X is (M, D): uint8, float32 and float64 are kept, other numbers become float32. Targets that are integers are class
-    labels (of `num_classes` classes, or of as many as the largest training label tells); floating-point numbers, (M,) or
-    (M, K), are a regression. `normalization` is "feature" (mean 0 and variance 1 of each feature), "channel" (of each
-    channel of an image, or of all features together) or "none"; bytes default to "channel", floating-point values are taken
-    as they come. Only the training samples define it. Raises DataError.
+    labels (of `num_classes` classes, or of as many as the largest training label tells); floating-point numbers, (M,)
+    or (M, K), are a regression. `normalization` is "feature" (mean 0 and variance 1 of each feature), "channel" (of
+    each channel of an image, or of all features together) or "none"; bytes default to "channel", floating-point values
+    to "none". Only the training samples define it. Raises DataError.
     """
     if (Xtest is None) != (Ttest is None):
-        raise DataError(
-            f"{'Xtest' if Xtest is None else 'Ttest'}: None; a test set is both Xtest and Ttest, or neither"
-        )
+        missing = "Xtest" if Xtest is None else "Ttest"
+        raise DataError(f"{missing}: None; a test set is both Xtest and Ttest, or neither")
     X, T = as_samples("Xtrain", Xtrain), as_targets("Ttrain", Ttrain)
     X_test = X[:0].copy() if Xtest is None else as_samples("Xtest", Xtest)
     T_test = T[:0].copy() if Ttest is None else as_targets("Ttest", Ttest)

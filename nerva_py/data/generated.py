@@ -21,15 +21,14 @@ def load_digits(test_size: float = 0.2) -> Dataset:
     try:
         parts = train_test_split(X.astype(np.uint8), T, test_size=float(test_size), stratify=T, random_state=0)
     except ValueError as error:
-        raise DataError(
-            f"test_size: {test_size}; a number between 0 and 1 that leaves every class a sample ({error})"
-        ) from None
+        allowed = "a number between 0 and 1 that leaves each class a sample on both sides is allowed"
+        raise DataError(f"test_size: {test_size}; {allowed} ({error})") from None
     Xtrain, Xtest, Ttrain, Ttest = parts
     return from_arrays(Xtrain, Ttrain, Xtest, Ttest, name="digits", num_classes=10, image_shape=(1, 8, 8))
 
 
 def make_checkerboard(n_train: int, n_test: int, rng: np.random.Generator, board: int = 8) -> Dataset:
-    """Points uniform in the unit square, in class (⌊board·x⌋ + ⌊board·y⌋) mod 2, the colour of their cell of the board."""
+    """Points uniform in the unit square, of class (⌊board·x⌋ + ⌊board·y⌋) mod 2, the colour of their cell."""
     _check_sizes(n_train=n_train, n_test=n_test, board=board)
     X = rng.random((n_train + n_test, 2))
     T = (X * board).astype(np.int64).sum(axis=1) % 2
@@ -39,7 +38,7 @@ def make_checkerboard(n_train: int, n_test: int, rng: np.random.Generator, board
 def make_mini(
     n_train: int, n_test: int, rng: np.random.Generator, num_features: int = 8, num_classes: int = 3
 ) -> Dataset:
-    """A small classification for a quick try: class k is a normal distribution, N(c_k, 1/4) with centres c_k from N(0, 1).
+    """A small classification for a quick try: samples of class k from N(c_k, 1/4), centres c_k from N(0, 1).
 
     Labels are uniform; the classes overlap a little.
     """

@@ -45,9 +45,8 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
     magic = bytes((0, 0, 8, ndim))
     header = len(magic) + 4 * ndim
     if contents[:4] != magic:
-        raise DataError(
-            f"{path}: begins with {contents[:4].hex()}; an idx file of {ndim}-D bytes begins with {magic.hex()}"
-        )
+        allowed = f"an idx file of bytes in {ndim} dimensions begins with {magic.hex()}"
+        raise DataError(f"{path}: begins with {contents[:4].hex()}; {allowed}")
     if len(contents) < header:
         raise DataError(f"{path}: {len(contents)} bytes; the header alone has {header}")
     shape = tuple(np.frombuffer(contents, ">u4", ndim, offset=4).tolist())
@@ -80,6 +79,5 @@ def _find(path: str | PathLike[str] | None, name: str) -> Path:
     for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
         if (Path(path) / candidate).is_file():
             return Path(path) / candidate
-    raise DataError(
-        f"{path}: no such directory" if not Path(path).is_dir() else f"{path}: has no file {name} or {name}.gz"
-    )
+    what = f"has no file {name} or {name}.gz" if Path(path).is_dir() else "no such directory"
+    raise DataError(f"{path}: {what}")

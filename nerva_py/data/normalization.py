@@ -1,4 +1,4 @@
-"""Mean 0 and variance 1: the scale and shift that training samples define, and that every sample is then mapped with."""
+"""Mean 0 and variance 1: the scale and shift that the training samples define and that every sample is mapped by."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def scale_and_shift(X: np.ndarray, channels: int, normalization: Normalization) 
     """scale = 1/σ, shift = -μ/σ: u · scale + shift has mean 0 and variance 1     X (M, D) -> (D,), (D,) of float64
 
     μ and σ are those of each feature ("feature"), or of each of `channels` equal runs of features ("channel"); "none"
-    gives 1 and 0. Features that do not vary are only shifted. Raises NervaError for another normalization, DataError if σ
-    overflows.
+    gives 1 and 0. Features that do not vary are only shifted. Raises NervaError for another normalization, DataError
+    if σ overflows.
     """
     D = X.shape[1]
     groups = {"channel": channels, "feature": D, "none": 0}
@@ -37,7 +37,7 @@ def scale_and_shift(X: np.ndarray, channels: int, normalization: Normalization) 
 
 
 def mean_and_deviation(X: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """μ and σ of each of `groups` equal runs of features, over all samples     X (M, D) -> (groups,), (groups,) of float64
+    """μ and σ of each of `groups` equal runs of features, over all samples     X (M, D) -> (groups,), (groups,)
 
     Two passes, the second over u - μ, because Σu² - Mμ² loses all digits where μ is much larger than σ.
     """

@@ -1,4 +1,4 @@
-"""Data sets as npz files with Nerva's keys Xtrain, Ttrain, Xtest, Ttest; targets that are integers are class indices."""
+"""Data sets as npz files with Nerva's keys Xtrain, Ttrain, Xtest, Ttest; integer targets are class indices."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def load_npz(path: str | PathLike[str]) -> Dataset:
             image_shape=image_shape,
             normalization="none" if "scale" in arrays else None,
         )
-        return replace(dataset, scale=arrays["scale"], shift=arrays["shift"]) if "scale" in arrays else dataset
-    raise AssertionError  # `reading` ends in a result or an error
+        if "scale" in arrays:
+            dataset = replace(dataset, scale=arrays["scale"], shift=arrays["shift"])
+    return dataset
 
 
 def save_npz(path: str | PathLike[str], dataset: Dataset) -> None:
@@ -51,13 +52,14 @@ def save_npz(path: str | PathLike[str], dataset: Dataset) -> None:
 def _read(path: Path) -> dict[str, np.ndarray]:
     """The arrays under the known keys. Raises DataError, and ValueError for pickled objects."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
+        with path.open("rb") as file:  # opened here, because np.load leaves the file open when it finds no zip archive
+            npz = np.load(file, allow_pickle=False)
+            if isinstance(npz, np.ndarray):
                 raise DataError("a single array; an npz file with Xtrain, Ttrain, Xtest and Ttest is allowed")
-            missing = [key for key in KEYS if key not in file.files]
+            missing = [key for key in KEYS if key not in npz.files]
             if missing:
-                raise DataError(f"has no {', '.join(missing)}; its keys are {', '.join(file.files) or 'none'}")
-            arrays = {key: file[key] for key in (*KEYS, *OPTIONAL) if key in file.files}
+                raise DataError(f"has no {', '.join(missing)}; its keys are {', '.join(npz.files) or 'none'}")
+            arrays = {key: npz[key] for key in (*KEYS, *OPTIONAL) if key in npz.files}
     except DataError:
         raise
     except ValueError as error:  # no zip archive, a malformed header, or objects that only a pickle could restore

@@ -1,4 +1,4 @@
-"""A reader of pickles that makes numbers, texts, containers and numeric arrays, and nothing else: no code can be executed.
+"""A reader of pickles that makes numbers, texts, containers and numeric arrays only: no code can be executed.
 
 An ordinary `pickle.load` calls whatever functions the file names. Here each of the few names that a pickled array needs
 stands for a function below; any other name is an error.
@@ -16,12 +16,19 @@ from nerva_py.errors import DataError
 
 # What a malformed pickle makes the unpickler raise.
 MALFORMED = (
-    pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, MemoryError, OverflowError, TypeError, ValueError,
-)  # fmt: skip
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    TypeError,
+    ValueError,
+)
 
 
 def load_arrays(contents: bytes) -> Any:
-    """The object in a pickle of plain values and numeric arrays, by Python 2 or 3. Raises DataError for anything else."""
+    """The object in a pickle of plain values and numeric arrays, by Python 2 or 3. DataError for anything else."""
     try:
         return _ArrayUnpickler(io.BytesIO(contents), encoding="bytes").load()
     except DataError:
@@ -55,22 +62,19 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): _ArrayType,
-    ("numpy", "dtype"): _dtype,
-    ("_codecs", "encode"): _encode,
-} | {
-    (f"numpy.{core}.{module}", name): function
-    for core in ("core", "_core")
-    for module, name, function in (
-        ("multiarray", "_reconstruct", _reconstruct),
-        ("numeric", "_frombuffer", _frombuffer),
-    )
+ALLOWED: dict[str, Any] = {
+    "numpy.ndarray": _ArrayType,
+    "numpy.dtype": _dtype,
+    "numpy.core.multiarray._reconstruct": _reconstruct,  # NumPy 1
+    "numpy._core.multiarray._reconstruct": _reconstruct,  # NumPy 2
+    "numpy.core.numeric._frombuffer": _frombuffer,
+    "numpy._core.numeric._frombuffer": _frombuffer,
+    "_codecs.encode": _encode,
 }
 
 
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
+        if f"{module}.{name}" not in ALLOWED:
             raise DataError(f"the pickle asks for {module}.{name}; only numeric arrays are allowed")
-        return ALLOWED[module, name]
+        return ALLOWED[f"{module}.{name}"]

@@ -2,7 +2,7 @@
 
 from nerva_py.matrix import hadamard
 
-from .linear import linear, linear_backward
+from .linear import linear, linear_input_gradient, linear_parameter_gradients
 
 
 def dropout_linear(X, W, b, R):
@@ -10,10 +10,20 @@ def dropout_linear(X, W, b, R):
     return linear(X, hadamard(W, R), b)
 
 
+def dropout_linear_parameter_gradients(X, W, DY, R):
+    """DW = (DYᵀ X) ⊙ R,   Db = 1_Nᵀ DY        -> like W, (1, K)"""
+    D_product, Db = linear_parameter_gradients(X, W, DY)
+    return hadamard(D_product, R), Db
+
+
+def dropout_linear_input_gradient(W, DY, R):
+    """DX = DY (W ⊙ R)        -> (N, D)"""
+    return linear_input_gradient(hadamard(W, R), DY)
+
+
 def dropout_linear_backward(X, W, DY, R):
     """DX = DY (W ⊙ R),   DW = (DYᵀ X) ⊙ R,   Db = 1_Nᵀ DY        -> (N, D), like W, (1, K)"""
-    DX, D_product, Db = linear_backward(X, hadamard(W, R), DY)
-    return DX, hadamard(D_product, R), Db
+    return dropout_linear_input_gradient(W, DY, R), *dropout_linear_parameter_gradients(X, W, DY, R)
 
 
 def dropout(X, R):

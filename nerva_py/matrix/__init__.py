@@ -1,6 +1,7 @@
 """The table of matrix primitives and its carriers."""
 
-from . import dense as _dense  # registers the NumPy carrier
+from . import dense  # noqa: F401  registers the NumPy carrier
+from .blas import one_blas_thread
 from .dense_weight import DenseWeight
 from .layout import batch_empty, batch_layout, vector_empty, workspace
 from .primitives import (
@@ -53,6 +54,7 @@ __all__ = [
     "inv_sqrt",
     "log",
     "log_sigmoid",
+    "one_blas_thread",
     "ones",
     "product_on",
     "reciprocal",

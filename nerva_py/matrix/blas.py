@@ -7,8 +7,7 @@ thread. The blocks do not depend on the number of threads, so neither does a sin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from functools import cache, lru_cache
 from typing import Any
 
@@ -54,18 +53,31 @@ def gemm_address(dtype: np.dtype) -> int:
     return get_cython_function_address("scipy.linalg.cython_blas", {"f": "sgemm", "d": "dgemm"}[dtype.char])
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """BLAS computes in the calling thread, for the length of this context."""
-    libraries = _blas_libraries()
-    before = [library.get_num_threads() for library in libraries]
-    for library in libraries:
-        library.set_num_threads(1)
-    try:
-        yield
-    finally:
-        for library, threads in zip(libraries, before, strict=True):
-            library.set_num_threads(threads)
+class _OneBlasThread:
+    """Context in which BLAS computes in the calling thread. It may be nested; only the outermost one costs anything."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._depth = 0
+        self._before: list[int] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._depth == 0:
+                self._before = [library.get_num_threads() for library in _blas_libraries()]
+                for library in _blas_libraries():
+                    library.set_num_threads(1)
+            self._depth += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._depth -= 1
+            if self._depth == 0:
+                for library, threads in zip(_blas_libraries(), self._before, strict=True):
+                    library.set_num_threads(threads)
+
+
+one_blas_thread = _OneBlasThread()
 
 
 @lru_cache(maxsize=1)
@@ -114,8 +126,9 @@ def _multiply_into(gemm, A, B, C):  # type: ignore[no-untyped-def]
     def multiply(gemm, A, B, C):  # type: ignore[no-untyped-def]
         # BLAS sees column-major matrices: one with unit stride along its rows instead is the transpose of such a one.
         size = C.itemsize
-        row_major_a = A.strides[0] != size
-        row_major_b = B.strides[0] != size
+        # (A single row has any stride between its columns, so it is a column-major matrix.)
+        row_major_a = A.strides[0] != size and A.shape[0] > 1
+        row_major_b = B.strides[0] != size and B.shape[0] > 1
         lda = max(A.strides[0] if row_major_a else A.strides[1], size) // size
         ldb = max(B.strides[0] if row_major_b else B.strides[1], size) // size
         m, n, k = A.shape[0], B.shape[1], A.shape[1]

@@ -7,23 +7,31 @@ compiles it on first use, once per element type, whatever the memory layout of t
 from __future__ import annotations
 
 import functools
+import hashlib
+import inspect
+import os
 import re
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numba
 import numpy as np
 from numba.core import cgutils, types
+from numba.core.errors import TypingError
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import make_array, populate_array
+
+from nerva_py.errors import NervaError
+
+from .caching import KernelCache
 
 # Without 'nnan' and 'ninf': a NaN must stay visible, a diverging run is found by looking for one.
 FAST_MATH = {"reassoc", "contract", "nsz", "arcp", "afn"}
 FLAGS: dict[str, Any] = {
     "nopython": True,
     "nogil": True,
-    "cache": True,
     "boundscheck": False,
     "error_model": "numpy",
     "fastmath": FAST_MATH,
@@ -53,8 +61,14 @@ class Kernel:
         self.parallel = parallel
         self.options = {**FLAGS, "parallel": parallel}
         self._tokens = re.split(r",\s*", signature)
-        self._dispatcher = numba.jit(**self.options)(function) if JIT else function
+        function.__qualname__ += f"_{source_stamp(function)}"  # part of the name of the file that Numba caches in
+        self._dispatcher: Any = self._jit() if JIT else function
         self._run = function if not JIT else _not_compiled
+
+    def _jit(self) -> Any:
+        dispatcher = numba.jit(**self.options)(self.py_func)
+        dispatcher._cache = KernelCache(self.py_func)
+        return dispatcher
 
     def __call__(self, *arguments: Any) -> Any:
         try:
@@ -75,8 +89,16 @@ class Kernel:
             return False
         # Numba itself must not compile at a call: every mixture of memory layouts would give a version of its own.
         self._dispatcher.disable_compile(False)
-        self._dispatcher.compile(signature)
-        self._dispatcher.disable_compile()
+        try:
+            self._dispatcher.compile(signature)
+        except TypingError as error:
+            raise NervaError(
+                f"cannot compile {self.__qualname__} for {', '.join(map(str, signature))}: {error}\n"
+                "(a function of numbers may call others if they are decorated with nerva_py.matrix.scalars.scalar_function)"
+            ) from error
+        finally:
+            if self._dispatcher.signatures:
+                self._dispatcher.disable_compile()
         self._run = self._dispatcher
         return True
 
@@ -90,6 +112,26 @@ class Kernel:
         if token[0] == "t":
             return types.UniTuple(variables["F"], dimensions)
         return types.Array(variables[token[0]], dimensions, "C" if dimensions == 1 else "A")
+
+
+def source_stamp(function: Callable[..., Any]) -> str:
+    """Changes with the source files of all Python functions that a kernel is made of.
+
+    Numba's cache looks at the file of the kernel alone: after an edit of an activation, which is in another file, it would
+    go on serving the old one.
+    """
+    files, pending, seen = set(), [function], set()
+    while pending:
+        part = pending.pop()
+        part = getattr(part, "py_func", part)
+        if isinstance(part, FunctionType) and part not in seen:
+            seen.add(part)
+            files.add(part.__code__.co_filename)
+            variables = inspect.getclosurevars(part)
+            pending += [*variables.nonlocals.values(), *variables.globals.values()]
+    stats = [(file, os.stat(file)) for file in sorted(files) if os.path.exists(file)]
+    text = repr([(file, stat.st_mtime_ns, stat.st_size) for file, stat in stats])
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def _not_compiled(*arguments: Any) -> None:

@@ -51,7 +51,7 @@ class DenseWeight:
         """DX = DY W"""
         check_product(DY, self.shape[0], self, "DY @ W")
         DX = batch_empty(DY.shape[0], self.shape[1], self.dtype)
-        with one_blas_thread():
+        with one_blas_thread:
             matmul(gemm_address(self.dtype), batch_layout(DY), self.array, DX)
         return DX
 
@@ -84,7 +84,7 @@ class TransposedDense:
         """Y = X Wᵀ"""
         check_product(X, self.W.shape[1], self.W, "X @ W.T")
         Y = batch_empty(X.shape[0], self.W.shape[0], self.W.dtype)
-        with one_blas_thread():
+        with one_blas_thread:
             matmul(gemm_address(self.W.dtype), batch_layout(X), self.W.array.T, Y)
         return Y
 
@@ -92,9 +92,10 @@ class TransposedDense:
 @table.affine.register(DenseWeight)
 def affine(X: np.ndarray, W: DenseWeight, b: np.ndarray) -> np.ndarray:
     check_product(X, W.shape[1], W, "X @ W.T")
+    check_bias(b, W)
     Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
-    with one_blas_thread():
-        matmul_bias(gemm_address(W.dtype), batch_layout(X), W.array.T, b[0], Y)
+    with one_blas_thread:
+        matmul_bias(gemm_address(W.dtype), batch_layout(X), W.array.T, np.ascontiguousarray(b[0]), Y)
     return Y
 
 
@@ -103,7 +104,7 @@ def product_on(W: DenseWeight, A: np.ndarray, B: np.ndarray) -> DenseWeight:
     check_product(A.T, W.shape[0], W, "DY")
     check_product(B, W.shape[1], W, "X")
     DW = W.like(vector_empty(W.array.size, W.dtype))
-    with one_blas_thread():
+    with one_blas_thread:
         matmul(gemm_address(W.dtype), batch_layout(B).T, batch_layout(A.T), DW.array.T)
     if W.mask is not None:
         keep_masked(DW.data, W.mask.reshape(-1))
@@ -131,3 +132,9 @@ def check_product(X: Any, columns: int, W: Any, what: str) -> None:
         raise ShapeError(f"{what}: expected a matrix with {columns} columns for W {W.shape}, got {given}")
     if X.dtype != W.dtype:
         raise ShapeError(f"{what}: element types differ, {X.dtype} and {W.dtype} (W); convert one of them with astype")
+
+
+def check_bias(b: np.ndarray, W: Any) -> None:
+    """Refuse a bias that is not a row (1, K) of W's element type."""
+    if b.shape != (1, W.shape[0]) or b.dtype != W.dtype:
+        raise ShapeError(f"b must be {W.dtype} of shape {(1, W.shape[0])} for W {W.shape}, not {b.dtype} {b.shape}")

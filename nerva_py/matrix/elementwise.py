@@ -1,4 +1,4 @@
-"""Compiled loops around functions of numbers: the one loop, for every activation and every update."""
+"""Compiled loops over elements: around functions of numbers, for every activation and every update, and sums."""
 
 from __future__ import annotations
 
@@ -43,6 +43,17 @@ def hadamard_apply_kernel(f: Callable[..., Any], parameters: int) -> Kernel:
                 y[i] = a[i] * f(x[i], *parameters)
 
     return hadamard_apply
+
+
+@kernel("F2, F1", parallel=True)
+def columns_sum(X, total):  # type: ignore[no-untyped-def]
+    """total = 1ᵀ X, X batch-contiguous: each sum runs along the batch."""
+    for j in prange(X.shape[1]):
+        x = column(X, j)
+        s = total.dtype.type(0)
+        for i in range(x.size):
+            s += x[i]
+        total[j] = s
 
 
 @cache

@@ -41,7 +41,10 @@ def vector_empty(size: int, dtype: DTypeLike = np.float32) -> np.ndarray:
 
 def batch_layout(X: np.ndarray) -> np.ndarray:
     """X itself if its values are batch-contiguous (and writeable, as kernels are compiled for), else such a copy."""
-    if (X.strides[0] == X.itemsize or (X.shape[0] == 1 and X.strides[1] >= X.itemsize)) and X.flags.writeable:
+    N, K = X.shape
+    adjacent = N == 1 or X.strides[0] == X.itemsize
+    ordered = K == 1 or X.strides[1] >= N * X.itemsize  # not reversed: BLAS walks through the features upwards
+    if adjacent and ordered and X.flags.writeable:
         return X
     result = batch_empty(X.shape[0], X.shape[1], X.dtype)
     result[...] = X

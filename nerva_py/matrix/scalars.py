@@ -29,7 +29,7 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     return a if condition else b
 
 
-@overload(where, inline="always")
+@overload(where)  # LLVM inlines it; nested, Numba's own inlining loses variables
 def _where(condition, a, b):  # type: ignore[no-untyped-def]
     return lambda condition, a, b: a if condition else b
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -94,8 +95,14 @@ def make_weight(
         return DenseWeight(initializer.weights(shape, np.full(K, D), rng).astype(dtype).reshape(shape))
     support = Support.random(shape, nonzeros(density, shape), rng)
     data = initializer.weights(shape, np.diff(support.indptr), rng).astype(dtype)
-    W = SparseWeight(support, data, backend)
-    return W if density <= BREAK_EVEN_DENSITY else DenseWeight(W.toarray(), support.mask())
+    return store(SparseWeight(support, data, backend))
+
+
+def store(W: SparseWeight) -> Weight:
+    """W itself, or the same weights in a dense array where that is faster."""
+    if W.density <= BREAK_EVEN_DENSITY:
+        return W
+    return DenseWeight(W.toarray(), None if W.density == 1 else W.support.mask())
 
 
 def choose_densities(
@@ -117,7 +124,7 @@ def checked_sizes(layer_sizes: Sequence[int]) -> list[tuple[int, int]]:
     sizes = list(layer_sizes)
     if len(sizes) < 2 or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
         raise ShapeError(f"layer_sizes must be at least two positive integers, inputs first, not {sizes}")
-    return [(int(K), int(D)) for D, K in zip(sizes, sizes[1:], strict=False)]
+    return [(int(K), int(D)) for D, K in pairwise(sizes)]
 
 
 def one_for_each(items: Sequence[str], count: int, name: str) -> list[str]:

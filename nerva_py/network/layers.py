@@ -63,8 +63,8 @@ class LinearLayer:
         DZ = self.output.backward(DY)
         W = self.W.value
         if self.R is not None:
-            DX, self.W.gradient, self.b.gradient = dropout.dropout_linear_backward(self.X, W, DZ, self.R)
-            return DX
+            self.W.gradient, self.b.gradient = dropout.dropout_linear_parameter_gradients(self.X, W, DZ, self.R)
+            return dropout.dropout_linear_input_gradient(W, DZ, self.R) if input_gradient else None
         self.W.gradient, self.b.gradient = linear.linear_parameter_gradients(self.X, W, DZ)
         return linear.linear_input_gradient(W, DZ) if input_gradient else None
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from nerva_py.errors import ShapeError
-from nerva_py.matrix import batch_layout, workspace
+from nerva_py.matrix import batch_layout, one_blas_thread, workspace
 
 from .layers import Layer, LinearLayer
 from .parameter import Parameter
@@ -24,7 +25,7 @@ class MLP:
         sizes = [layer.W.value.shape for layer in self.linear_layers]
         if not sizes:
             raise ShapeError("layers must contain at least one linear layer")
-        for (K, _), (_, D) in zip(sizes, sizes[1:], strict=False):
+        for (K, _), (_, D) in pairwise(sizes):
             if K != D:
                 raise ShapeError(f"layers: one has {K} outputs, the next {D} inputs; shapes (K, D): {sizes}")
 
@@ -73,7 +74,7 @@ class MLP:
         if X.ndim != 2 or X.shape[1] != self.sizes[0]:
             raise ShapeError(f"X must be a matrix with {self.sizes[0]} columns, not of shape {X.shape}")
         Y = np.empty((X.shape[0], self.sizes[-1]), self.dtype)
-        with workspace():
+        with workspace(), one_blas_thread:
             for start in range(0, X.shape[0], batch_size):
                 rows = slice(start, start + batch_size)
                 Y[rows] = self.forward(batch_layout(X[rows].astype(self.dtype, copy=False)))

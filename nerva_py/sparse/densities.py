@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from nerva_py.errors import NervaError
 
 Shapes = Sequence[tuple[int, int]]
@@ -20,7 +22,7 @@ def nonzeros(density: float, shape: tuple[int, int]) -> int:
 
 def checked_density(density: float, name: str = "density") -> float:
     """A finite number from 0 to 1; else an error that names it."""
-    if not (isinstance(density, int | float) or hasattr(density, "__float__")) or not 0 <= float(density) <= 1:
+    if not isinstance(density, int | float | np.number) or not 0 <= density <= 1:
         raise NervaError(f"{name} must be a number from 0 to 1, not {density!r}")
     return float(density)
 
@@ -42,9 +44,9 @@ def erdos_renyi(shapes: Shapes, density: float) -> list[float]:
     while len(dense) < len(shapes):
         sparse = [layer for layer in range(len(shapes)) if layer not in dense]
         budget = sum(density * sizes[layer] for layer in sparse) - sum((1 - density) * sizes[layer] for layer in dense)
-        epsilon = budget / sum(raw[layer] * sizes[layer] for layer in sparse)
+        epsilon = max(budget, 0) / sum(raw[layer] * sizes[layer] for layer in sparse)
         largest = max(raw[layer] for layer in sparse)
-        if epsilon * largest <= 1:
+        if epsilon * largest < 1 - 1e-12:
             return [1.0 if layer in dense else epsilon * raw[layer] for layer in range(len(shapes))]
         dense |= {layer for layer in sparse if math.isclose(raw[layer], largest, rel_tol=1e-12)}
     return [1.0] * len(shapes)

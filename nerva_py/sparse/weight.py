@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, issparse, sparray
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import primitives as table
-from nerva_py.matrix.dense_weight import check_product
+from nerva_py.matrix.dense_weight import check_bias, check_product
 
 from .backends import Backend, get_backend
 from .densities import nonzeros
@@ -37,7 +37,9 @@ class SparseWeight:
         self.backend = get_backend(backend) if isinstance(backend, str) else backend
 
     @classmethod
-    def from_scipy(cls, matrix: sparray, dtype: DTypeLike = None, backend: str | Backend = "numba") -> SparseWeight:
+    def from_scipy(
+        cls, matrix: sparray, dtype: DTypeLike | None = None, backend: str | Backend = "numba"
+    ) -> SparseWeight:
         """From any SciPy sparse matrix; `dtype` is float32 unless the matrix is of float64 or it is given."""
         if not issparse(matrix) or matrix.ndim != 2:
             raise NervaError(f"matrix must be a two-dimensional SciPy sparse array, not {type(matrix).__name__}")
@@ -48,7 +50,9 @@ class SparseWeight:
         return cls(Support.from_csr(csr), csr.data.astype(chosen), backend)
 
     @classmethod
-    def from_dense(cls, array: np.ndarray, dtype: DTypeLike = None, backend: str | Backend = "numba") -> SparseWeight:
+    def from_dense(
+        cls, array: np.ndarray, dtype: DTypeLike | None = None, backend: str | Backend = "numba"
+    ) -> SparseWeight:
         """From a dense array: its nonzero elements are the support."""
         array = np.asarray(array)
         if array.ndim != 2:
@@ -142,8 +146,7 @@ class TransposedSparse:
 @table.affine.register(SparseWeight)
 def affine(X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
     check_product(X, W.shape[1], W, "X @ W.T")
-    if b.shape != (1, W.shape[0]) or b.dtype != W.dtype:
-        raise ShapeError(f"b must be {W.dtype} of shape {(1, W.shape[0])} for W {W.shape}, not {b.dtype} {b.shape}")
+    check_bias(b, W)
     return W.backend.affine(X, W, b)
 
 

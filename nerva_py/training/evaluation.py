@@ -6,7 +6,7 @@ import numpy as np
 
 from nerva_py.data import Dataset, gather, one_hot
 from nerva_py.equations.losses import Loss
-from nerva_py.matrix import workspace
+from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 
 BATCH = 1000  # samples at a time: a few megabytes of activations
@@ -16,7 +16,7 @@ def evaluate(network: MLP, data: Dataset, loss: Loss, part: str = "test") -> tup
     """(mean loss a sample, share of right answers) on the "train" or "test" part; the share is None in a regression."""
     X, T = (data.Xtrain, data.Ttrain) if part == "train" else (data.Xtest, data.Ttest)
     total, right = 0.0, 0
-    with workspace():
+    with workspace(), one_blas_thread:
         for start in range(0, len(X), BATCH):
             rows = np.arange(start, min(start + BATCH, len(X)))
             Y = network.forward(gather(X, rows, data.scale, data.shift, network.dtype))

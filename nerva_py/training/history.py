@@ -22,6 +22,13 @@ class Epoch:
     test_loss: float | None = None
     test_accuracy: float | None = None
 
+    @property
+    def score(self) -> float | None:
+        """What is to be large: the test accuracy, in a regression minus the test loss; None without statistics."""
+        if self.test_accuracy is not None:
+            return self.test_accuracy
+        return None if self.test_loss is None else -self.test_loss
+
     def __str__(self) -> str:
         """The line that Nerva prints."""
         number = f"epoch {self.epoch:3d}"
@@ -62,6 +69,5 @@ class History:
     @property
     def best(self) -> Epoch | None:
         """The epoch of the highest test accuracy, in a regression of the lowest test loss; None without statistics."""
-        scored = [(e.test_accuracy if e.test_accuracy is not None else -e.test_loss, e) for e in self.epochs
-                  if e.test_accuracy is not None or e.test_loss is not None]  # fmt: skip
+        scored = [(score, epoch) for epoch in self.epochs if (score := epoch.score) is not None]
         return max(scored, key=lambda pair: pair[0])[1] if scored else None

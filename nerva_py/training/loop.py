@@ -14,7 +14,7 @@ import numpy as np
 from nerva_py.data import CropFlip, Dataset, gather
 from nerva_py.equations.losses import LOSSES, Loss
 from nerva_py.errors import DivergedError, NervaError, ShapeError, unknown
-from nerva_py.matrix import workspace
+from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.network.specs import build
 
@@ -67,7 +67,7 @@ def train(
     _each(callbacks, "on_train_begin", state)
     t = 0
     try:
-        with workspace():
+        with workspace(), one_blas_thread:
             for epoch in range(epochs):
                 state.epoch, state.step, state.learning_rate = epoch + 1, 0, schedule(epoch)
                 _each(callbacks, "on_epoch_begin", state)

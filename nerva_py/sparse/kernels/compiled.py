@@ -16,7 +16,7 @@ from nerva_py.matrix.compiling import column, kernel
 
 
 @kernel("P1, I1, I1, F1, F2, F1, F2", parallel=True)
-def affine(parts, indptr, indices, data, X, b, Y):  # type: ignore[no-untyped-def]
+def affine(parts, indptr, indices, data, X, b, Y):
     """Y = X Wᵀ + 1_N b        X (N, D), b (K,), Y (N, K);   2 N nnz operations"""
     N = X.shape[0]
     for part in prange(parts.size - 1):
@@ -49,7 +49,7 @@ def affine(parts, indptr, indices, data, X, b, Y):  # type: ignore[no-untyped-de
 
 
 @kernel("P1, I1, I1, I1, F1, F2, F2", parallel=True)
-def product(parts, indptr_T, indices_T, perm, data, DY, DX):  # type: ignore[no-untyped-def]
+def product(parts, indptr_T, indices_T, perm, data, DY, DX):
     """DX = DY W        DY (N, K), DX (N, D);   2 N nnz operations"""
     N = DY.shape[0]
     zero = DX.dtype.type(0)
@@ -82,7 +82,7 @@ def product(parts, indptr_T, indices_T, perm, data, DY, DX):  # type: ignore[no-
 
 
 @kernel("P1, I1, I1, F2, F2, F1", parallel=True)
-def product_on(parts, indptr, indices, DY, X, gradient):  # type: ignore[no-untyped-def]
+def product_on(parts, indptr, indices, DY, X, gradient):
     """DW = DYᵀ X on the support of W: one inner product over the batch a nonzero.        2 N nnz operations"""
     N = X.shape[0]
     zero = gradient.dtype.type(0)
@@ -118,7 +118,7 @@ def product_on(parts, indptr, indices, DY, X, gradient):  # type: ignore[no-unty
 
 
 @kernel("P1, I1, I1, F1, F1, F1, F1", parallel=True)
-def affine_single(parts, indptr, indices, data, x, b, y):  # type: ignore[no-untyped-def]
+def affine_single(parts, indptr, indices, data, x, b, y):
     """y = x Wᵀ + b for a single sample        x (D,), b (K,), y (K,): no batch to stream along, one dot product a row"""
     for part in prange(parts.size - 1):
         for k in range(parts[part], parts[part + 1]):

@@ -24,10 +24,11 @@ class NumbaBackend:
         S = W.support
         Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
         parts = S.parts(numba.get_num_threads())
+        bias = np.ascontiguousarray(b[0])
         if X.shape[0] == 1:
-            compiled.affine_single(parts, S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), b[0], Y[0])
+            compiled.affine_single(parts, S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, Y[0])
         else:
-            compiled.affine(parts, S.indptr, S.indices, W.data, batch_layout(X), b[0], Y)
+            compiled.affine(parts, S.indptr, S.indices, W.data, batch_layout(X), bias, Y)
         return Y
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
