@@ -29,8 +29,9 @@ class MissingBackendError(NervaError, ImportError):
 def unknown(what: str, given: str, known: Iterable[str]) -> NervaError:
     """The error for a name that is not in a registry: lists the known names, the likely one first."""
     names = sorted(known)
-    close = get_close_matches(given, names, n=1, cutoff=0.6)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    by_lower_case = {name.lower(): name for name in names}
+    close = get_close_matches(given.lower(), by_lower_case, n=1, cutoff=0.6)
+    hint = f"; did you mean {by_lower_case[close[0]]!r}?" if close else ""
     return NervaError(
         f"unknown {what} {given!r}{hint} Known: {', '.join(names)}"
         if hint

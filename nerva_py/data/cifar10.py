@@ -14,9 +14,9 @@ import numpy as np
 
 from nerva_py.data.dataset import Dataset, from_arrays
 from nerva_py.data.download import fetch
-from nerva_py.data.files import reading
 from nerva_py.data.pickles import load_arrays
 from nerva_py.errors import DataError
+from nerva_py.files import reading
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"

@@ -13,8 +13,8 @@ import numpy as np
 
 from nerva_py.data.dataset import Dataset, from_arrays
 from nerva_py.data.download import fetch
-from nerva_py.data.files import read_bytes, reading
 from nerva_py.errors import DataError
+from nerva_py.files import read_bytes, reading
 
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 MD5 = {

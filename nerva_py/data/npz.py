@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from nerva_py.data.dataset import Dataset, from_arrays
-from nerva_py.data.files import reading, write_atomically
 from nerva_py.errors import DataError
+from nerva_py.files import reading, write_atomically
 
 KEYS = ("Xtrain", "Ttrain", "Xtest", "Ttest")
 # Ours, so that a data set comes back as it was; a file of Nerva's has none of them.
@@ -50,7 +50,7 @@ def save_npz(path: str | PathLike[str], dataset: Dataset) -> None:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays under the known keys. Raises DataError, and ValueError for pickled objects."""
+    """The arrays under the known keys. Raises DataError, and what `reading` turns into one."""
     try:
         with path.open("rb") as file:  # opened here, because np.load leaves the file open when it finds no zip archive
             npz = np.load(file, allow_pickle=False)
@@ -62,7 +62,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             arrays = {key: npz[key] for key in (*KEYS, *OPTIONAL) if key in npz.files}
     except DataError:
         raise
-    except ValueError as error:  # no zip archive, a malformed header, or objects that only a pickle could restore
+    except (ValueError, RuntimeError) as error:  # no zip archive, a kind of it that Python does not read, or objects
         raise DataError(f"not an npz file of numeric arrays ({error})") from None
     for key in ("num_classes", "image_shape"):
         if key in arrays and (arrays[key].dtype.kind not in "iu" or arrays[key].shape != OPTIONAL[key]):

@@ -28,15 +28,24 @@ sigmoid = Sigmoid()
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss function and its gradient."""
+    """A loss function and its gradient: of the sum over the batch, or, if `averaged`, of the mean."""
 
     name: str
     value: Callable[[Any, Any], Any]
     gradient: Callable[[Any, Any], Any]
+    averaged: bool = False
 
     def __call__(self, Y, T):
-        """L(Y, T), summed over the batch."""
+        """L(Y, T) of the batch."""
         return self.value(Y, T)
+
+    def total(self, Y, T):
+        """L(Y, T) summed over the batch."""
+        return self.value(Y, T) * Y.shape[0] if self.averaged else self.value(Y, T)
+
+    def mean_gradient(self, Y, T):
+        """DY of the mean loss a sample, which training descends."""
+        return self.gradient(Y, T) if self.averaged else self.gradient(Y, T) / Y.shape[0]
 
 
 def squared_error(Y, T):
@@ -110,7 +119,7 @@ def negative_log_likelihood_gradient(Y, T):
 
 
 SquaredError = Loss("SquaredError", squared_error, squared_error_gradient)
-MeanSquaredError = Loss("MeanSquaredError", mean_squared_error, mean_squared_error_gradient)
+MeanSquaredError = Loss("MeanSquaredError", mean_squared_error, mean_squared_error_gradient, averaged=True)
 CrossEntropy = Loss("CrossEntropy", cross_entropy, cross_entropy_gradient)
 SoftmaxCrossEntropy = Loss("SoftmaxCrossEntropy", softmax_cross_entropy, softmax_cross_entropy_gradient)
 LogisticCrossEntropy = Loss("LogisticCrossEntropy", logistic_cross_entropy, logistic_cross_entropy_gradient)

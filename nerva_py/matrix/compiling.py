@@ -7,12 +7,8 @@ compiles it on first use, once per element type, whatever the memory layout of t
 from __future__ import annotations
 
 import functools
-import hashlib
-import inspect
-import os
 import re
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
 import numba
@@ -45,8 +41,7 @@ def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[...,
 
     One token an argument, separated by commas: `i` an intp, `f` a scalar of type F; a capital letter is a type variable
     followed by the number of dimensions: `F1` a contiguous vector, `F2` a matrix of any layout; `t3` a tuple of three
-    scalars of type F. So
-    `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
+    scalars of type F. So `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
     """
     return lambda function: Kernel(function, signature, parallel)
 
@@ -61,7 +56,6 @@ class Kernel:
         self.parallel = parallel
         self.options = {**FLAGS, "parallel": parallel}
         self._tokens = re.split(r",\s*", signature)
-        function.__qualname__ += f"_{source_stamp(function)}"  # part of the name of the file that Numba caches in
         self._dispatcher: Any = self._jit() if JIT else function
         self._run = function if not JIT else _not_compiled
 
@@ -112,26 +106,6 @@ class Kernel:
         if token[0] == "t":
             return types.UniTuple(variables["F"], dimensions)
         return types.Array(variables[token[0]], dimensions, "C" if dimensions == 1 else "A")
-
-
-def source_stamp(function: Callable[..., Any]) -> str:
-    """Changes with the source files of all Python functions that a kernel is made of.
-
-    Numba's cache looks at the file of the kernel alone: after an edit of an activation, which is in another file, it would
-    go on serving the old one.
-    """
-    files, pending, seen = set(), [function], set()
-    while pending:
-        part = pending.pop()
-        part = getattr(part, "py_func", part)
-        if isinstance(part, FunctionType) and part not in seen:
-            seen.add(part)
-            files.add(part.__code__.co_filename)
-            variables = inspect.getclosurevars(part)
-            pending += [*variables.nonlocals.values(), *variables.globals.values()]
-    stats = [(file, os.stat(file)) for file in sorted(files) if os.path.exists(file)]
-    text = repr([(file, stat.st_mtime_ns, stat.st_size) for file, stat in stats])
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def _not_compiled(*arguments: Any) -> None:

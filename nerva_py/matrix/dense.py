@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from nerva_py.errors import ShapeError
+
 from . import elementwise
 from . import primitives as table
 from .elementwise import apply_kernel, hadamard_apply_kernel
@@ -38,6 +40,8 @@ def apply(f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarra
 
 @table.hadamard_apply.register(np.ndarray)
 def hadamard_apply(A: np.ndarray, f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarray:
+    if A.shape != X.shape:  # the kernel looks at the shape of X alone
+        raise ShapeError(f"hadamard_apply: A {A.shape} and X {X.shape} must have one shape")
     X = batch_layout(X)
     Y = _fresh(X)
     hadamard_apply_kernel(f, len(parameters))(batch_layout(A), X, parameters, Y)

@@ -29,8 +29,8 @@ class DenseWeight:
             raise ShapeError(f"array must be a matrix of float32 or float64, not {array.dtype} {array.shape}")
         if mask is not None and (mask.shape != array.shape or mask.dtype != np.uint8):
             raise ShapeError(f"mask must be uint8 of shape {array.shape}, not {mask.dtype} {mask.shape}")
-        self.array = np.ascontiguousarray(array)
-        self.mask = mask
+        self.array = _own(array) if mask is None else np.multiply(array, mask, dtype=array.dtype, order="C")
+        self.mask = None if mask is None else _own(mask)
         self.nnz = array.size if mask is None else int(np.count_nonzero(mask))
 
     shape = property(lambda self: self.array.shape, doc="(K, D)")
@@ -69,6 +69,11 @@ class DenseWeight:
         return f"DenseWeight({self.shape[0]}×{self.shape[1]}, {self.dtype})"
 
 
+def _own(array: np.ndarray) -> np.ndarray:
+    """The array, or a copy as the kernels are compiled for: contiguous and writeable."""
+    return array if array.flags.carray else array.copy(order="C")
+
+
 class TransposedDense:
     """Wᵀ, waiting for its product."""
 
@@ -101,8 +106,7 @@ def affine(X: np.ndarray, W: DenseWeight, b: np.ndarray) -> np.ndarray:
 
 @table.product_on.register(DenseWeight)
 def product_on(W: DenseWeight, A: np.ndarray, B: np.ndarray) -> DenseWeight:
-    check_product(A.T, W.shape[0], W, "DY")
-    check_product(B, W.shape[1], W, "X")
+    check_factors(A, B, W)
     DW = W.like(vector_empty(W.array.size, W.dtype))
     with one_blas_thread:
         matmul(gemm_address(W.dtype), batch_layout(B).T, batch_layout(A.T), DW.array.T)
@@ -132,6 +136,14 @@ def check_product(X: Any, columns: int, W: Any, what: str) -> None:
         raise ShapeError(f"{what}: expected a matrix with {columns} columns for W {W.shape}, got {given}")
     if X.dtype != W.dtype:
         raise ShapeError(f"{what}: element types differ, {X.dtype} and {W.dtype} (W); convert one of them with astype")
+
+
+def check_factors(A: Any, B: Any, W: Any) -> None:
+    """Refuse factors whose product does not have the shape of W."""
+    check_product(A.T, W.shape[0], W, "product_on, the transpose of A")
+    check_product(B, W.shape[1], W, "product_on, B")
+    if A.shape[1] != B.shape[0]:
+        raise ShapeError(f"product_on: A {A.shape} and B {B.shape} do not fit together")
 
 
 def check_bias(b: np.ndarray, W: Any) -> None:

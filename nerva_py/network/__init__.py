@@ -6,6 +6,7 @@ from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from .mlp import MLP
 from .outputs import OUTPUTS
 from .parameter import Parameter
+from .weights_io import load_weights, save_weights
 
 __all__ = [
     "BREAK_EVEN_DENSITY",
@@ -18,5 +19,7 @@ __all__ = [
     "Layer",
     "LinearLayer",
     "Parameter",
+    "load_weights",
     "mlp",
+    "save_weights",
 ]

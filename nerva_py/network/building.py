@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -24,6 +25,7 @@ from .specs import build, split
 BREAK_EVEN_DENSITY = 0.4
 
 BETWEEN = {"BatchNormalization": BatchNormLayer, "BatchNorm": BatchNormLayer, "Dropout": DropoutLayer}
+LAYERS: dict[str, Callable[..., Any]] = {**OUTPUTS, **BETWEEN}  # all that a specification can name
 
 
 def mlp(
@@ -49,7 +51,7 @@ def mlp(
     """
     names = split(layers) if isinstance(layers, str) else list(layers)
     shapes = checked_sizes(layer_sizes)
-    linear_count = sum(name.partition("(")[0].strip() not in BETWEEN for name in names)
+    linear_count = sum(_between_name(name) is None for name in names)
     if linear_count != len(shapes):
         given = f"layers {';'.join(names)!r} has {linear_count} linear layers"
         raise ShapeError(f"{given}, layer_sizes {list(layer_sizes)} asks for {len(shapes)}")
@@ -63,7 +65,7 @@ def mlp(
     result: list[Layer] = []
     position = 0
     for name in names:
-        if name.partition("(")[0].strip() in BETWEEN:
+        if _between_name(name):
             width = shapes[position - 1][0] if position else shapes[0][1]
             result.append(_between(name, width, dtype))
             continue
@@ -71,7 +73,7 @@ def mlp(
         initializer = build("initializer", initializers[position], INITIALIZERS)
         W = make_weight(shape, chosen[position], initializer, rng, dtype, backend)
         b = initializer.biases(shape, rng).astype(dtype)
-        output = build("layer", name, OUTPUTS)
+        output: Identity = build("layer", name, LAYERS)
         _alternate_all_relu(output, position)
         layer = LinearLayer(W, b, output, rates[position])
         layer.astype(np.dtype(dtype))
@@ -134,11 +136,17 @@ def one_for_each(items: Sequence[str], count: int, name: str) -> list[str]:
     return list(items) * (count if len(items) == 1 else 1)
 
 
+def _between_name(name: str) -> str | None:
+    """The name in BETWEEN that a spec string begins with, without regard to case; None if it begins with another."""
+    kind = name.partition("(")[0].strip().lower()
+    return next((known for known in BETWEEN if known.lower() == kind), None)
+
+
 def _between(name: str, width: int, dtype: DTypeLike) -> Layer:
     """A layer that maps `width` features to as many."""
-    kind = name.partition("(")[0].strip()
-    factory = BETWEEN[kind]
-    if factory is DropoutLayer:
+    kind = _between_name(name)
+    assert kind is not None
+    if BETWEEN[kind] is DropoutLayer:
         return build("layer", name, {kind: DropoutLayer})
 
     def batch_norm(epsilon: float = 1e-5, momentum: float = 0.1) -> BatchNormLayer:

@@ -28,12 +28,12 @@ class Support:
 
     @classmethod
     def from_csr(cls, matrix: csr_array) -> Support:
-        """The support of a SciPy matrix (stored zeros belong to it); its indices are sorted and duplicates refused."""
+        """A copy of the support of a SciPy matrix (stored zeros belong to it), sorted; duplicates are refused."""
         matrix = matrix if matrix.has_sorted_indices else matrix.sorted_indices()
         if not matrix.has_canonical_format:
             raise NervaError("matrix must not store a position twice; call sum_duplicates() first")
         dtype = index_dtype(matrix.nnz, *matrix.shape)
-        return cls(matrix.shape, matrix.indptr.astype(dtype, copy=False), matrix.indices.astype(dtype, copy=False))
+        return cls(matrix.shape, matrix.indptr.astype(dtype), matrix.indices.astype(dtype))
 
     @classmethod
     def random(cls, shape: tuple[int, int], nnz: int, rng: np.random.Generator) -> Support:
@@ -82,6 +82,10 @@ class Support:
         """Bytes of the index arrays, the CSC view included once it exists."""
         view = self.__dict__.get("transposed", ())
         return self.indptr.nbytes + self.indices.nbytes + sum(array.nbytes for array in view)
+
+    def __deepcopy__(self, memo: object) -> Support:
+        """Itself: it is immutable, and as large as the weights."""
+        return self
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Support):

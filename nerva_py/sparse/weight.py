@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, issparse, sparray
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import primitives as table
-from nerva_py.matrix.dense_weight import check_bias, check_product
+from nerva_py.matrix.dense_weight import check_bias, check_factors, check_product
 
 from .backends import Backend, get_backend
 from .densities import nonzeros
@@ -33,7 +33,7 @@ class SparseWeight:
                 f"data must hold {support.nnz} values of float32 or float64, not {data.dtype} {data.shape}"
             )
         self.support = support
-        self.data = np.ascontiguousarray(data)
+        self.data = data if data.flags.carray else data.copy()  # kernels are compiled for contiguous, writeable arrays
         self.backend = get_backend(backend) if isinstance(backend, str) else backend
 
     @classmethod
@@ -152,12 +152,8 @@ def affine(X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
 
 @table.product_on.register(SparseWeight)
 def product_on(W: SparseWeight, A: np.ndarray, B: np.ndarray) -> SparseWeight:
-    DY = A.T
-    check_product(DY, W.shape[0], W, "product_on, the transpose of A")
-    check_product(B, W.shape[1], W, "product_on, B")
-    if DY.shape[0] != B.shape[0]:
-        raise ShapeError(f"product_on: A {A.shape} and B {B.shape} do not fit together")
-    return W.like(W.backend.product_on(W, DY, B))
+    check_factors(A, B, W)
+    return W.like(W.backend.product_on(W, A.T, B))
 
 
 @table.hadamard.register(SparseWeight)

@@ -3,6 +3,7 @@
 from .callbacks import Callback, TrainingState
 from .evaluation import evaluate
 from .history import Epoch, History
+from .loggers import JSONLinesLogger
 from .loop import train
 from .optimizers import OPTIMIZERS, Optimizer
 from .schedules import SCHEDULES
@@ -13,6 +14,7 @@ __all__ = [
     "Callback",
     "Epoch",
     "History",
+    "JSONLinesLogger",
     "Optimizer",
     "TrainingState",
     "evaluate",

@@ -12,6 +12,7 @@ from nerva_py.network import MLP
 BATCH = 1000  # samples at a time: a few megabytes of activations
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the loss
 def evaluate(network: MLP, data: Dataset, loss: Loss, part: str = "test") -> tuple[float, float | None]:
     """(mean loss a sample, share of right answers) on the "train" or "test" part; the share is None in a regression."""
     X, T = (data.Xtrain, data.Ttrain) if part == "train" else (data.Xtest, data.Ttest)
@@ -20,7 +21,7 @@ def evaluate(network: MLP, data: Dataset, loss: Loss, part: str = "test") -> tup
         for start in range(0, len(X), BATCH):
             rows = np.arange(start, min(start + BATCH, len(X)))
             Y = network.forward(gather(X, rows, data.scale, data.shift, network.dtype))
-            total += float(loss(Y, targets(T, rows, data.num_classes, network.dtype)))
+            total += float(loss.total(Y, targets(T, rows, data.num_classes, network.dtype)))
             if data.num_classes is not None:
                 right += int(np.count_nonzero(Y.argmax(axis=1) == T[rows]))
     return total / len(X), right / len(X) if data.num_classes is not None else None

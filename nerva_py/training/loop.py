@@ -103,6 +103,7 @@ def train(
     return history
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the loss
 def training_step(
     network: MLP,
     data: Dataset,
@@ -122,7 +123,7 @@ def training_step(
     with phase("feedforward"):
         Y = network.forward(X, training=True)
     with phase("backpropagate"):
-        network.backward(loss.gradient(Y, T) / len(rows))
+        network.backward(loss.mean_gradient(Y, T))
     with phase("optimize"):
         for state in states:
             state.step(eta, t)

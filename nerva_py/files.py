@@ -1,4 +1,4 @@
-"""Reading and writing data files: one clear error for whatever is wrong with a file, and no half-written files."""
+"""Reading and writing files: one clear error for whatever is wrong with a file, and no half-written files."""
 
 from __future__ import annotations
 

@@ -1,0 +1,118 @@
+"""What the chapters are written with: a claim is a function that proves an equation, or raises.
+
+    @claim("Softmax layer, DZ", carrier="IndexedMatrix", sizes="all N, K")
+    def test_softmax_backward():
+        prove(...)
+
+pytest collects the functions as tests; `python -m derivations` runs them and prints a table.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# In the order in which a student can follow.
+CHAPTERS = (
+    "primitives",
+    "linear",
+    "softmax",
+    "batch_norm",
+    "dropout",
+    "losses",
+    "optimizers",
+    "sparse",
+    "kernels",
+    "errata",
+)
+
+CONCRETE = "sympy.Matrix"
+INDEXED = "IndexedMatrix"
+KERNEL = "kernel on symbols"
+NUMBERS = "SymPy scalars"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An equation, the carrier on which it is proved, for which sizes, and the proof."""
+
+    chapter: str
+    equation: str
+    carrier: str
+    sizes: str
+    prove: Callable[[], None] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A claim after its proof was tried; `error` is empty if it holds."""
+
+    claim: Claim
+    seconds: float
+    error: str = ""
+
+    @property
+    def proved(self) -> bool:
+        return not self.error
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row of the table, for JSON."""
+        c = self.claim
+        row = {"chapter": c.chapter, "equation": c.equation, "carrier": c.carrier, "sizes": c.sizes}
+        return {**row, "proved": self.proved, "seconds": round(self.seconds, 3), "error": self.error}
+
+
+class NotProved(AssertionError):
+    """The two sides of an equation differ; the message shows where."""
+
+
+def claim(
+    equation: str, carrier: str, sizes: str = "", cases: Iterable[Any] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator: a proof. With `cases` it is called with each of them, and `{case}` in the texts names it."""
+
+    def mark(function: Callable[..., None]) -> Callable[..., None]:
+        function.equation, function.carrier, function.sizes = equation, carrier, sizes  # type: ignore[attr-defined]
+        function.cases = list(cases)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def claims(chapters: Sequence[str] = CHAPTERS) -> Iterator[Claim]:
+    """The claims of these chapters, in order."""
+    for chapter in chapters:
+        module = importlib.import_module(f"derivations.{chapter}")
+        for function in vars(module).values():
+            if getattr(function, "__module__", None) != module.__name__ or not hasattr(function, "equation"):
+                continue
+            if not function.cases:
+                yield Claim(chapter, function.equation, function.carrier, function.sizes, function)
+            for case in function.cases:
+                yield Claim(
+                    chapter,
+                    function.equation.format(case=name(case)),
+                    function.carrier,
+                    function.sizes.format(case=name(case)),
+                    lambda function=function, case=case: function(case),
+                )
+
+
+def run(chapters: Sequence[str] = CHAPTERS) -> Iterator[Result]:
+    """Try the proofs of these chapters, one after another."""
+    for one in claims(chapters):
+        start = time.perf_counter()
+        error = ""
+        try:
+            one.prove()
+        except Exception as problem:  # noqa: BLE001  whatever goes wrong, the claim is not proved, and the others follow
+            error = f"{type(problem).__name__}: {problem}"
+        yield Result(one, time.perf_counter() - start, error)
+
+
+def name(case: Any) -> str:
+    """How a case is called in the table."""
+    return str(getattr(case, "name", None) or getattr(case, "__name__", None) or case)

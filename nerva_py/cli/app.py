@@ -1,0 +1,63 @@
+"""The commands: what can be typed after `nerva-py`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any
+
+import typer
+
+from .defaults import DEFAULTS
+from .options import Options
+from .versions import installed
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+EXAMPLES = """[bold]Examples[/bold]
+
+nerva-py train
+
+nerva-py train --dataset mnist --data-dir DIR --overall-density 0.02
+
+nerva-py train --layers "ReLU;Linear" --layer-sizes "64;200;10" --epochs 5
+
+Lists are separated by ';' and need quotes.
+
+[bold]If not given[/bold] (hidden layers, ...)
+
+"""
+
+
+@app.callback(invoke_without_command=True)
+def nerva_py(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Multilayer perceptrons that are truly sparse, and fast on a CPU."""
+    if version:
+        typer.echo(f"nerva-py {installed('nerva-py')}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def train(**given: Any) -> None:
+    """Train a sparse network on a data set, by default the handwritten digits that come with scikit-learn."""
+    options = Options(**given)
+    from nerva_py import threads
+
+    threads.configure(options.threads)  # before anything imports Numba
+    from .run import run
+
+    code = run(options)
+    if code:
+        raise typer.Exit(code)
+
+
+# Each option is declared once, as a field of `Options`; Typer reads it from the signature.
+train.__signature__ = inspect.signature(Options)  # type: ignore[attr-defined]
+train.__annotations__ = dict(Options.__annotations__)
+app.command("train", epilog=EXAMPLES + "\n\n".join(f"{name}: {row}" for name, row in DEFAULTS.items()))(train)

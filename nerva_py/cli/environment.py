@@ -1,0 +1,24 @@
+"""What a run depends on beside its options; for bug reports and for measurements."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import numba
+
+from .screen import aligned
+from .versions import installed
+
+PACKAGES = ("nerva-py", "numpy", "scipy", "numba", "llvmlite")
+VARIABLES = ("NUMBA_THREADING_LAYER", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OMP_PROC_BIND", "NUMBA_DISABLE_JIT")
+
+
+def environment() -> list[str]:
+    """Versions, threads, and the variables that govern them."""
+    rows = [["python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"]]
+    rows += [[name, installed(name)] for name in PACKAGES]
+    # Not `threads.available_cores`: binding leaves this thread, too, with one core.
+    rows.append(["threads", f"{numba.get_num_threads()} on {os.cpu_count()} cores"])
+    rows += [[name, os.environ[name]] for name in VARIABLES if name in os.environ]
+    return aligned(rows, left=2)

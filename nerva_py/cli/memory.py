@@ -1,0 +1,109 @@
+"""What a network needs: nonzeros and bytes of each layer, beside the dense network of the same sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nerva_py.matrix import DenseWeight
+from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer
+from nerva_py.sparse import SparseWeight
+from nerva_py.training.optimizers import OptimizerState
+
+from .screen import aligned, size
+
+
+@dataclass(frozen=True)
+class LayerMemory:
+    """One line of the table. `weights` are the bytes of the parameters with their indices, `training` those of gradients,
+    optimizer state and the column view of the indices in addition. `dense_*` is the same for a dense layer."""
+
+    name: str
+    shape: str
+    stored: str
+    nonzeros: int
+    positions: int
+    weights: int
+    training: int
+    dense_weights: int
+    dense_training: int
+
+
+def layer_memory(network: MLP, states: Sequence[OptimizerState]) -> list[LayerMemory]:
+    """One entry for each layer of the network, activations apart."""
+    vectors = {id(state.parameter): state.optimizer.states for state in states}
+    result = []
+    for position, layer in enumerate(network.layers):
+        # The gradient with respect to the network's input, which needs the column view, is not computed.
+        inner = any(before.parameters for before in network.layers[:position])
+        weights = training = dense_weights = dense_training = 0
+        for parameter in layer.parameters:
+            copies = 1 + vectors[id(parameter)]
+            value = parameter.value
+            numbers = parameter.vector.nbytes
+            whole = value.nbytes if not isinstance(value, SparseWeight) else _csr_bytes(value)
+            weights += whole
+            training += whole + copies * numbers
+            if isinstance(layer, LinearLayer) and parameter is layer.W:
+                numbers = value.shape[0] * value.shape[1] * value.dtype.itemsize
+                if layer.dropout:
+                    training += value.data.nbytes
+                if isinstance(value, SparseWeight) and (inner or layer.dropout):
+                    training += _csc_bytes(value)
+            dense_weights += numbers
+            dense_training += (1 + copies) * numbers
+        result.append(
+            LayerMemory(*_described(layer), *_counts(layer), weights, training, dense_weights, dense_training)
+        )
+    return result
+
+
+def layer_table(entries: Sequence[LayerMemory]) -> list[str]:
+    """The table that is shown before training: a line a layer, the total, and the dense network."""
+    rows = [["", "layer", "size", "stored", "density", "nonzeros", "weights", "training"]]
+    linear = 0
+    for entry in entries:
+        linear += bool(entry.positions)
+        number = str(linear) if entry.positions else ""
+        density = f"{entry.nonzeros / entry.positions:.4g}" if entry.positions else ""
+        count = f"{entry.nonzeros:,}" if entry.positions else ""
+        needed = (size(entry.weights), size(entry.training)) if entry.weights else ("", "")
+        rows.append([number, entry.name, entry.shape, entry.stored, density, count, *needed])
+    nonzeros, positions = sum(e.nonzeros for e in entries), sum(e.positions for e in entries)
+    needed = (size(sum(e.weights for e in entries)), size(sum(e.training for e in entries)))
+    rows.append(["", "total", "", "", f"{nonzeros / positions:.4g}", f"{nonzeros:,}", *needed])
+    needed = (size(sum(e.dense_weights for e in entries)), size(sum(e.dense_training for e in entries)))
+    rows.append(["", "dense network", "", "", "1", f"{positions:,}", *needed])
+    return aligned(rows, left=4)
+
+
+def _described(layer: Any) -> tuple[str, str, str]:
+    """Name, size, and how it is stored."""
+    if isinstance(layer, LinearLayer):
+        W = layer.W.value
+        stored = "CSR" if isinstance(W, SparseWeight) else "dense" if W.mask is None else "masked"
+        rate = f", p={layer.dropout:g}" if layer.dropout else ""
+        return layer.output.name + rate, f"{W.shape[1]} → {W.shape[0]}", stored
+    if isinstance(layer, BatchNormLayer):
+        return "BatchNorm", str(layer.mean.size), "dense"
+    if isinstance(layer, DropoutLayer):
+        return f"Dropout, p={layer.rate:g}", "", ""
+    return type(layer).__name__, "", ""
+
+
+def _counts(layer: Any) -> tuple[int, int]:
+    """Nonzeros, and positions of the weight matrix."""
+    if not isinstance(layer, LinearLayer):
+        return 0, 0
+    W: SparseWeight | DenseWeight = layer.W.value
+    return W.nnz, W.shape[0] * W.shape[1]
+
+
+def _csr_bytes(W: SparseWeight) -> int:
+    return W.data.nbytes + W.support.indptr.nbytes + W.support.indices.nbytes
+
+
+def _csc_bytes(W: SparseWeight) -> int:
+    """Column pointers, row indices and the permutation of the values."""
+    return (W.shape[1] + 1 + 2 * W.nnz) * W.support.indices.itemsize

@@ -1,0 +1,125 @@
+"""The options of `nerva-py train`. Names and spec strings are Nerva's, so that its command lines can be pasted."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from nerva_py.errors import NervaError
+
+DATA, NETWORK, TRAINING, OUTPUT, MACHINE = "Data", "Network", "Training", "Results", "Computation"
+
+
+class Precision(StrEnum):
+    """Element type of weights and activations."""
+
+    float32 = "float32"
+    float64 = "float64"
+
+
+def _option(panel: str, text: str, *names: str, metavar: str | None = None) -> object:
+    # A name without a value is a switch; this keeps its help free of "<bool>".
+    return Option(*names, help=text, rich_help_panel=panel, metavar="" if names else metavar)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was typed; None where the data set's default is meant (see `defaults`)."""
+
+    # ------------------------------------------------------------------------------------------------------------ data
+    dataset: Annotated[
+        str | None, _option(DATA, "digits (the default), mnist, cifar10, checkerboard or mini.", metavar="NAME")
+    ] = None
+    data_dir: Annotated[
+        Path | None, _option(DATA, "Where the files of --dataset are; without it they are downloaded.", metavar="DIR")
+    ] = None
+    cifar10: Annotated[
+        Path | None, _option(DATA, "CIFAR-10 in this directory or tar.gz, binary or pickled.", metavar="DIR")
+    ] = None
+    mnist: Annotated[Path | None, _option(DATA, "MNIST's idx files in this directory.", metavar="DIR")] = None
+    generate_dataset: Annotated[
+        str | None, _option(DATA, "Draw a data set at random: checkerboard or mini.", metavar="NAME")
+    ] = None
+    load_dataset: Annotated[
+        Path | None, _option(DATA, "An npz file with Xtrain, Ttrain, Xtest, Ttest.", metavar="FILE")
+    ] = None
+    save_dataset: Annotated[
+        Path | None, _option(DATA, "Write the data set to an npz file before training.", metavar="FILE")
+    ] = None
+    augment: Annotated[
+        bool, _option(DATA, "Shift images at random, and mirror those that may be mirrored.", "--augment")
+    ] = False
+    # --------------------------------------------------------------------------------------------------------- network
+    layers: Annotated[
+        str | None,
+        _option(
+            NETWORK,
+            "What follows each linear layer: ReLU;ReLU;Linear. BatchNormalization and Dropout(0.3) may stand between.",
+            metavar="SPECS",
+        ),
+    ] = None
+    layer_sizes: Annotated[
+        str | None, _option(NETWORK, "Inputs, hidden layers, outputs: 64;256;128;10.", metavar="SIZES")
+    ] = None
+    overall_density: Annotated[
+        float | None, _option(NETWORK, "Share of weights that exist, shared out among the layers.", metavar="D")
+    ] = None
+    distribution: Annotated[
+        str, _option(NETWORK, "How the overall density is shared out: ErdosRenyi or Uniform.", metavar="NAME")
+    ] = "ErdosRenyi"
+    densities: Annotated[str | None, _option(NETWORK, "Instead: one density a layer.", metavar="D;D;D")] = None
+    dropouts: Annotated[
+        str | None, _option(NETWORK, "Rate of dropout on the weights of each layer: 0.3;0.3;0.", metavar="P;P;P")
+    ] = None
+    layer_weights: Annotated[
+        str | None,
+        _option(NETWORK, "Initial weights: Xavier, He, SparseHe, ... one for all or a list.", metavar="SPECS"),
+    ] = None
+    load_weights: Annotated[
+        Path | None, _option(NETWORK, "Start from the weights (and their positions) in this npz file.", metavar="FILE")
+    ] = None
+    # -------------------------------------------------------------------------------------------------------- training
+    epochs: Annotated[int | None, _option(TRAINING, "Passes over the training data.", metavar="N")] = None
+    batch_size: Annotated[int | None, _option(TRAINING, "Samples a step.", metavar="N")] = None
+    learning_rate: Annotated[str | None, _option(TRAINING, "A number, or a schedule as below.", metavar="RATE")] = None
+    learning_rate_scheduler: Annotated[
+        str | None,
+        _option(TRAINING, "A rate for each epoch: MultiStepLR(0.1;50,75;0.1), Cosine(0.1;100).", metavar="SPEC"),
+    ] = None
+    optimizers: Annotated[
+        str,
+        _option(TRAINING, "GradientDescent, Momentum, Nesterov, Adam, AdamW: one, or one a layer.", metavar="SPECS"),
+    ] = "Nesterov(0.9)"
+    weight_decay: Annotated[
+        float | None, _option(TRAINING, "Weight decay of every optimizer; biases are exempt.", metavar="L")
+    ] = None
+    loss: Annotated[
+        str | None,
+        _option(TRAINING, "SoftmaxCrossEntropy (SquaredError in a regression), or another.", metavar="NAME"),
+    ] = None
+    no_shuffle: Annotated[bool, _option(TRAINING, "Keep the order of the samples.", "--no-shuffle")] = False
+    seed: Annotated[int, _option(TRAINING, "Decides everything random; one seed, one result.", metavar="N")] = 1
+    gradient_step: Annotated[
+        float | None,
+        _option(TRAINING, "First check gradients by differences with this step, in float64: 1e-6.", metavar="STEP"),
+    ] = None
+    # --------------------------------------------------------------------------------------------------------- results
+    no_statistics: Annotated[bool, _option(OUTPUT, "Train only: no loss, no accuracy.", "--no-statistics")] = False
+    log: Annotated[Path | None, _option(OUTPUT, "Append a line of JSON for each epoch.", metavar="FILE.jsonl")] = None
+    plot: Annotated[Path | None, _option(OUTPUT, "Draw loss and accuracy.", metavar="FILE.png")] = None
+    save_weights: Annotated[Path | None, _option(OUTPUT, "Write the trained network.", metavar="FILE.npz")] = None
+    timer: Annotated[bool, _option(OUTPUT, "Show the seconds by phase of a step.", "--timer")] = False
+    info: Annotated[bool, _option(OUTPUT, "Show versions, threads and the weights' statistics.", "--info")] = False
+    debug: Annotated[bool, _option(OUTPUT, "Show tracebacks of errors.", "--debug")] = False
+    # ----------------------------------------------------------------------------------------------------- computation
+    threads: Annotated[int | None, _option(MACHINE, "By default all cores.", metavar="N")] = None
+    computation: Annotated[
+        str, _option(MACHINE, "Who computes sparse products: numba, scipy or mkl.", metavar="NAME")
+    ] = "numba"
+    precision: Annotated[Precision, _option(MACHINE, "Of weights and activations.")] = Precision.float32
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise NervaError(f"--seed must be at least 0, not {self.seed}")

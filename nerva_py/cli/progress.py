@@ -1,0 +1,66 @@
+"""Callbacks that show how training goes on: a line an epoch, and on a terminal a bar over the batches."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from nerva_py.training import Callback, Epoch, TrainingState
+
+INTERVAL = 0.1  # seconds between two pictures of the bar; drawing one takes 0.3 ms
+
+
+class EpochLines(Callback):
+    """Prints Nerva's line for each epoch."""
+
+    def __init__(self, console: Console):
+        self.console = console
+
+    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+        self.console.print(str(epoch))
+
+
+class BatchBar(Callback):
+    """A bar for the batches of the epoch, with the time that is left for all epochs."""
+
+    def __init__(self, console: Console):
+        # No refreshing thread: it would take a core from the kernels whenever it likes.
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} batches {task.fields[left]}"),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self.start = self.shown = 0.0
+
+    def on_train_begin(self, state: TrainingState) -> None:
+        self.task = self.progress.add_task("training", total=state.steps_per_epoch, left="")
+        self.start = time.perf_counter()
+        self.progress.start()
+
+    def on_epoch_begin(self, state: TrainingState) -> None:
+        self._show(state)
+
+    def on_step_end(self, state: TrainingState) -> None:
+        if time.perf_counter() - self.shown > INTERVAL:
+            self._show(state)
+
+    def on_train_end(self, state: TrainingState) -> None:
+        self.progress.stop()
+
+    def _show(self, state: TrainingState) -> None:
+        self.shown = time.perf_counter()
+        done = (state.epoch - 1) * state.steps_per_epoch + state.step
+        left = ""
+        if done and self.shown - self.start > 1:
+            seconds = (self.shown - self.start) * (state.epochs * state.steps_per_epoch - done) / done
+            left = f" {seconds:.0f} s left" if seconds < 100 else f" {seconds / 60:.0f} min left"
+        title, total = f"epoch {state.epoch}/{state.epochs}", state.steps_per_epoch
+        self.progress.update(self.task, description=title, total=total, completed=state.step, left=left)
+        self.progress.refresh()

@@ -1,0 +1,129 @@
+"""A run of `nerva-py train` from options to summary. Imported after the threads are configured, as it imports Numba."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from nerva_py.data import Dataset, save_npz
+from nerva_py.network import MLP, save_weights
+from nerva_py.sparse.backends import get_backend
+from nerva_py.training import Callback, History, JSONLinesLogger, train
+from nerva_py.training.gradient_check import check_gradients
+from nerva_py.training.loop import check_run, resolve_loss, resolve_optimizers, resolve_schedule
+
+from .choices import Choices, choose, make_network
+from .compilation import compilation_notice
+from .defaults import defaults_for
+from .environment import environment
+from .memory import layer_memory, layer_table
+from .options import Options
+from .outputs import check_outputs
+from .progress import BatchBar, EpochLines
+from .results import SHOWN_CLASSES, class_names, class_table, mistakes, predicted_classes
+from .screen import make_console
+from .sources import chosen_data
+from .summary import gradient_table, parameter_table, phase_table, summary
+
+INTERRUPTED = 130
+
+
+def run(options: Options) -> int:
+    """Load, build, train, sum up; returns the exit code. Everything that can be wrong is looked at before training."""
+    console = make_console()
+    try:
+        with compilation_notice(console):
+            return _run(options, console)
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        return INTERRUPTED
+
+
+def _run(options: Options, console: Console) -> int:
+    check_outputs(options)
+    get_backend(options.computation)
+    data = chosen_data(options)
+    console.print(data.describe(), style="bold")
+    choices = choose(options, data)
+    resolve_loss(choices.loss)
+    resolve_schedule(choices.learning_rate)
+    network = make_network(options, choices)
+    check_run(network, data, choices.epochs, choices.batch_size, choices.augmentation)
+    entries = layer_memory(network, resolve_optimizers(network, choices.optimizers))
+    if options.info:
+        _print(console, environment())
+    console.print(_settings(options, choices))
+    _print(console, layer_table(entries))
+    if options.save_dataset is not None:
+        save_npz(options.save_dataset, data)
+    if options.gradient_step is not None:
+        loss = resolve_loss(choices.loss)
+        _print(console, gradient_table(check_gradients(network, data, loss, choices.batch_size, options.gradient_step)))
+
+    if choices.epochs:
+        console.print()
+    history = _train(options, choices, data, network, console)
+
+    _print(console, summary(history, entries, choices.epochs))
+    if options.timer:
+        _print(console, phase_table(history.phases))
+    if options.info:
+        _print(console, parameter_table(network))
+    if not options.no_statistics:
+        _show_results(network, data, console)
+    if options.save_weights is not None:
+        save_weights(options.save_weights, network)
+    if options.plot is not None and len(history):
+        from .plot import save_plot
+
+        save_plot(options.plot, history, f"{data.name}, density {network.density:.3g}")
+    return INTERRUPTED if history.interrupted else 0
+
+
+def _train(options: Options, choices: Choices, data: Dataset, network: MLP, console: Console) -> History:
+    callbacks: list[Callback] = [EpochLines(console)]
+    if options.log is not None:
+        callbacks.append(JSONLinesLogger(options.log))
+    if console.is_terminal and not console.is_dumb_terminal:
+        callbacks.append(BatchBar(console))
+    return train(
+        network,
+        data,
+        loss=choices.loss,
+        optimizer=choices.optimizers,
+        learning_rate=choices.learning_rate,
+        epochs=choices.epochs,
+        batch_size=choices.batch_size,
+        shuffle=not options.no_shuffle,
+        augmentation=choices.augmentation,
+        statistics=not options.no_statistics,
+        seed=options.seed,
+        callbacks=callbacks,
+        timer=options.timer,
+    )
+
+
+def _settings(options: Options, choices: Choices) -> str:
+    """How it is trained, in the words of the command line."""
+    parts = [
+        choices.loss, options.optimizers, f"learning rate {choices.learning_rate}", f"batch size {choices.batch_size}",
+        f"seed {options.seed}",
+    ]  # fmt: skip
+    return ", ".join(parts)
+
+
+def _show_results(network: MLP, data: Dataset, console: Console) -> None:
+    """Classes and mistakes, where there are labels and not too many of them."""
+    if data.num_classes is None or not 2 <= data.num_classes <= SHOWN_CLASSES or not len(data.Xtest):
+        return
+    predicted = predicted_classes(network, data)
+    names = class_names(data, defaults_for(data.name).classes)
+    _print(console, class_table(data, predicted, names))
+    _print(console, mistakes(data, predicted, names))
+
+
+def _print(console: Console, lines: Sequence[str]) -> None:
+    """A paragraph, with an empty line before it."""
+    if lines:
+        console.print("\n".join(["", *lines]))

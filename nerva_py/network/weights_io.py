@@ -1,0 +1,197 @@
+"""Weights as npz files: sparse layers as CSR arrays, so that neither writing nor reading makes a dense matrix.
+
+Keys, l = 1, 2, ... the number of the linear layer: `Wl` (K, D) of a dense layer; `Wl.shape`, `Wl.indptr`, `Wl.indices` and
+`Wl.data` of a sparse one; `bl` (1, K); `sreluL` of a trained SReLU. Of the m-th batch normalisation: `gammam`, `betam`,
+`meanm`, `variancem`. A file of Nerva's, with dense `W1`, `b1`, ..., is read, too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from nerva_py.errors import DataError, NervaError
+from nerva_py.files import reading, write_atomically
+from nerva_py.matrix import DenseWeight
+from nerva_py.sparse import SparseWeight
+
+from .building import BREAK_EVEN_DENSITY
+from .layers import BatchNormLayer
+from .mlp import MLP
+from .parameter import Weight
+
+CSR = ("shape", "indptr", "indices", "data")
+Arrays = dict[str, np.ndarray]
+
+
+def save_weights(path: str | PathLike[str], network: MLP) -> None:
+    """Write all parameters and running statistics. The old file stays whole if writing fails. Raises DataError."""
+    arrays: Arrays = {}
+    for number, layer in enumerate(network.linear_layers, 1):
+        arrays |= _weight_arrays(f"W{number}", layer.W.value)
+    for key, owner, attribute in _plain(network):
+        arrays[key] = getattr(owner, attribute)
+    write_atomically(Path(path), lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+
+
+def load_weights(path: str | PathLike[str], network: MLP, backend: str = "numba") -> None:
+    """Replace the network's parameters by those in the file, converted to its element type.
+
+    The file decides which weights of a sparse layer exist; if it holds such a layer as a dense array, the nonzeros do.
+    Everything is checked before anything is changed. Raises DataError, which names the file.
+    """
+    path = Path(path)
+    with reading(path):
+        arrays = _read(path)
+        weights: list[Weight] = []
+        for number, layer in enumerate(network.linear_layers, 1):
+            weights.append(_weight(arrays, f"W{number}", layer.W.value, backend))
+        plain = [(owner, attribute, _like(arrays, key, getattr(owner, attribute)))
+                 for key, owner, attribute in _plain(network)]  # fmt: skip
+        if arrays:
+            raise DataError(f"has {', '.join(sorted(arrays))}, for which the network has no place: {network!r}")
+        for layer, W in zip(network.linear_layers, weights, strict=True):
+            layer.W.value = W
+        for owner, attribute, value in plain:
+            setattr(owner, attribute, value)
+
+
+def layer_sizes(path: str | PathLike[str]) -> list[int]:
+    """The sizes of the layers whose weights are in the file: inputs, hidden layers, outputs. Raises DataError."""
+    path = Path(path)
+    with reading(path):
+        arrays = _read(path)
+        shapes: list[tuple[int, ...]] = []
+        while f"W{len(shapes) + 1}" in arrays or f"W{len(shapes) + 1}.shape" in arrays:
+            key = f"W{len(shapes) + 1}"
+            shape = arrays[key].shape if key in arrays else tuple(arrays[f"{key}.shape"].tolist())
+            if len(shape) != 2 or (shapes and shape[1] != shapes[-1][0]):
+                raise DataError(f"{key} has shape {shape}; a (K, D) that fits to the layers before is needed: {shapes}")
+            shapes.append(shape)
+        if not shapes:
+            raise DataError(f"has no W1 or W1.shape; its keys are {', '.join(arrays) or 'none'}")
+        return [int(shapes[0][1]), *(int(K) for K, _ in shapes)]
+    raise AssertionError  # `reading` ends in a result or an error
+
+
+def parameter_names(network: MLP) -> list[str]:
+    """The key of each parameter, in the order of `network.parameters()`: W1, b1, gamma1, beta1, W2, ..."""
+    numbers: Counter[type] = Counter()
+    names = []
+    for layer in network.layers:
+        numbers[type(layer)] += 1
+        names += [f"{parameter.name}{numbers[type(layer)]}" for parameter in layer.parameters]
+    return names
+
+
+def _plain(network: MLP) -> Iterator[tuple[str, Any, str]]:
+    """(key, owner, attribute) of every array beside the weight matrices."""
+    batch_norms = (layer for layer in network.layers if isinstance(layer, BatchNormLayer))
+    for number, layer in enumerate(network.linear_layers, 1):
+        yield f"b{number}", layer.b, "value"
+        for parameter in layer.output.parameters:
+            yield f"{parameter.name}{number}", parameter, "value"
+    for number, norm in enumerate(batch_norms, 1):
+        yield f"gamma{number}", norm.gamma, "value"
+        yield f"beta{number}", norm.beta, "value"
+        yield f"mean{number}", norm, "mean"
+        yield f"variance{number}", norm, "variance"
+
+
+def _weight_arrays(key: str, W: Weight) -> Arrays:
+    if isinstance(W, DenseWeight) and W.mask is None:
+        return {key: W.array}
+    # A masked layer is a sparse one that is only stored otherwise: which positions it has is part of the network.
+    matrix = W.csr if isinstance(W, SparseWeight) else _masked(W)
+    return {
+        f"{key}.shape": np.array(W.shape), f"{key}.indptr": matrix.indptr,
+        f"{key}.indices": matrix.indices, f"{key}.data": matrix.data,
+    }  # fmt: skip
+
+
+def _masked(W: DenseWeight) -> csr_array:
+    positions = csr_array(W.mask)
+    row = np.repeat(np.arange(W.shape[0]), np.diff(positions.indptr))
+    return csr_array((W.array[row, positions.indices], positions.indices, positions.indptr), shape=W.shape)
+
+
+def _read(path: Path) -> Arrays:
+    """All arrays of the file. Pickled objects are refused."""
+    try:
+        with path.open("rb") as file:  # opened here, because np.load leaves the file open when it finds no zip archive
+            npz = np.load(file, allow_pickle=False)
+            if not hasattr(npz, "files"):
+                raise DataError("a single array; an npz file with W1, b1, ... is needed")
+            return {key: npz[key] for key in npz.files}
+    except DataError:
+        raise
+    except (ValueError, RuntimeError, MemoryError) as error:  # no zip archive or an odd one, a bad header, or objects
+        raise DataError(f"not an npz file of numeric arrays ({error})") from None
+
+
+def _weight(arrays: Arrays, key: str, W: Weight, backend: str) -> Weight:
+    """The weight matrix that takes the place of W; its arrays are taken out of `arrays`."""
+    if key in arrays:
+        array = _like(arrays, key, np.broadcast_to(W.dtype.type(0), W.shape))
+        sparse = isinstance(W, SparseWeight) or W.mask is not None
+        return _stored(csr_array(array), backend) if sparse else DenseWeight(array)
+    missing = [f"{key}.{part}" for part in CSR if f"{key}.{part}" not in arrays]
+    if missing:
+        raise DataError(f"has no {key} and no {', '.join(missing)}; its keys are {', '.join(arrays) or 'none left'}")
+    shape, indptr, indices = (_integers(arrays, f"{key}.{part}") for part in CSR[:3])
+    data = _floats(arrays, f"{key}.data", W.dtype)
+    K, D = W.shape
+    if tuple(shape.tolist()) != (K, D):
+        raise DataError(f"{key}.shape is {shape.tolist()}; the network has {(K, D)}")
+    if indptr.shape != (K + 1,) or indptr[0] != 0 or (np.diff(indptr) < 0).any() or indptr[-1] != indices.size:
+        raise DataError(f"{key}.indptr: {K + 1} numbers that rise from 0 to the number of indices are needed")
+    if data.shape != indices.shape:
+        raise DataError(f"{key}.data has {data.size} values for {indices.size} indices")
+    if indices.size and not 0 <= indices.min() <= indices.max() < D:
+        raise DataError(f"{key}.indices: {indices.min()} to {indices.max()}; 0 to {D - 1} are allowed")
+    return _stored(csr_array((data, indices, indptr), shape=(K, D)), backend)
+
+
+def _stored(matrix: csr_array, backend: str) -> Weight:
+    """In CSR or, above the break-even density, as a dense array; as `building.make_weight` does it."""
+    try:
+        sparse = SparseWeight.from_scipy(matrix, matrix.dtype, backend)
+    except NervaError as error:
+        raise DataError(str(error)) from None
+    if sparse.density <= BREAK_EVEN_DENSITY:
+        return sparse
+    return DenseWeight(sparse.toarray(), sparse.support.mask() if sparse.density < 1 else None)
+
+
+def _like(arrays: Arrays, key: str, old: np.ndarray) -> np.ndarray:
+    """The array under the key, in the shape and type of the old one; a vector may be stored as row or column."""
+    if key not in arrays:
+        raise DataError(f"has no {key}; its other keys are {', '.join(arrays) or 'none'}")
+    array = _floats(arrays, key, old.dtype)
+    if array.shape != old.shape and not (1 in old.shape and array.size == old.size and array.ndim in (1, 2)):
+        raise DataError(f"{key} has shape {array.shape}; the network has {old.shape}")
+    return np.require(array.reshape(old.shape), requirements=("C", "W", "O"))
+
+
+def _floats(arrays: Arrays, key: str, dtype: np.dtype) -> np.ndarray:
+    array = arrays.pop(key)
+    if array.dtype.kind not in "fiu":
+        raise DataError(f"{key} has dtype {array.dtype}; real numbers are needed")
+    with np.errstate(over="ignore"):
+        array = array.astype(dtype)
+    if not np.isfinite(array).all():
+        raise DataError(f"{key} has values that are not finite in {dtype}")
+    return array
+
+
+def _integers(arrays: Arrays, key: str) -> np.ndarray:
+    array = arrays.pop(key)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise DataError(f"{key} has shape {array.shape}, dtype {array.dtype}; a vector of integers is needed")
+    return array.astype(np.int64)

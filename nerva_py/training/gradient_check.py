@@ -1,0 +1,76 @@
+"""Gradients of a whole network against finite differences, in float64."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nerva_py.data import Dataset, gather
+from nerva_py.equations.losses import Loss
+from nerva_py.errors import NervaError
+from nerva_py.network import MLP
+from nerva_py.network.weights_io import parameter_names
+
+from .evaluation import targets
+
+
+@dataclass(frozen=True)
+class GradientError:
+    """How well one parameter's gradient agrees: the largest difference in `checked` of its `numbers`, as a share of the
+    largest of these derivatives."""
+
+    name: str
+    numbers: int
+    checked: int
+    error: float
+
+
+def check_gradients(
+    network: MLP, data: Dataset, loss: Loss, batch_size: int, step: float = 1e-6, numbers: int = 20
+) -> list[GradientError]:
+    """∂L/∂θ_i against (L(θ_i + h) − L(θ_i − h)) / 2h on the first samples, for some `numbers` θ_i of each parameter.
+
+    A copy of the network is checked, in float64 and with the same dropout masks in every evaluation. Raises NervaError
+    for a step that is not positive.
+    """
+    if not (step > 0 and math.isfinite(step)):
+        raise NervaError(f"the step of a gradient check must be a positive finite number, not {step!r}")
+    shadow = copy.deepcopy(network).astype(np.float64)
+    rows = np.arange(min(batch_size, len(data.Xtrain)))
+    X = gather(data.Xtrain, rows, data.scale, data.shift, np.float64)
+    T = targets(data.Ttrain, rows, data.num_classes, np.dtype(np.float64))
+
+    def outputs() -> np.ndarray:
+        shadow.rng = np.random.default_rng(0)
+        return shadow.forward(X, training=True)
+
+    shadow.backward(loss.gradient(outputs(), T) / len(rows))
+    gradients = [parameter.gradient_vector.copy() for parameter in shadow.parameters()]
+    rng = np.random.default_rng(0)
+    result = []
+    for name, parameter, gradient in zip(parameter_names(shadow), shadow.parameters(), gradients, strict=True):
+        theta = parameter.vector
+        trained = np.flatnonzero(_trained(parameter.value, theta.size))
+        chosen = rng.permutation(trained)[:numbers]
+        differences = np.empty(chosen.size)
+        for position, i in enumerate(chosen):
+            old = theta[i]
+            theta[i] = old + step
+            above = float(loss(outputs(), T))
+            theta[i] = old - step
+            below = float(loss(outputs(), T))
+            theta[i] = old
+            differences[position] = (above - below) / (2 * step * len(rows))
+        scale = float(np.abs(gradient[chosen]).max(initial=0)) or 1.0
+        error = float(np.abs(differences - gradient[chosen]).max(initial=0)) / scale
+        result.append(GradientError(name, trained.size, chosen.size, error))
+    return result
+
+
+def _trained(value: object, count: int) -> np.ndarray:
+    """Which numbers are trained: of a masked matrix those under the mask, else all."""
+    mask = getattr(value, "mask", None)
+    return np.ones(count, bool) if mask is None else mask.reshape(-1) != 0

@@ -1,0 +1,204 @@
+"""Matrices of symbolic size: the carrier on which an equation is proved for every batch size and layer width.
+
+An `IndexedMatrix` is (rows, columns, entry): the sizes are symbols or numbers, and `entry(i, j)` is a SymPy expression in
+two indices. A product is a `Sum` over a fresh index. The functions of `nerva_py.equations` run on it unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import sympy as sp
+
+from nerva_py.matrix import primitives as table
+
+Entry = Callable[[Any, Any], sp.Expr]
+
+_numbers = count()
+
+# What the prover knows of a matrix of symbols: its entries are 0 or 1; it stands for any matrix at all.
+INDICATORS: set[sp.IndexedBase] = set()
+ARBITRARY: set[sp.IndexedBase] = set()
+
+
+def fresh_index() -> sp.Symbol:
+    """An index that occurs nowhere else."""
+    return sp.Dummy(f"i{next(_numbers)}", integer=True)
+
+
+def total(term: Callable[[sp.Symbol], sp.Expr], size: Any) -> sp.Expr:
+    """Σ_i term(i), i = 1, ..., size; of a single index the term itself."""
+    if size == 1:
+        return sp.sympify(term(sp.Integer(1)))
+    i = fresh_index()
+    return sp.Sum(term(i), (i, 1, size))
+
+
+class IndexedMatrix:
+    """A matrix of symbolic size. `support`, if given, is the 0-1 matrix outside of which a sparse matrix is zero."""
+
+    def __init__(
+        self,
+        rows: Any,
+        columns: Any,
+        entry: Entry,
+        support: IndexedMatrix | None = None,
+        base: sp.IndexedBase | None = None,
+    ):
+        self.shape = (sp.sympify(rows), sp.sympify(columns))
+        self.entry = entry
+        self.support = support
+        self.base = base  # of a matrix of free symbols, what they are called
+
+    @classmethod
+    def symbol(cls, name: str, rows: Any, columns: Any) -> IndexedMatrix:
+        """A matrix of free symbols name[i, j]."""
+        base = sp.IndexedBase(name)
+        return cls(rows, columns, lambda i, j: base[i, j], base=base)
+
+    @property
+    def T(self) -> IndexedMatrix:
+        return IndexedMatrix(self.shape[1], self.shape[0], lambda i, j: self.entry(j, i))
+
+    def __matmul__(self, other: IndexedMatrix) -> IndexedMatrix:
+        _check(self.shape[1] == other.shape[0], "@", self, other)
+        inner = self.shape[1]
+        return IndexedMatrix(
+            self.shape[0],
+            other.shape[1],
+            lambda i, j: total(lambda k: self.entry(i, k) * other.entry(k, j), inner),
+        )
+
+    def __add__(self, other: IndexedMatrix) -> IndexedMatrix:
+        return _combined("+", lambda a, b: a + b, self, other)
+
+    def __sub__(self, other: IndexedMatrix) -> IndexedMatrix:
+        return _combined("-", lambda a, b: a - b, self, other)
+
+    def __neg__(self) -> IndexedMatrix:
+        return self.map(lambda x: -x)
+
+    def __mul__(self, scalar: Any) -> IndexedMatrix:
+        if isinstance(scalar, IndexedMatrix):
+            raise TypeError("* is for scalars; use hadamard for the product element by element and @ for the matrix product")
+        return self.map(lambda x: scalar * x)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, scalar: Any) -> IndexedMatrix:
+        return self.map(lambda x: x / scalar)
+
+    def map(self, f: Callable[[sp.Expr], sp.Expr]) -> IndexedMatrix:
+        """f of each entry."""
+        return IndexedMatrix(*self.shape, lambda i, j: sp.sympify(f(self.entry(i, j))))
+
+    def __repr__(self) -> str:
+        i, j = sp.symbols("i j", integer=True)
+        return f"IndexedMatrix({self.shape[0]}×{self.shape[1]}, [i, j] -> {self.entry(i, j)})"
+
+
+def sparse(name: str, rows: Any, columns: Any) -> IndexedMatrix:
+    """A sparse matrix S ⊙ V of any support: S[i, j] is 0 or 1, which the prover uses as S² = S."""
+    indicator = sp.IndexedBase(f"S_{name}")
+    INDICATORS.add(indicator)
+    support = IndexedMatrix(rows, columns, lambda i, j: indicator[i, j])
+    values = IndexedMatrix.symbol(name, rows, columns)
+    return IndexedMatrix(rows, columns, lambda i, j: support.entry(i, j) * values.entry(i, j), support, values.base)
+
+
+def _check(condition: Any, operation: str, X: IndexedMatrix, Y: IndexedMatrix) -> None:
+    if not condition:
+        raise ValueError(f"shapes do not fit: {X.shape[0]}×{X.shape[1]} {operation} {Y.shape[0]}×{Y.shape[1]}")
+
+
+def _combined(name: str, f: Callable[[sp.Expr, sp.Expr], sp.Expr], X: IndexedMatrix, Y: IndexedMatrix) -> IndexedMatrix:
+    _check(X.shape == Y.shape, name, X, Y)
+    return IndexedMatrix(*X.shape, lambda i, j: sp.sympify(f(X.entry(i, j), Y.entry(i, j))))
+
+
+# --------------------------------------------------------------------------------------------------- the primitives on it
+
+
+table.hadamard.register(IndexedMatrix)(lambda X, Y: _combined("⊙", lambda a, b: a * b, X, Y))
+table.apply.register(IndexedMatrix)(lambda f, X, *parameters: X.map(lambda x: f(x, *parameters)))
+table.exp.register(IndexedMatrix)(lambda X: X.map(sp.exp))
+table.log.register(IndexedMatrix)(lambda X: X.map(sp.log))
+table.sqrt.register(IndexedMatrix)(lambda X: X.map(lambda x: x ** sp.Rational(1, 2)))
+table.reciprocal.register(IndexedMatrix)(lambda X: X.map(lambda x: 1 / x))
+table.inv_sqrt.register(IndexedMatrix)(lambda X, epsilon=0: X.map(lambda x: (x + epsilon) ** sp.Rational(-1, 2)))
+table.log_sigmoid.register(IndexedMatrix)(lambda X: X.map(lambda x: -sp.log(1 + sp.exp(-x))))
+
+
+@table.row_repeat.register(IndexedMatrix)
+def row_repeat(x, m):
+    _check(x.shape[0] == 1, "row_repeat needs a row:", x, x)
+    return IndexedMatrix(m, x.shape[1], lambda i, j: x.entry(sp.Integer(1), j))
+
+
+@table.column_repeat.register(IndexedMatrix)
+def column_repeat(x, n):
+    _check(x.shape[1] == 1, "column_repeat needs a column:", x, x)
+    return IndexedMatrix(x.shape[0], n, lambda i, j: x.entry(i, sp.Integer(1)))
+
+
+@table.columns_sum.register(IndexedMatrix)
+def columns_sum(X):
+    return IndexedMatrix(1, X.shape[1], lambda _, j: total(lambda i: X.entry(i, j), X.shape[0]))
+
+
+@table.rows_sum.register(IndexedMatrix)
+def rows_sum(X):
+    return IndexedMatrix(X.shape[0], 1, lambda i, _: total(lambda j: X.entry(i, j), X.shape[1]))
+
+
+@table.elements_sum.register(IndexedMatrix)
+def elements_sum(X):
+    return total(lambda i: total(lambda j: X.entry(i, j), X.shape[1]), X.shape[0])
+
+
+def _arbitrary(name: str) -> sp.IndexedBase:
+    base = sp.IndexedBase(f"{name}{next(_numbers)}")
+    ARBITRARY.add(base)
+    return base
+
+
+@table.rows_max.register(IndexedMatrix)
+def rows_max(X):
+    """An arbitrary column: what uses it is proved for any value there, so for the largest element too."""
+    largest = _arbitrary("max")
+    return IndexedMatrix(X.shape[0], 1, lambda i, _: largest[i])
+
+
+@table.columns_max.register(IndexedMatrix)
+def columns_max(X):
+    """An arbitrary row, as in `rows_max`."""
+    largest = _arbitrary("max")
+    return IndexedMatrix(1, X.shape[1], lambda _, j: largest[j])
+
+
+@table.diag.register(IndexedMatrix)
+def diag(X):
+    _check(X.shape[0] == X.shape[1], "diag needs a square matrix:", X, X)
+    return IndexedMatrix(X.shape[0], 1, lambda i, _: X.entry(i, i))
+
+
+@table.Diag.register(IndexedMatrix)
+def Diag(x):
+    one = sp.Integer(1)
+    row = x.shape[0] == 1
+    n = x.shape[1] if row else x.shape[0]
+    return IndexedMatrix(n, n, lambda i, j: sp.KroneckerDelta(i, j) * (x.entry(one, i) if row else x.entry(i, one)))
+
+
+table.zeros.register(IndexedMatrix)(lambda like, m, n: IndexedMatrix(m, n, lambda i, j: sp.Integer(0)))
+table.ones.register(IndexedMatrix)(lambda like, m, n: IndexedMatrix(m, n, lambda i, j: sp.Integer(1)))
+table.identity.register(IndexedMatrix)(lambda like, n: IndexedMatrix(n, n, lambda i, j: sp.KroneckerDelta(i, j)))
+
+
+@table.product_on.register(IndexedMatrix)
+def product_on(W, A, B):
+    product = A @ B
+    _check(product.shape == W.shape, "product_on", product, W)
+    return product if W.support is None else _combined("⊙", lambda a, b: a * b, W.support, product)

@@ -1,0 +1,400 @@
+"""A normal form for expressions with sums of symbolic length, in which equal expressions become equal.
+
+An expression becomes a polynomial: a dictionary from monomials to coefficients. A coefficient is a SymPy expression in
+sizes and scalars. A monomial is a sorted tuple of (atom, exponent), and an atom is a tuple:
+
+    ("entry", X, (i, j))            an entry of a matrix
+    ("delta", i, j)                 the Kronecker delta of two free indices
+    ("sum", level, bounds, m)       Σ m over the indices in bounds, a monomial that does not fall apart into two sums
+    ("exp", m)                      e^m, m a monomial; e^(c m) is its power c
+    ("log", P), ("power", P)        log P, and P itself where P^e cannot be multiplied out, P a polynomial
+    ("function", f, (P, ...))       an undefined function f
+
+Constants go out of sums, sums of sums become one sum, a sum over a Kronecker delta is carried out, bound indices are
+renamed canonically, e^(a + b) becomes e^a e^b, and e^(c log P) becomes P^c.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import reduce
+from itertools import permutations, product
+from typing import Any
+
+import sympy as sp
+
+from .indexed import INDICATORS, fresh_index
+
+Atom = tuple[Any, ...]
+Monomial = tuple[tuple[Atom, sp.Expr], ...]
+Polynomial = dict[Monomial, sp.Expr]
+Frozen = tuple[tuple[Monomial, sp.Expr], ...]
+
+ONE: Polynomial = {(): sp.Integer(1)}
+
+
+# ------------------------------------------------------------------------------------------------- from SymPy's expressions
+
+
+def normalize(expression: Any) -> Polynomial:
+    """The normal form of a SymPy expression."""
+    e = sp.sympify(expression)
+    if isinstance(e, sp.Indexed):
+        return _atom(("entry", e.base, tuple(e.indices)))
+    if isinstance(e, sp.KroneckerDelta):
+        return _delta(*e.args)
+    if e.is_Add:
+        return add(normalize(term) for term in e.args)
+    if e.is_Mul:
+        return reduce(multiply, (normalize(factor) for factor in e.args), ONE)
+    if isinstance(e, sp.exp):
+        return exponential(normalize(e.exp))
+    if e.is_Pow and _has_matrix(e):
+        return power(normalize(e.base), e.exp)
+    if isinstance(e, sp.Sum):
+        body, bounds = e.function, []
+        for index, first, last in e.limits:
+            fresh = fresh_index()
+            body = body.xreplace({index: fresh})
+            bounds.append((fresh, last - first + 1))
+        result = normalize(body)
+        for index, size in bounds:
+            result = sum_over(result, index, size)
+        return result
+    if isinstance(e, sp.log):
+        return logarithm(normalize(e.args[0]))
+    if isinstance(e, sp.core.function.AppliedUndef):
+        return _atom(("function", e.func, tuple(freeze(normalize(argument)) for argument in e.args)))
+    return {(): e} if e != 0 else {}
+
+
+def _has_matrix(e: sp.Expr) -> bool:
+    return e.has(sp.Indexed, sp.Sum, sp.core.function.AppliedUndef)
+
+
+# -------------------------------------------------------------------------------------------------- arithmetic of polynomials
+
+
+def add(polynomials: Iterable[Polynomial]) -> Polynomial:
+    """P + Q + ..."""
+    total: dict[Monomial, sp.Expr] = {}
+    for polynomial in polynomials:
+        for monomial, coefficient in polynomial.items():
+            total[monomial] = total.get(monomial, sp.Integer(0)) + coefficient
+    return {monomial: c for monomial, coefficient in total.items() if (c := sp.expand(coefficient)) != 0}
+
+
+def scale(polynomial: Polynomial, c: Any) -> Polynomial:
+    """c P"""
+    return add([{monomial: c * coefficient for monomial, coefficient in polynomial.items()}])
+
+
+def multiply(P: Polynomial, Q: Polynomial) -> Polynomial:
+    """P Q"""
+    return add(scale(_reduced(_merge((*m, *n))), a * b) for (m, a), (n, b) in product(P.items(), Q.items()))
+
+
+def power(P: Polynomial, exponent: sp.Expr) -> Polynomial:
+    """P^e: multiplied out for a natural e, factor by factor for a single term, otherwise an atom with that exponent."""
+    if not P:
+        return {} if exponent.is_positive else {(): sp.zoo}
+    if exponent.is_Integer and exponent > 0:
+        return reduce(multiply, [P] * int(exponent), ONE)
+    common, rest = _common_factor(P, integer=bool(exponent.is_integer))
+    outside: Polynomial = {_merge(tuple((atom, e * exponent) for atom, e in common)): sp.Integer(1)}
+    if len(rest) == 1:
+        ((monomial, coefficient),) = rest.items()
+        if monomial == ():
+            return multiply(outside, {(): coefficient**exponent})
+        if exponent.is_integer:
+            return multiply(outside, {_merge(tuple((atom, e * exponent) for atom, e in monomial)): coefficient**exponent})
+    frozen = freeze(rest)
+    leading = frozen[0][1]
+    if exponent.is_integer or leading.is_positive:  # (c P)^e = c^e P^e
+        frozen = freeze(scale(rest, 1 / leading))
+        return multiply(outside, {((("power", frozen), exponent),): leading**exponent})
+    return multiply(outside, {((("power", frozen), exponent),): sp.Integer(1)})
+
+
+def exponential(P: Polynomial) -> Polynomial:
+    """e^P = Π e^(c m) over the terms c m of P"""
+    result = ONE
+    for monomial, coefficient in P.items():
+        if len(monomial) == 1 and monomial[0][0][0] == "log" and monomial[0][1] == 1:
+            result = multiply(result, power(dict(monomial[0][0][1]), coefficient))
+        else:
+            result = multiply(result, {((("exp", monomial), coefficient),): sp.Integer(1)})
+    return result
+
+
+def logarithm(P: Polynomial) -> Polynomial:
+    """log P; of a product of factors that are positive, the sum of their logarithms"""
+    common, rest = _common_factor(P, integer=False)
+    parts: list[Polynomial] = []
+    if len(rest) == 1:
+        ((monomial, coefficient),) = rest.items()
+        if coefficient.is_positive and all(_is_positive(atom) for atom, _ in monomial):
+            common, rest = (*common, *monomial), {(): coefficient}
+    for atom, exponent in common:
+        inner = {atom[1]: sp.Integer(1)} if atom[0] == "exp" else _log_atom({((atom, sp.Integer(1)),): sp.Integer(1)})
+        parts.append(scale(inner, exponent))
+    if rest != ONE:
+        parts.append(_log_atom(rest) if set(rest) != {()} else {(): sp.log(rest[()])})
+    return add(parts)
+
+
+def sum_over(P: Polynomial, index: sp.Symbol, size: Any) -> Polynomial:
+    """Σ P over index = 1, ..., size"""
+    return add(_sum_monomial(monomial, coefficient, index, size) for monomial, coefficient in P.items())
+
+
+def substitute(P: Polynomial, old: sp.Symbol, new: Any) -> Polynomial:
+    """P with another index"""
+    return add(scale(_substitute_monomial(monomial, old, new), coefficient) for monomial, coefficient in P.items())
+
+
+def freeze(P: Polynomial) -> Frozen:
+    """P as a sorted tuple"""
+    return tuple(sorted(P.items(), key=lambda term: (len(repr(term[0])), repr(term[0]))))
+
+
+# ------------------------------------------------------------------------------------------------------------------ monomials
+
+
+def _merge(factors: tuple[tuple[Atom, Any], ...]) -> Monomial:
+    """Sort the factors and add the exponents of equal ones; an entry that is 0 or 1 is its own square."""
+    exponents: dict[Atom, Any] = {}
+    for atom, exponent in factors:
+        exponents[atom] = exponents.get(atom, sp.Integer(0)) + exponent
+    kept = []
+    for atom, exponent in exponents.items():
+        idempotent = atom[0] == "delta" or (atom[0] == "entry" and atom[1] in INDICATORS)
+        e = sp.Integer(1) if idempotent and exponent.is_positive else sp.expand(exponent)
+        if e != 0:
+            kept.append((atom, e))
+    return tuple(sorted(kept, key=repr))
+
+
+def _reduced(monomial: Monomial) -> Polynomial:
+    """The monomial without m P^(−n) where P = c m + R: that is (P^(1−n) − R P^(−n)) / c.
+
+    So e^(−z) / (1 + e^(−z)) becomes 1 − 1 / (1 + e^(−z)), and what differs by such a step only becomes equal. The monomial
+    m is the longest of P, so that P is divided out as long as it divides.
+    """
+    for atom, exponent in monomial:
+        if atom[0] != "power" or not exponent.is_Integer or exponent > 0:
+            continue
+        longest, c = atom[1][-1]
+        present = dict(monomial)
+        if longest and all(_divides(e, present.get(a)) for a, e in longest):
+            quotient = _merge((*monomial, *((a, -e) for a, e in longest)))
+            rest = {m: -k / c for m, k in atom[1][:-1]}
+            raised = _merge((*quotient, (atom, sp.Integer(1))))
+            return add([scale(_reduced(raised), 1 / c), multiply(rest, {quotient: sp.Integer(1)})])
+    return {monomial: sp.Integer(1)}
+
+
+def _divides(part: sp.Expr, whole: sp.Expr | None) -> bool:
+    """Whether a power contains another: both positive and large enough, or both negative."""
+    return whole is not None and (whole - part).is_number and (0 < part <= whole if part.is_positive else whole <= part < 0)
+
+
+def _atom(atom: Atom) -> Polynomial:
+    return {((atom, sp.Integer(1)),): sp.Integer(1)}
+
+
+def _delta(i: Any, j: Any) -> Polynomial:
+    if i == j:
+        return ONE
+    return _atom(("delta", *sorted((i, j), key=str)))
+
+
+def _log_atom(P: Polynomial) -> Polynomial:
+    return _atom(("log", freeze(P)))
+
+
+def _is_positive(atom: Atom) -> bool:
+    """Whether an atom is known to be positive: exponentials, and sums and powers of what is."""
+    if atom[0] == "sum":
+        return all(_is_positive(inner) for inner, _ in atom[3])
+    if atom[0] == "power":
+        return all(c.is_positive and all(_is_positive(inner) for inner, _ in m) for m, c in atom[1])
+    return atom[0] == "exp"
+
+
+def _common_factor(P: Polynomial, integer: bool) -> tuple[Monomial, Polynomial]:
+    """(m, Q) with P = m Q: atoms that all terms share; unless `integer`, positive ones only, as (a b)^e = a^e b^e needs."""
+    first, *others = (dict(monomial) for monomial in P)
+    shared = []
+    for atom, exponent in first.items():
+        if not (integer or _is_positive(atom)):
+            continue
+        exponents = [exponent, *(other[atom] for other in others if atom in other)]
+        if len(exponents) == len(P) and all(e.is_number for e in exponents):
+            shared.append((atom, min(exponents)))
+    inverse = tuple((atom, -exponent) for atom, exponent in shared)
+    return tuple(shared), add({_merge((*monomial, *inverse)): c} for monomial, c in P.items())
+
+
+def _sum_monomial(monomial: Monomial, coefficient: sp.Expr, index: sp.Symbol, size: Any) -> Polynomial:
+    """Σ c m over one index."""
+    for position, (atom, _) in enumerate(monomial):
+        if atom[0] == "delta" and index in atom:
+            other = atom[2] if atom[1] == index else atom[1]
+            rest = monomial[:position] + monomial[position + 1 :]
+            return scale(_substitute_monomial(rest, index, other), coefficient)
+    inside = [factor for factor in monomial if _contains(factor[0], index)]
+    outside = [factor for factor in monomial if not _contains(factor[0], index)]
+    if not inside:
+        return {monomial: coefficient * size}
+    bounds = [(index, size)]
+    factors: list[tuple[Atom, Any]] = []
+    for atom, exponent in inside:
+        if atom[0] == "sum" and exponent.is_Integer and exponent > 0:
+            for _ in range(int(exponent)):
+                more, inner = _opened(atom)
+                bounds += more
+                factors += inner
+        else:
+            factors.append((atom, exponent))
+    result = []
+    for reduced, c in _reduced(_merge(tuple(factors))).items():
+        # Reduction may have removed all that an index stood in: then its sum is a multiple.
+        idle = sp.Mul(*(size for i, size in bounds if not _contains(reduced, i)))
+        result.append({_merge((*outside, *_split_sum(bounds, reduced))): coefficient * c * idle})
+    return add(result)
+
+
+def _opened(block: Atom) -> tuple[list[tuple[sp.Symbol, Any]], Monomial]:
+    """Bounds and monomial of a sum, with fresh indices."""
+    _, _, bounds, monomial = block
+    renamed = []
+    for index, size in bounds:
+        fresh = fresh_index()
+        ((monomial, _),) = _substitute_monomial(monomial, index, fresh).items()
+        renamed.append((fresh, size))
+    return renamed, monomial
+
+
+def _split_sum(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> Monomial:
+    """The sum of a monomial as the product of the sums into which it falls apart: factors that bound indices connect stay
+    together, those without a bound index stand outside."""
+    groups: list[tuple[set[sp.Symbol], list[tuple[Atom, Any]]]] = []
+    outside: list[tuple[Atom, Any]] = []
+    for factor in factors:
+        indices = {index for index, _ in bounds if _contains(factor[0], index)}
+        if not indices:
+            outside.append(factor)
+            continue
+        touching = [group for group in groups if group[0] & indices]
+        groups = [group for group in groups if not group[0] & indices]
+        groups.append((indices.union(*(g[0] for g in touching)), [f for g in touching for f in g[1]] + [factor]))
+    sums = [_canonical([bound for bound in bounds if bound[0] in indices], tuple(inner)) for indices, inner in groups]
+    return _merge((*outside, *((one, sp.Integer(1)) for one in sums)))
+
+
+def _canonical(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> Atom:
+    """The sum with its indices renamed: of all ways to number the indices of a size, the one that prints first.
+
+    The names carry a level above that of all sums inside, so that no index is captured.
+    """
+    level = 1 + max((_level(atom) for atom, _ in factors), default=0)
+    bounds = sorted(bounds, key=lambda bound: str(bound[1]))
+    sizes = Counter(str(size) for _, size in bounds)
+    groups = [[bound for bound in bounds if str(bound[1]) == size] for size in sizes]
+    best: tuple[str, Atom] | None = None
+    for choice in product(*(permutations(group) for group in groups)):
+        ordered = [bound for group in choice for bound in group]
+        monomial = factors
+        names = []
+        for number, (index, size) in enumerate(ordered):
+            name = sp.Symbol(f"b{level}_{number}", integer=True)
+            ((monomial, _),) = _substitute_monomial(monomial, index, name).items()
+            names.append((name, size))
+        atom = ("sum", level, tuple(names), monomial)
+        if best is None or repr(atom) < best[0]:
+            best = (repr(atom), atom)
+    assert best is not None
+    return best[1]
+
+
+# ---------------------------------------------------------------------------------------------------- walking through an atom
+
+
+def _contains(value: Any, index: sp.Symbol) -> bool:
+    if isinstance(value, tuple):
+        return any(_contains(part, index) for part in value)
+    return value == index
+
+
+def _level(value: Any) -> int:
+    if not isinstance(value, tuple):
+        return 0
+    own = value[1] if value and value[0] == "sum" else 0
+    return max([own, *(_level(part) for part in value)])
+
+
+def _substitute_monomial(monomial: Monomial, old: sp.Symbol, new: Any) -> Polynomial:
+    result = ONE
+    for atom, exponent in monomial:
+        if not _contains(atom, old):
+            factor: Polynomial = {((atom, exponent),): sp.Integer(1)}
+        else:
+            replaced = _substitute_atom(atom, old, new)
+            simple = len(replaced) == 1 and next(iter(replaced)) != ()
+            factor = (
+                {tuple((a, e * exponent) for a, e in next(iter(replaced))): next(iter(replaced.values())) ** exponent}
+                if simple
+                else power(replaced, exponent)
+            )
+        result = multiply(result, factor)
+    return result
+
+
+def _substitute_atom(atom: Atom, old: sp.Symbol, new: Any) -> Polynomial:
+    kind = atom[0]
+    if kind == "entry":
+        return _atom((kind, atom[1], tuple(new if index == old else index for index in atom[2])))
+    if kind == "delta":
+        return _delta(*(new if index == old else index for index in atom[1:]))
+    if kind == "sum":
+        ((monomial, coefficient),) = _substitute_monomial(atom[3], old, new).items()
+        assert coefficient == 1
+        bounds, inner = _opened((kind, atom[1], atom[2], monomial))
+        return {_split_sum(bounds, inner): sp.Integer(1)}
+    if kind == "exp":
+        return exponential(substitute({atom[1]: sp.Integer(1)}, old, new))
+    if kind == "function":
+        arguments = tuple(freeze(substitute(dict(argument), old, new)) for argument in atom[2])
+        return _atom((kind, atom[1], arguments))
+    inner_polynomial = substitute(dict(atom[1]), old, new)
+    return logarithm(inner_polynomial) if kind == "log" else _atom((kind, freeze(inner_polynomial)))
+
+
+# --------------------------------------------------------------------------------------------------- back to SymPy's expressions
+
+
+def to_sympy(P: Polynomial) -> sp.Expr:
+    """The SymPy expression that a polynomial stands for."""
+    return sp.Add(*(coefficient * _monomial_to_sympy(monomial) for monomial, coefficient in P.items()))
+
+
+def _monomial_to_sympy(monomial: Monomial) -> sp.Expr:
+    return sp.Mul(*(_atom_to_sympy(atom) ** exponent for atom, exponent in monomial))
+
+
+def _atom_to_sympy(atom: Atom) -> sp.Expr:
+    kind = atom[0]
+    if kind == "entry":
+        return atom[1][atom[2]]
+    if kind == "delta":
+        return sp.KroneckerDelta(atom[1], atom[2])
+    if kind == "sum":
+        return sp.Sum(_monomial_to_sympy(atom[3]), *((index, 1, size) for index, size in atom[2]))
+    if kind == "exp":
+        return sp.exp(_monomial_to_sympy(atom[1]))
+    if kind == "function":
+        return atom[1](*(to_sympy(dict(argument)) for argument in atom[2]))
+    inner = to_sympy(dict(atom[1]))
+    return sp.log(inner) if kind == "log" else inner

@@ -1,0 +1,121 @@
+"""Proofs for every size: differentiate entry by entry, bring both sides to normal form, compare.
+
+The gradient of L = Σ DY ⊙ Y, with DY a matrix of free symbols (the generic cotangent), determines the whole Jacobian, so a
+backward equation that gives it is right for every loss.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from .indexed import ARBITRARY, IndexedMatrix, total
+from .normal_form import Polynomial, add, normalize, scale, to_sympy
+
+P, Q = sp.symbols("p q", integer=True)
+
+
+class Derivatives:
+    """The derivatives of undefined functions: name of f -> functions that are its partial derivatives."""
+
+    def __init__(self) -> None:
+        self._partials: dict[Any, tuple[Any, ...]] = {}
+
+    def declare(self, f: Any, *partials: Any) -> None:
+        """∂f/∂x₁, ∂f/∂x₂, ... are these functions."""
+        self._partials[f] = partials
+
+    def of(self, f: Any) -> tuple[Any, ...]:
+        return self._partials[f]
+
+
+def differentiate(
+    e: sp.Expr, X: sp.IndexedBase, indices: tuple[Any, Any], derivatives: Derivatives | None = None
+) -> sp.Expr:
+    """∂e / ∂X[p, q] for indices (p, q); of an entry of X itself, ∂X[a, b]/∂X[p, q] = δ_ap δ_bq."""
+    if isinstance(e, sp.Indexed):
+        if e.base in ARBITRARY:
+            raise ValueError(f"{e} stands for any number, and the result depends on it")
+        if e.base != X:
+            return sp.Integer(0)
+        return sp.Mul(*(sp.KroneckerDelta(a, p) for a, p in zip(e.indices, indices, strict=True)))
+    if not e.has(X):
+        return sp.Integer(0)
+
+    def d(part: sp.Expr) -> sp.Expr:
+        return differentiate(part, X, indices, derivatives)
+
+    if e.is_Add:
+        return sp.Add(*(d(term) for term in e.args))
+    if e.is_Mul:
+        return sp.Add(*(sp.Mul(*e.args[:k], d(factor), *e.args[k + 1 :]) for k, factor in enumerate(e.args)))
+    if isinstance(e, sp.exp):
+        return e * d(e.exp)
+    if isinstance(e, sp.log):
+        return d(e.args[0]) / e.args[0]
+    if e.is_Pow:
+        return e.exp * e.base ** (e.exp - 1) * d(e.base)
+    if isinstance(e, sp.Sum):
+        return sp.Sum(d(e.function), *e.limits)
+    if isinstance(e, sp.core.function.AppliedUndef):
+        assert derivatives is not None, f"the derivative of {e.func} has not been declared"
+        return sp.Add(*(f(*e.args) * d(x) for f, x in zip(derivatives.of(e.func), e.args, strict=False)))
+    raise TypeError(f"cannot differentiate {type(e).__name__}: {e}")
+
+
+def inner_product(A: IndexedMatrix, B: IndexedMatrix) -> sp.Expr:
+    """Σ_ij A[i, j] B[i, j]"""
+    return total(lambda i: total(lambda j: A.entry(i, j) * B.entry(i, j), A.shape[1]), A.shape[0])
+
+
+def difference(left: Any, right: Any) -> Polynomial:
+    """left − right in normal form; empty if they are equal."""
+    remainder = add([normalize(left), scale(normalize(right), -1)])
+    return {} if remainder and _vanishes(remainder) else remainder
+
+
+def indices_of(X: IndexedMatrix) -> tuple[Any, Any]:
+    """The indices of any entry: p and q, and 1 where there is a single row or column."""
+    rows, columns = X.shape
+    return (sp.Integer(1) if rows == 1 else P, sp.Integer(1) if columns == 1 else Q)
+
+
+def equal(X: IndexedMatrix, Y: IndexedMatrix) -> Polynomial:
+    """X[p, q] − Y[p, q] in normal form, for all p and q; empty if the matrices are equal."""
+    if X.shape != Y.shape:
+        raise ValueError(f"shapes differ: {X.shape[0]}×{X.shape[1]} and {Y.shape[0]}×{Y.shape[1]}")
+    return difference(X.entry(*indices_of(X)), Y.entry(*indices_of(X)))
+
+
+def gradient_difference(
+    L: sp.Expr, X: IndexedMatrix, claimed: IndexedMatrix, derivatives: Derivatives | None = None
+) -> Polynomial:
+    """∂L/∂X[p, q] − claimed[p, q] in normal form; empty if the claimed gradient is right for every size.
+
+    X is a matrix of symbols, made by `IndexedMatrix.symbol` or `sparse`; of a sparse one, the derivative is taken with
+    respect to the stored values.
+    """
+    if X.shape != claimed.shape:
+        raise ValueError(f"the gradient has shape {claimed.shape[0]}×{claimed.shape[1]}, X {X.shape[0]}×{X.shape[1]}")
+    assert X.base is not None, "the gradient is taken with respect to a matrix of symbols"
+    # First the normal form: what cancels in it (the maximum in a stable softmax) need not be differentiated.
+    simplified = to_sympy(normalize(L))
+    derivative = differentiate(simplified, X.base, indices_of(X), derivatives)
+    return difference(derivative, claimed.entry(*indices_of(X)))
+
+
+def _vanishes(P: Polynomial) -> bool:
+    """Whether a polynomial is 0 as a rational function of its atoms, a sum that stands in a power being no atom."""
+    symbols: dict[Any, sp.Symbol] = {}
+
+    def symbol(atom: Any) -> sp.Symbol:
+        return symbols.setdefault(atom, sp.Symbol(f"z{len(symbols)}", positive=True))
+
+    def expression(polynomial: Any) -> sp.Expr:
+        return sp.Add(*(c * sp.Mul(*(factor(a) ** e for a, e in m)) for m, c in dict(polynomial).items()))
+
+    def factor(atom: Any) -> sp.Expr:
+        return expression(atom[1]) if atom[0] == "power" else symbol(atom)
+
+    return sp.simplify(expression(P)) == 0

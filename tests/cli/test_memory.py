@@ -1,0 +1,56 @@
+"""The table of layers tells the bytes that training really takes."""
+
+from __future__ import annotations
+
+import pytest
+
+import nerva_py as nv
+from nerva_py.cli.memory import layer_memory, layer_table
+from nerva_py.cli.screen import aligned, size
+from nerva_py.training import Callback, TrainingState
+from nerva_py.training.loop import resolve_optimizers
+
+
+class MeasuredBytes(Callback):
+    """Parameters, gradients and optimizer states, while they are there."""
+
+    def on_step_end(self, state: TrainingState) -> None:
+        parameters = list(state.network.parameters())
+        self.training = sum(parameter.value.nbytes for parameter in parameters)
+        self.training += sum(parameter.gradient_vector.nbytes for parameter in parameters)
+        self.training += sum(vector.nbytes for one in state.optimizer_states for vector in one.vectors)
+
+
+@pytest.mark.parametrize("optimizer", ["GradientDescent", "Nesterov(0.9)", "Adam"])
+@pytest.mark.parametrize("density", [0.05, 0.4, 0.7, 1.0])
+def test_memory_is_what_is_used(optimizer: str, density: float) -> None:
+    data = nv.load_dataset("mini")
+    network = nv.mlp("SReLU;BatchNormalization;ReLU;Linear", [8, 40, 30, 3], overall_density=density, seed=1)
+    entries = layer_memory(network, resolve_optimizers(network, optimizer))
+    measured = MeasuredBytes()
+    nv.train(network, data, optimizer=optimizer, epochs=1, callbacks=[measured], statistics=False)
+    assert sum(entry.training for entry in entries) == measured.training
+
+
+def test_at_most_24_bytes_a_nonzero() -> None:
+    network = nv.mlp("ReLU;ReLU;Linear", [3072, 1024, 512, 10], overall_density=0.01, seed=1)
+    first, second, _ = layer_memory(network, resolve_optimizers(network, "Nesterov(0.9)"))
+    pointers_and_biases = 4 * (3073 + 4 * 1025 + 4 * 513)
+    assert first.training + second.training <= 24 * (first.nonzeros + second.nonzeros) + pointers_and_biases
+
+
+def test_table_compares_with_the_dense_network() -> None:
+    network = nv.mlp("ReLU;Dropout(0.5);Linear", [10, 20, 5], layer_densities=[0.1, 1.0], seed=1)
+    lines = layer_table(layer_memory(network, resolve_optimizers(network, "Nesterov(0.9)")))
+    assert [line.split()[0] for line in lines] == ["layer", "1", "Dropout,", "2", "total", "dense"]
+    assert lines[1].split()[1:7] == ["ReLU", "10", "→", "20", "CSR", "0.1"]
+    assert lines[4].split()[1:3] == ["0.4", "120"]
+    # 300 weights and 25 biases of 4 bytes; with gradient and velocity three times as much
+    assert lines[5].split()[2:] == ["1", "300", "1.3", "kB", "3.9", "kB"]
+
+
+def test_sizes_are_readable() -> None:
+    assert [size(n) for n in (0, 946, 999, 1000, 20_480, 999_600, 1.25e9, 3e15)] == [
+        "0 B", "946 B", "999 B", "1 kB", "20.5 kB", "1 MB", "1.25 GB", "3e+03 TB",
+    ]  # fmt: skip
+    assert aligned([["a", "1"], ["bcd", "22"]]) == ["a     1", "bcd  22"]

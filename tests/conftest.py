@@ -1,0 +1,34 @@
+"""What all tests share. At least two threads, also on one core, so that the laws about threads say something."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: the first call of a kernel compiles it.
+settings.register_profile(
+    "nerva_py", deadline=None, max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("nerva_py")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For thousands of passes through tiny networks: starting a second thread takes longer than what it computes."""
+    import numba
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(2407)

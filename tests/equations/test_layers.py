@@ -1,0 +1,96 @@
+"""Linear, activation and dropout layers against loops over the elements, for sparse and dense weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nerva_py.equations import activations
+from nerva_py.equations.activation_layer import activation_layer, activation_layer_backward
+from nerva_py.equations.dropout import dropout, dropout_backward, dropout_linear, dropout_linear_backward
+from nerva_py.equations.linear import linear, linear_backward
+from tests import naive
+from tests.samples import DTYPES, assert_close, batch, dense, sparse
+
+N, D, K = 6, 5, 4
+
+
+@pytest.fixture(params=DTYPES, ids=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=["sparse", "dense", "masked", "array"])
+def W(request, rng, dtype):
+    make = {
+        "sparse": lambda: sparse(rng, K, D, 0.5, dtype),
+        "dense": lambda: dense(rng, K, D, 1.0, dtype),
+        "masked": lambda: dense(rng, K, D, 0.5, dtype),
+        "array": lambda: rng.standard_normal((K, D)).astype(dtype),
+    }
+    return make[request.param]()
+
+
+def array(M) -> np.ndarray:
+    return M if isinstance(M, np.ndarray) else M.toarray()
+
+
+def stored(M) -> np.ndarray:
+    """1 where M has a trained element."""
+    support, mask = getattr(M, "support", None), getattr(M, "mask", None)
+    return support.mask() if support is not None else np.ones(M.shape) if mask is None else mask
+
+
+@pytest.fixture
+def layer(W, rng, dtype):
+    """X, W, b, DY"""
+    return batch(rng, N, D, dtype), W, rng.standard_normal((1, K)).astype(dtype), batch(rng, N, K, dtype)
+
+
+def test_linear(layer):
+    X, W, b, DY = layer
+    assert_close(linear(X, W, b), naive.affine(X, array(W), b))
+    DX, DW, Db = linear_backward(X, W, DY)
+    assert type(DW) is type(W)
+    assert_close(DX, naive.product(DY, array(W)))
+    assert_close(array(DW), naive.product_on(stored(W), DY, X))
+    assert_close(Db, naive.columns(DY, sum))
+
+
+@pytest.mark.parametrize(
+    "f", [activations.ReLU(), activations.LeakyReLU(0.1), activations.Sigmoid()], ids=lambda f: f.name
+)
+def test_activation_layer(layer, f):
+    X, W, b, DY = layer
+    Y, Z = activation_layer(X, W, b, f)
+    assert_close(Z, naive.affine(X, array(W), b))
+    assert_close(Y, naive.elementwise(lambda z: f.function(z, *f.parameters), Z))
+    DZ = naive.elementwise(lambda dy, z: dy * f.derivative(z, *f.parameters), DY, Z)
+    DX, DW, Db = activation_layer_backward(X, W, Z, DY, f)
+    assert_close(DX, naive.product(DZ, array(W)))
+    assert_close(array(DW), naive.product_on(stored(W), DZ, X))
+    assert_close(Db, naive.columns(DZ, sum))
+
+
+def mask_like(W, rng):
+    """Elements 0 or 2, as dropout with rate 1/2 draws them."""
+    values = rng.choice([0.0, 2.0], array(W).shape if isinstance(W, np.ndarray) else W.data.shape).astype(W.dtype)
+    return values if isinstance(W, np.ndarray) else W.like(values)
+
+
+def test_dropout_on_weights(layer, rng):
+    X, W, b, DY = layer
+    R = mask_like(W, rng)
+    dropped = array(W) * array(R)
+    assert_close(dropout_linear(X, W, b, R), naive.affine(X, dropped, b))
+    DX, DW, Db = dropout_linear_backward(X, W, DY, R)
+    assert_close(DX, naive.product(DY, dropped))
+    assert_close(array(DW), naive.product_on(stored(W), DY, X) * array(R))
+    assert_close(Db, naive.columns(DY, sum))
+
+
+def test_dropout_on_activations(layer, rng):
+    X, _, _, _ = layer
+    R = rng.choice([0.0, 2.0], X.shape).astype(X.dtype)
+    assert_close(dropout(X, R), X * R)
+    assert_close(dropout_backward(X, R), X * R)

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from nerva_py.equations.losses import LOSSES
+from tests import naive
+from tests.samples import DTYPES, assert_close, batch, one_hot
+
+N, K = 5, 4
+
+
+def log_sigmoid(y):
+    return -math.log1p(math.exp(-y))
+
+
+def squared_error(Y, T):
+    return sum((y - t) ** 2 for y, t in zip(Y.flat, T.flat, strict=True))
+
+
+def log_likelihood(Y, T):
+    return sum(math.log(sum(y * t for y, t in zip(*row, strict=True))) for row in zip(Y, T, strict=True))
+
+
+REFERENCE = {
+    "SquaredError": squared_error,
+    "MeanSquaredError": lambda Y, T: squared_error(Y, T) / (N * K),
+    "CrossEntropy": lambda Y, T: -sum(t * math.log(y) for y, t in zip(Y.flat, T.flat, strict=True)),
+    "SoftmaxCrossEntropy": lambda Y, T: REFERENCE["CrossEntropy"](naive.softmax(Y), T),
+    "LogisticCrossEntropy": lambda Y, T: -sum(t * log_sigmoid(y) for y, t in zip(Y.flat, T.flat, strict=True)),
+    "BinaryCrossEntropy": lambda Y, T: (
+        -sum(t * log_sigmoid(y) + (1 - t) * log_sigmoid(-y) for y, t in zip(Y.flat, T.flat, strict=True))
+    ),
+    "NegativeLogLikelihood": lambda Y, T: -log_likelihood(Y, T),
+}
+POSITIVE = {"CrossEntropy", "NegativeLogLikelihood"}  # defined for Y > 0 only
+every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+
+
+def outputs(loss, rng, dtype=np.float64):
+    Y = batch(rng, N, K, dtype)
+    return np.exp(Y) if loss.name in POSITIVE else Y
+
+
+def soft_targets(rng, dtype=np.float64):
+    """Not one-hot: a gradient that is right for one-hot targets alone is found out."""
+    return np.asfortranarray(rng.uniform(0.1, 1, (N, K)).astype(dtype))
+
+
+def test_every_loss_has_a_reference():
+    assert set(LOSSES) == set(REFERENCE)
+    assert all(LOSSES[name].name == name for name in LOSSES)
+
+
+@every_loss
+@pytest.mark.parametrize(
+    "targets", [one_hot, lambda rng, N, K, dtype: soft_targets(rng, dtype)], ids=["one-hot", "soft"]
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_values(loss, targets, dtype, rng):
+    Y, T = outputs(loss, rng, dtype), targets(rng, N, K, dtype)
+    assert float(loss(Y, T)) == pytest.approx(REFERENCE[loss.name](Y.astype(float), T), rel=1e-5)
+
+
+@every_loss
+def test_gradients_are_the_derivatives(loss, rng):
+    Y, T = outputs(loss, rng), soft_targets(rng)
+    expected = naive.central_difference(lambda: float(loss(Y, T)), Y)
+    np.testing.assert_allclose(loss.gradient(Y, T), expected, atol=1e-7)
+
+
+@every_loss
+def test_training_descends_the_mean_over_the_samples(loss, rng):
+    """`mean_gradient` is the gradient of `total` / N, the loss that is reported."""
+    Y, T = outputs(loss, rng), soft_targets(rng)
+    expected = naive.central_difference(lambda: float(loss.total(Y, T)) / N, Y)
+    np.testing.assert_allclose(loss.mean_gradient(Y, T), expected, atol=1e-7)
+
+
+@every_loss
+def test_totals_add_up_over_batches(loss, rng):
+    Y, T = outputs(loss, rng), soft_targets(rng)
+    parts = [slice(0, 2), slice(2, N)]
+    assert sum(float(loss.total(Y[part], T[part])) for part in parts) == pytest.approx(float(loss.total(Y, T)))
+
+
+@pytest.mark.parametrize("name", set(LOSSES) - POSITIVE)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_large_outputs(name, dtype):
+    """Finite and right where the definition overflows; warnings are errors."""
+    loss = LOSSES[name]
+    Y = np.array([[1000.0, -1000.0, 0.0], [-1000.0, 1000.0, 1000.0]], dtype)
+    T = np.array([[1.0, 0, 0], [1, 0, 0]], dtype)
+    expected = {
+        "SoftmaxCrossEntropy": 2000 + math.log(2),
+        "LogisticCrossEntropy": 1000,
+        "BinaryCrossEntropy": 3000 + math.log(2),
+    }
+    value, gradient = float(loss(Y, T)), loss.gradient(Y, T)
+    assert np.isfinite(gradient).all()
+    assert math.isfinite(value)
+    if name in expected:
+        assert value == pytest.approx(expected[name])
+        assert np.abs(gradient).max() <= 2
+
+
+def test_softmax_cross_entropy_is_cross_entropy_of_softmax(rng):
+    from nerva_py.equations.softmax import softmax
+
+    Y, T = batch(rng, N, K), soft_targets(rng)
+    assert float(LOSSES["SoftmaxCrossEntropy"](Y, T)) == pytest.approx(float(LOSSES["CrossEntropy"](softmax(Y), T)))
+
+
+def test_cross_entropy_is_negative_log_likelihood_for_one_hot_targets(rng):
+    Y, T = np.exp(batch(rng, N, K)), one_hot(rng, N, K)
+    one, other = LOSSES["CrossEntropy"], LOSSES["NegativeLogLikelihood"]
+    assert float(one(Y, T)) == pytest.approx(float(other(Y, T)))
+    assert_close(one.gradient(Y, T), other.gradient(Y, T))
+
+
+@every_loss
+def test_nan_is_visible(loss, rng):
+    Y, T = outputs(loss, rng), one_hot(rng, N, K)
+    Y[T == 1] = np.nan
+    assert np.isnan(loss(Y, T))
+    assert np.isnan(loss.gradient(Y, T)).any()

@@ -1,0 +1,87 @@
+"""Optimizer updates: one step against the formula on numbers; many steps against torch.optim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nerva_py.equations import updates
+from nerva_py.network import Parameter
+from nerva_py.network.specs import build
+from nerva_py.training import optimizers
+from nerva_py.training.optimizers import OptimizerState
+from tests.optional import require
+from tests.samples import DTYPES, assert_close
+
+NUMBERS = st.floats(-2, 2)
+
+
+@given(NUMBERS, NUMBERS, NUMBERS)
+def test_without_friction_or_history_momentum_and_nesterov_are_gradient_descent(theta, g, eta):
+    plain = updates.gradient_descent(theta, g, eta, 0.1)
+    for update in (updates.momentum, updates.nesterov):
+        assert update(theta, g, 0.0, eta, 0.1, 0.0)[0] == pytest.approx(plain)
+
+
+@given(NUMBERS, NUMBERS, NUMBERS)
+def test_nesterov_looks_one_step_of_momentum_ahead(theta, g, delta):
+    """θ′ of Nesterov = θ′ of momentum + μ Δ′ − μ Δ, and Δ′ is the same"""
+    momentum, delta_new = updates.momentum(theta, g, delta, 0.1, 0.0, 0.9)
+    nesterov, delta_same = updates.nesterov(theta, g, delta, 0.1, 0.0, 0.9)
+    assert delta_same == delta_new
+    assert nesterov == pytest.approx(momentum + 0.9 * delta_new - 0.9 * delta)
+
+
+@given(NUMBERS.filter(lambda g: abs(g) > 0.01), st.floats(0.001, 1))
+def test_the_first_step_of_adam_is_of_length_eta(g, eta):
+    """The bias corrections of step 1 cancel β₁ and β₂."""
+    for update in (updates.adam, updates.adamw):
+        theta, m, v = update(0.0, g, 0.0, 0.0, eta, 0.0, 0.9, 0.999, 1e-12, 1 - 0.9, 1 - 0.999)
+        assert theta == pytest.approx(-eta * np.sign(g), rel=1e-6)
+        assert (m, v) == pytest.approx((0.1 * g, 0.001 * g * g))
+
+
+def test_decay_of_adamw_is_apart_from_the_gradient():
+    theta, m, v = updates.adamw(2.0, 0.0, 0.0, 0.0, 0.1, 0.5, 0.9, 0.999, 1e-8, 0.1, 0.001)
+    assert (theta, m, v) == (pytest.approx(2.0 * (1 - 0.1 * 0.5)), 0, 0)
+
+
+TORCH = {
+    "GradientDescent": lambda torch, p: torch.optim.SGD(p, lr=0.1),
+    "GradientDescent(weight_decay=0.05)": lambda torch, p: torch.optim.SGD(p, lr=0.1, weight_decay=0.05),
+    "Momentum(0.9)": lambda torch, p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+    "Momentum(0.8, weight_decay=0.05)": lambda torch, p: torch.optim.SGD(p, lr=0.1, momentum=0.8, weight_decay=0.05),
+    "Nesterov(0.9)": lambda torch, p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "Nesterov(0.8, weight_decay=0.05)": lambda torch, p: torch.optim.SGD(
+        p, lr=0.1, momentum=0.8, nesterov=True, weight_decay=0.05
+    ),
+    "Adam": lambda torch, p: torch.optim.Adam(p, lr=0.1),
+    "Adam(0.8, 0.9, 0.001, 0.05)": lambda torch, p: torch.optim.Adam(
+        p, lr=0.1, betas=(0.8, 0.9), eps=0.001, weight_decay=0.05
+    ),
+    "AdamW": lambda torch, p: torch.optim.AdamW(p, lr=0.1),
+    "AdamW(0.8, 0.9, 0.001, 0.05)": lambda torch, p: torch.optim.AdamW(
+        p, lr=0.1, betas=(0.8, 0.9), eps=0.001, weight_decay=0.05
+    ),
+}
+
+
+@pytest.mark.parametrize("spec", TORCH)
+@pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
+def test_many_steps_against_torch(spec, dtype, rng):
+    """θ after each of 20 steps down Σ (θ − c)⁴/4, from the same start."""
+    torch = require("torch")
+    start, centre = rng.standard_normal((2, 1, 30)).astype(dtype)
+    theirs = torch.tensor(start, requires_grad=True)
+    reference = TORCH[spec](torch, [theirs])
+    ours = Parameter("theta", start.copy())
+    state = OptimizerState(ours, build("optimizer", spec, optimizers.OPTIMIZERS))
+    for t in range(1, 21):
+        reference.zero_grad()
+        ((theirs - torch.tensor(centre)) ** 4 / 4).sum().backward()
+        reference.step()
+        ours.gradient = (ours.value - centre) ** 3
+        state.step(0.1, t)
+        assert_close(ours.value, theirs.detach().numpy())

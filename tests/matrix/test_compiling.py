@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba import prange
+
+import nerva_py
+from nerva_py.equations import activations
+from nerva_py.matrix import apply
+from nerva_py.matrix.compiling import FAST_MATH, FLAGS, Kernel, column, kernel, source_stamp
+from nerva_py.matrix.elementwise import apply_kernel, hadamard_apply_kernel, update_kernel
+from tests.samples import DTYPES, batch
+
+PACKAGE = Path(nerva_py.__path__[0])
+
+
+def versions(one: Kernel) -> int:
+    return len(one._dispatcher.overloads)
+
+
+@pytest.fixture
+def twice() -> Kernel:
+    @kernel("F2, F2", parallel=True)
+    def twice(X, Y):
+        for j in prange(X.shape[1]):
+            x, y = column(X, j), column(Y, j)
+            for i in range(x.size):
+                y[i] = x[i] + x[i]
+
+    return twice
+
+
+def test_one_version_for_each_element_type_whatever_the_layout(twice, rng):
+    for dtype in DTYPES:
+        big = batch(rng, 12, 8, dtype)
+        for X in (big, big[:, ::2], big[2:7], big[:1], big[:, 3:4], np.asfortranarray(big)):
+            Y = np.zeros(X.shape[::-1], dtype).T
+            twice(X, Y)
+            np.testing.assert_array_equal(Y, X + X)
+    assert versions(twice) == len(DTYPES)
+
+
+def test_the_same_function_runs_uncompiled(twice, rng):
+    X = batch(rng, 3, 4)
+    Y = np.zeros((4, 3)).T
+    twice.py_func(X, Y)
+    np.testing.assert_array_equal(Y, X + X)
+
+
+def test_wrong_arguments_are_refused_not_compiled(twice, rng):
+    X = batch(rng, 3, 4)
+    twice(X, X.copy(order="F"))
+    with pytest.raises(TypeError):
+        twice(X, X.astype(np.float32))
+    assert versions(twice) == 1
+
+
+def test_a_float32_kernel_computes_in_float32():
+    X = np.full((1, 1), 1e30, np.float32)
+    Y = np.zeros((1, 1), np.float32)
+    square = apply_kernel(_square_over_1e30, 0)
+    square(X, (), Y)
+    assert np.isinf(Y[0, 0])
+
+
+def _square_over_1e30(x):
+    return x * x / x
+
+
+# ---------------------------------------------------------------------------------------------------------- the flags
+
+
+def all_kernels() -> list[Kernel]:
+    """Those of all modules, and those that are made on demand."""
+    for module in pkgutil.walk_packages(nerva_py.__path__, "nerva_py."):
+        if "mkl" not in module.name and "cli" not in module.name:
+            importlib.import_module(module.name)
+    apply_kernel(activations.relu, 0)
+    hadamard_apply_kernel(activations.relu, 0)
+    for states in (0, 1, 2):
+        update_kernel(activations.relu, states, 1)
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), Kernel)]
+
+
+def test_all_kernels_use_the_one_set_of_flags():
+    kernels = all_kernels()
+    assert {"affine", "product", "product_on", "affine_single", "matmul", "matmul_bias", "keep_masked"} <= {
+        one.py_func.__name__ for one in kernels
+    }
+    for one in kernels:
+        assert one.options == {**FLAGS, "parallel": one.parallel}
+        target = one._dispatcher.targetoptions
+        assert {name: target[name] for name in FLAGS if name in target} == {
+            name: FLAGS[name] for name in FLAGS if name in target
+        }
+
+
+def test_no_module_compiles_on_its_own():
+    """`numba.jit` and `njit` are called in one place only."""
+    sources = {path.name: path.read_text() for path in PACKAGE.rglob("*.py")}
+    callers = {name for name, text in sources.items() if "njit" in text or "numba.jit" in text}
+    assert callers == {"compiling.py"}
+
+
+def test_the_flags_leave_nan_and_infinity_visible(rng):
+    assert not FAST_MATH & {"nnan", "ninf", "fast"}
+    X = batch(rng, 3, 2, np.float32)
+    X[0, 0], X[1, 1] = np.nan, np.inf
+    Y = apply(_is_nan, X)
+    np.testing.assert_array_equal(Y, np.isnan(X))
+
+
+def _is_nan(x):
+    return 1.0 if x != x else 0.0
+
+
+# ---------------------------------------------------------------------------------------------------------- the cache
+
+
+def test_an_edit_in_another_module_is_not_missed_by_the_cache(tmp_path):
+    """Numba looks at the file of the kernel alone; the function that it applies stands in another one."""
+    module = tmp_path / "edited_function.py"
+    program = "import numpy as np, edited_function; from nerva_py.matrix import apply; "
+    program += "print(apply(edited_function.f, np.ones((1, 1)))[0, 0])"
+
+    def run() -> float:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), str(PACKAGE.parent)]),
+            "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        result = subprocess.run(
+            [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
+        )
+        return float(result.stdout)
+
+    module.write_text("def f(x):\n    return 2 * x\n")
+    assert run() == 2
+    module.write_text("def f(x):\n    return -3 * x\n")
+    assert run() == -3
+
+
+def test_the_stamp_of_a_kernel_covers_the_functions_that_it_calls(tmp_path):
+    file = tmp_path / "helper.py"
+    file.write_text("def helper(x):\n    return x\n")
+    namespace: dict = {}
+    exec(compile(file.read_text(), str(file), "exec"), namespace)
+    helper = namespace["helper"]
+
+    def f(x):
+        return helper(x)
+
+    before = source_stamp(f)
+    assert source_stamp(f) == before
+    file.write_text("def helper(x):\n    return x + 1\n")
+    assert source_stamp(f) != before
