@@ -9,6 +9,7 @@ pytest collects the functions as tests; `python -m derivations` runs them and pr
 
 from __future__ import annotations
 
+import functools
 import importlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -70,9 +71,10 @@ class NotProved(AssertionError):
 
 
 def claim(
-    equation: str, carrier: str, sizes: str = "", cases: Iterable[Any] = ()
+    equation: str, carrier: str = "", sizes: str = "", cases: Iterable[Any] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator: a proof. With `cases` it is called with each of them, and `{case}` in the texts names it."""
+    """Decorator: a proof. With `cases` it is called with each of them, and `{case}` in the equation names it; a case that
+    is a `Setting` brings carrier and sizes."""
 
     def mark(function: Callable[..., None]) -> Callable[..., None]:
         function.equation, function.carrier, function.sizes = equation, carrier, sizes  # type: ignore[attr-defined]
@@ -87,18 +89,20 @@ def claims(chapters: Sequence[str] = CHAPTERS) -> Iterator[Claim]:
     for chapter in chapters:
         module = importlib.import_module(f"derivations.{chapter}")
         for function in vars(module).values():
-            if getattr(function, "__module__", None) != module.__name__ or not hasattr(function, "equation"):
-                continue
-            if not function.cases:
-                yield Claim(chapter, function.equation, function.carrier, function.sizes, function)
-            for case in function.cases:
-                yield Claim(
-                    chapter,
-                    function.equation.format(case=name(case)),
-                    function.carrier,
-                    function.sizes.format(case=name(case)),
-                    lambda function=function, case=case: function(case),
-                )
+            if getattr(function, "__module__", None) == module.__name__ and hasattr(function, "equation"):
+                yield from _cases(chapter, function)
+
+
+def _cases(chapter: str, function: Any) -> Iterator[Claim]:
+    """The claims of one function: one for each case. A `Setting` says on which carrier and for which sizes."""
+    for case in function.cases or [None]:
+        yield Claim(
+            chapter,
+            function.equation.format(case=name(case)),
+            getattr(case, "carrier", function.carrier),
+            getattr(case, "sizes", function.sizes),
+            function if case is None else functools.partial(function, case),
+        )
 
 
 def run(chapters: Sequence[str] = CHAPTERS) -> Iterator[Result]:

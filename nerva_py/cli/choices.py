@@ -94,7 +94,8 @@ def _sizes(options: Options, data: Dataset, defaults: Defaults) -> list[int]:
     else:
         hidden = list(defaults.hidden)
         if options.layers is not None:
-            linear = sum(name.partition("(")[0].strip() not in BETWEEN for name in split(options.layers))
+            between = set(map(str.lower, BETWEEN))
+            linear = sum(name.partition("(")[0].strip().lower() not in between for name in split(options.layers))
             hidden = (hidden + hidden[-1:] * linear)[: max(0, linear - 1)]
         return [inputs, *hidden, outputs]
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (inputs, outputs):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nerva_py.data import Dataset, gather
-from nerva_py.matrix import workspace
+from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.training.evaluation import BATCH
 
@@ -21,7 +21,7 @@ PICTURE_WIDTH = 14  # pixels; larger pictures are made smaller
 def predicted_classes(network: MLP, data: Dataset) -> np.ndarray:
     """The class of each test sample, (M,)."""
     classes = np.empty(len(data.Xtest), np.int64)
-    with workspace():
+    with workspace(), one_blas_thread:
         for start in range(0, len(classes), BATCH):
             rows = np.arange(start, min(start + BATCH, len(classes)))
             Y = network.forward(gather(data.Xtest, rows, data.scale, data.shift, network.dtype))

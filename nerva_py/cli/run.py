@@ -51,9 +51,9 @@ def _run(options: Options, console: Console) -> int:
     network = make_network(options, choices)
     check_run(network, data, choices.epochs, choices.batch_size, choices.augmentation)
     entries = layer_memory(network, resolve_optimizers(network, choices.optimizers))
+    console.print(_settings(options, choices))
     if options.info:
         _print(console, environment())
-    console.print(_settings(options, choices))
     _print(console, layer_table(entries))
     if options.save_dataset is not None:
         save_npz(options.save_dataset, data)
@@ -82,9 +82,8 @@ def _run(options: Options, console: Console) -> int:
 
 
 def _train(options: Options, choices: Choices, data: Dataset, network: MLP, console: Console) -> History:
-    callbacks: list[Callback] = [EpochLines(console)]
-    if options.log is not None:
-        callbacks.append(JSONLinesLogger(options.log))
+    callbacks: list[Callback] = [JSONLinesLogger(options.log)] if options.log is not None else []
+    callbacks.append(EpochLines(console))  # after the log: Ctrl-C may come between the two
     if console.is_terminal and not console.is_dumb_terminal:
         callbacks.append(BatchBar(console))
     return train(

@@ -57,7 +57,10 @@ class LinearLayer:
             self.R = None
             Z = linear.linear(X, W, b)
         self.X = X if training else None
-        return self.output.forward(Z)
+        Y = self.output.forward(Z)
+        if not training:
+            self.output.release()
+        return Y
 
     def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         DZ = self.output.backward(DY)
@@ -69,7 +72,9 @@ class LinearLayer:
         return linear.linear_input_gradient(W, DZ) if input_gradient else None
 
     def release(self) -> None:
-        self.X = self.R = self.W.gradient = self.b.gradient = None
+        self.X = self.R = None
+        for parameter in self.parameters:
+            parameter.gradient = None
         self.output.release()
 
     def astype(self, dtype: Any) -> None:

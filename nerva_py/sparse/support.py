@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -86,6 +87,10 @@ class Support:
     def __deepcopy__(self, memo: object) -> Support:
         """Itself: it is immutable, and as large as the weights."""
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles hold the positions, not what can be computed from them."""
+        return Support, (self.shape, self.indptr, self.indices)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Support):

@@ -47,7 +47,7 @@ def check_gradients(
         shadow.rng = np.random.default_rng(0)
         return shadow.forward(X, training=True)
 
-    shadow.backward(loss.gradient(outputs(), T) / len(rows))
+    shadow.backward(loss.mean_gradient(outputs(), T))
     gradients = [parameter.gradient_vector.copy() for parameter in shadow.parameters()]
     rng = np.random.default_rng(0)
     result = []
@@ -59,9 +59,9 @@ def check_gradients(
         for position, i in enumerate(chosen):
             old = theta[i]
             theta[i] = old + step
-            above = float(loss(outputs(), T))
+            above = float(loss.total(outputs(), T))
             theta[i] = old - step
-            below = float(loss(outputs(), T))
+            below = float(loss.total(outputs(), T))
             theta[i] = old
             differences[position] = (above - below) / (2 * step * len(rows))
         scale = float(np.abs(gradient[chosen]).max(initial=0)) or 1.0

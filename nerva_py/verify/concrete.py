@@ -28,31 +28,27 @@ def inner_product(A: sp.Matrix, B: sp.Matrix) -> sp.Expr:
 
 
 def gradient(L: sp.Expr, X: sp.Matrix) -> sp.Matrix:
-    """∂L/∂X entry by entry; 0 at the structural zeros of X."""
+    """∂L/∂X entry by entry; 0 at the structural zeros of X. Raises ValueError if L depends on the value of a maximum."""
+    L = without_maxima(L)
     return X.applyfunc(lambda x: sp.Integer(0) if x == 0 else sp.diff(L, x))
 
 
-def first_difference(A: Any, B: Any) -> tuple[int, int] | None:
+def first_difference(A: sp.Matrix, B: sp.Matrix) -> tuple[int, int] | None:
     """The first entry in which two matrices differ, None if they are equal. Raises ValueError if their shapes differ."""
-    A, B = sp.Matrix([A]) if not hasattr(A, "shape") else A, sp.Matrix([B]) if not hasattr(B, "shape") else B
     if A.shape != B.shape:
         raise ValueError(f"shapes differ: {A.shape[0]}×{A.shape[1]} and {B.shape[0]}×{B.shape[1]}")
-    for i in range(A.shape[0]):
-        for j in range(A.shape[1]):
-            if not vanishes(A[i, j] - B[i, j]):
-                return i, j
-    return None
+    entries = ((i, j) for i in range(A.shape[0]) for j in range(A.shape[1]))
+    return next(((i, j) for i, j in entries if not vanishes(A[i, j] - B[i, j])), None)
 
 
-def vanishes(e: sp.Expr) -> bool:
+def vanishes(e: Any) -> bool:
     """Whether an expression is 0. Numbers decide first: to simplify what is not 0 can take for ever."""
     e = sp.sympify(e)
     if e == 0:
         return True
     if differs_at(e) is not None:
         return False
-    if e.has(sp.Piecewise, sp.Max, sp.Min, sp.Heaviside, sp.tanh):
-        return sp.simplify(sp.piecewise_fold(e).rewrite(sp.exp)) == 0
+    e = _without_cases(_named_maxima(e)).rewrite(sp.tanh, sp.exp)
     # As entries of a matrix, the symbols are what the normal form works with.
     entries = {s: sp.IndexedBase(str(s))[1, 1] for s in e.free_symbols}
     return not difference(e.xreplace(entries), 0) or sp.simplify(e) == 0
@@ -65,7 +61,7 @@ def differs_at(e: sp.Expr, also: set[sp.Symbol] | None = None) -> dict[sp.Symbol
         # Fixed numbers, all different, so that a message is the same in every run.
         values = {s: sp.Rational((7 * k + 3 * attempt) % 19 + 1, 5 + attempt) for k, s in enumerate(symbols)}
         for s in symbols:
-            if not s.is_positive and (len(str(s)) + hash_of(str(s)) + attempt) % 2:
+            if not s.is_positive and (len(str(s)) + sum(map(ord, str(s))) + attempt) % 2:
                 values[s] = -values[s]
         value = e.evalf(30, subs=values)
         if value.is_number and value.is_finite and abs(value) > sp.Float("1e-12"):
@@ -73,6 +69,30 @@ def differs_at(e: sp.Expr, also: set[sp.Symbol] | None = None) -> dict[sp.Symbol
     return None
 
 
-def hash_of(text: str) -> int:
-    """A number that depends on the letters only (Python's own hash changes from run to run)."""
-    return sum(ord(letter) for letter in text)
+def without_maxima(e: sp.Expr) -> sp.Expr:
+    """e with every maximum replaced by 0, which is allowed because e is first shown not to depend on its value."""
+    named = _named_maxima(e)
+    maxima = named.free_symbols - e.free_symbols
+    for m in maxima:
+        if not vanishes(sp.diff(named, m)):
+            raise ValueError(f"the result depends on the value of a maximum: {e}")
+    return named.xreplace(dict.fromkeys(maxima, sp.Integer(0)))
+
+
+def _named_maxima(e: sp.Expr) -> sp.Expr:
+    """e with a symbol for each maximum."""
+    maxima = sorted(e.atoms(sp.Max), key=str)
+    return e.xreplace({m: sp.Symbol(f"max({', '.join(map(str, m.args))})", real=True) for m in maxima})
+
+
+def _without_cases(e: sp.Expr) -> sp.Expr:
+    """e with Piecewise((a, c), (b, True)) written as a [c] + b (1 − [c]), a symbol [c] for each condition c."""
+
+    def indicators(*cases: Any) -> sp.Expr:
+        result = sp.Integer(0)
+        for value, condition in reversed(cases):
+            holds = sp.Integer(1) if condition == True else sp.Symbol(f"[{condition}]", real=True)  # noqa: E712
+            result = value * holds + result * (1 - holds)
+        return result
+
+    return e.replace(sp.Piecewise, indicators)

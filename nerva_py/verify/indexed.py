@@ -122,7 +122,19 @@ def _combined(name: str, f: Callable[[sp.Expr, sp.Expr], sp.Expr], X: IndexedMat
 
 
 table.hadamard.register(IndexedMatrix)(lambda X, Y: _combined("⊙", lambda a, b: a * b, X, Y))
-table.apply.register(IndexedMatrix)(lambda f, X, *parameters: X.map(lambda x: f(x, *parameters)))
+
+
+@table.apply.register(IndexedMatrix)
+def apply(f, X, *parameters):
+    """A function that is defined by cases stays a symbol of its name: at an unknown number no case can be chosen."""
+
+    def value(x: sp.Expr) -> sp.Expr:
+        result = sp.sympify(f(x, *parameters))
+        return sp.Function(f.__name__)(x, *parameters) if result.has(sp.Piecewise) else result
+
+    return X.map(value)
+
+
 table.exp.register(IndexedMatrix)(lambda X: X.map(sp.exp))
 table.log.register(IndexedMatrix)(lambda X: X.map(sp.log))
 table.sqrt.register(IndexedMatrix)(lambda X: X.map(lambda x: x ** sp.Rational(1, 2)))

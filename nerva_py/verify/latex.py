@@ -54,7 +54,7 @@ class WrittenMatrix:
         return WrittenMatrix(rf"\tfrac{{1}}{{{_latex(scalar)}}} {self.at_least(PRODUCT)}", *self.shape, PRODUCT)
 
     def _repr_latex_(self) -> str:
-        return f"$\displaystyle {self.text}$"
+        return rf"$\displaystyle {self.text}$"
 
 
 def latex(equation: Callable[..., Any], *arguments: Any, **named: Any) -> str | tuple[str, ...]:

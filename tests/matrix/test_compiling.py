@@ -15,7 +15,8 @@ from numba import prange
 import nerva_py
 from nerva_py.equations import activations
 from nerva_py.matrix import apply
-from nerva_py.matrix.compiling import FAST_MATH, FLAGS, Kernel, column, kernel, source_stamp
+from nerva_py.matrix.caching import fingerprint
+from nerva_py.matrix.compiling import FAST_MATH, FLAGS, Kernel, column, kernel
 from nerva_py.matrix.elementwise import apply_kernel, hadamard_apply_kernel, update_kernel
 from tests.samples import DTYPES, batch
 
@@ -149,17 +150,18 @@ def test_an_edit_in_another_module_is_not_missed_by_the_cache(tmp_path):
     assert run() == -3
 
 
-def test_the_stamp_of_a_kernel_covers_the_functions_that_it_calls(tmp_path):
-    file = tmp_path / "helper.py"
-    file.write_text("def helper(x):\n    return x\n")
-    namespace: dict = {}
-    exec(compile(file.read_text(), str(file), "exec"), namespace)
-    helper = namespace["helper"]
+def test_the_fingerprint_of_a_kernel_covers_the_functions_that_it_calls():
+    def calling(helper):
+        def f(x):
+            return helper(x)
 
-    def f(x):
-        return helper(x)
+        return f
 
-    before = source_stamp(f)
-    assert source_stamp(f) == before
-    file.write_text("def helper(x):\n    return x + 1\n")
-    assert source_stamp(f) != before
+    def helper(x):
+        return x
+
+    def edited(x):
+        return x + 1
+
+    assert fingerprint(calling(helper)) == fingerprint(calling(helper))
+    assert fingerprint(calling(helper)) != fingerprint(calling(edited))

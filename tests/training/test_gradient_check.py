@@ -16,7 +16,7 @@ def small() -> nv.MLP:
     return nv.mlp(layers, [8, 12, 9, 3], layer_densities=[0.3, 0.6, 1.0], dropouts=[0.1, 0, 0], seed=1)
 
 
-@pytest.mark.parametrize("loss", ["SoftmaxCrossEntropy", "SquaredError", "BinaryCrossEntropy"])
+@pytest.mark.parametrize("loss", ["SoftmaxCrossEntropy", "SquaredError", "MeanSquaredError", "BinaryCrossEntropy"])
 def test_right_gradients(loss: str) -> None:
     network = small()
     before = [parameter.vector.copy() for parameter in network.parameters()]

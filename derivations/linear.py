@@ -1,0 +1,142 @@
+r"""# Linear and activation layers
+
+A linear layer maps a batch $X$ ($N \times D$, a sample a row) to $Y = X W^\top + \mathbf{1}_N b$.
+
+**Gradients.** Let $\mathcal{L}$ be any function of $Y$ and write $\mathrm{D}Y$ for the matrix of $\partial\mathcal{L}/\partial y_{ij}$.
+By the chain rule, $\partial\mathcal{L}/\partial x_{pq} = \sum_{ij} (\mathrm{D}Y)_{ij}\, \partial y_{ij}/\partial x_{pq}$; so the gradient
+with respect to $X$ is that of the number $L = \sum_{ij} (\mathrm{D}Y)_{ij}\, y_{ij}$ with $\mathrm{D}Y$ held fixed. If an equation gives the
+gradient of this $L$ with $\mathrm{D}Y$ a matrix of *free symbols*, the generic cotangent, it is right for every loss: that is what each
+claim of this book shows. With $y_{ij} = \sum_d x_{id} w_{jd} + b_j$,
+
+$$\frac{\partial L}{\partial x_{pq}} = \sum_j (\mathrm{D}Y)_{pj} w_{jq}, \qquad
+  \frac{\partial L}{\partial w_{pq}} = \sum_i (\mathrm{D}Y)_{ip} x_{iq}, \qquad
+  \frac{\partial L}{\partial b_q} = \sum_i (\mathrm{D}Y)_{iq},$$
+
+in matrix form $\mathrm{D}X = \mathrm{D}Y\, W$, $\mathrm{D}W = \mathrm{D}Y^\top X$, $\mathrm{D}b = \mathbf{1}_N^\top\, \mathrm{D}Y$.
+
+**Activation layers.** With $Z = X W^\top + \mathbf{1}_N b$ and $Y = f(Z)$ element by element, $\mathrm{D}Z = \mathrm{D}Y \odot f'(Z)$, and the rest
+is the linear layer. This is proved once for an undefined function $f$ and its derivative $f'$; that a certain activation has a certain
+derivative is then a fact about functions of one number, proved on each branch. SReLU has four parameters besides, shared by all elements:
+$\mathrm{D}a_l = \mathbf{1}^\top (\mathrm{D}Y \odot A^l)\, \mathbf{1}$ with $A^l = \partial f/\partial a_l$ element by element, and so for the other three.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from derivations.book import CONCRETE, NUMBERS, NotProved, claim
+from derivations.proving import EVERY_SIZE, SETTINGS, SIZES, Setting, concrete_setting, confirm
+from nerva_py.equations import activations
+from nerva_py.equations.activation_layer import activation_layer, activation_layer_backward
+from nerva_py.equations.activations import Activation
+from nerva_py.equations.linear import linear, linear_backward
+from nerva_py.matrix import apply
+from nerva_py.verify import concrete
+from nerva_py.verify.prover import Derivatives
+
+x, alpha = sp.symbols("x alpha", real=True)
+al, tl, ar, tr = SRELU_PARAMETERS = sp.symbols("a_l t_l a_r t_r", real=True)
+
+SRELU_PIECES = (activations.srelu_al, activations.srelu_tl, activations.srelu_ar, activations.srelu_tr)
+
+ACTIVATIONS = (
+    activations.ReLU(),
+    activations.LeakyReLU(alpha),
+    activations.AllReLU(alpha),
+    activations.TReLU(alpha),
+    activations.Sigmoid(),
+    activations.HyperbolicTangent(),
+    activations.SReLU(*SRELU_PARAMETERS),
+)
+
+
+@claim("Linear layer: DX, DW, Db", cases=SETTINGS)
+def test_linear(s: Setting) -> None:
+    X, W, b, DY = s.matrix("X", s.N, s.D), s.matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("DY", s.N, s.K)
+    confirm(linear(X, W, b), DY, zip((X, W, b), linear_backward(X, W, DY), strict=True))
+
+
+@claim("Activation layer, any f: DX, DW, Db", cases=SETTINGS)
+def test_activation_layer(s: Setting) -> None:
+    X, W, b, DY = s.matrix("X", s.N, s.D), s.matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("DY", s.N, s.K)
+    f, derivatives = any_function(s)
+    Y, Z = activation_layer(X, W, b, f)
+    confirm(Y, DY, zip((X, W, b), activation_layer_backward(X, W, Z, DY, f), strict=True), derivatives)
+
+
+@claim("{case} layer: DX, DW, Db", CONCRETE, "×".join(map(str, SIZES[0])), cases=ACTIVATIONS)
+def test_each_activation_layer(f: Activation) -> None:
+    s = concrete_setting(*SIZES[0])
+    X, W, b, DY = s.matrix("X", s.N, s.D), s.matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("DY", s.N, s.K)
+    Y, Z = activation_layer(X, W, b, f)
+    confirm(Y, DY, zip((X, W, b), activation_layer_backward(X, W, Z, DY, f), strict=True))
+
+
+@claim("{case}: f′ is the derivative of f on each branch", NUMBERS, "one number", cases=ACTIVATIONS)
+def test_derivative_on_each_branch(f: Activation) -> None:
+    confirm_branches(f.function(x, *f.parameters), f.derivative(x, *f.parameters), x)
+
+
+@claim("{case}: continuous at its kinks, where f′ is the one-sided derivative of the closed branch", NUMBERS, "one number",
+       cases=[f for f in ACTIVATIONS if f.name not in ("Sigmoid", "HyperbolicTangent", "TReLU")])  # fmt: skip
+def test_kinks(f: Activation) -> None:
+    """TReLU is left out: it jumps at ε."""
+    branches = _branches(f.function(x, *f.parameters))
+    for (value, condition), (after, _) in zip(branches, [*branches[1:], branches[-1]], strict=True):
+        if condition != True:  # noqa: E712
+            kink = condition.rhs
+            # At t_r, SReLU's closed branch meets the identity between the thresholds, the last branch.
+            other = branches[-1][0] if f.name == "SReLU" else after
+            if sp.simplify((value - other).subs(x, kink)) != 0:
+                raise NotProved(f"{f.name} jumps at {kink}: {value} and {other}")
+
+
+@claim("SReLU: Da_l, Dt_l, Da_r, Dt_r are the sums of DY ⊙ ∂f", cases=SETTINGS)
+def test_srelu_parameters(s: Setting) -> None:
+    """On symbolic sizes SReLU and its pieces are symbols; that the pieces are its derivatives is the next claim."""
+    Z, DY = s.matrix("Z", s.N, s.K), s.matrix("DY", s.N, s.K)
+    parameters = [s.matrix(name, 1, 1) for name in ("al", "tl", "ar", "tr")]
+    numbers = [p.entry(1, 1) if s is EVERY_SIZE else p[0, 0] for p in parameters]
+    derivatives = Derivatives()
+    derivatives.declare(*(sp.Function(f.__name__) for f in (activations.srelu, activations.srelu_derivative, *SRELU_PIECES)))
+    gradients = activations.srelu_parameter_gradients(DY, Z, *numbers)
+    pairs = [(p, s.number(g)) for p, g in zip(parameters, gradients, strict=True)]
+    confirm(apply(activations.srelu, Z, *numbers), DY, pairs, derivatives)
+
+
+@claim("SReLU: A^l, T^l, A^r, T^r are the derivatives by {case} on each branch", NUMBERS, "one number",
+       cases=SRELU_PARAMETERS)  # fmt: skip
+def test_srelu_pieces(parameter: sp.Symbol) -> None:
+    piece = dict(zip(SRELU_PARAMETERS, SRELU_PIECES, strict=True))[parameter]
+    confirm_branches(activations.srelu(x, *SRELU_PARAMETERS), piece(x, *SRELU_PARAMETERS), parameter)
+
+
+def any_function(s: Setting) -> tuple[Activation, Derivatives]:
+    """An undefined function with its derivative, as an activation."""
+    f = sp.Function("f")
+    derivatives = Derivatives()
+    if s.carrier == CONCRETE:
+
+        class g(sp.Function):
+            """An undefined function that SymPy differentiates to f′."""
+
+            def fdiff(self, argindex: int = 1) -> sp.Expr:
+                return sp.Function("f'")(self.args[0])
+
+        f = g
+    derivatives.declare(f, sp.Function("f'"))
+    return Activation("f", f, sp.Function("f'")), derivatives
+
+
+def confirm_branches(value: sp.Expr, derivative: sp.Expr, variable: sp.Symbol) -> None:
+    """On each branch of a piecewise function, its derivative is that of the branch."""
+    for (branch, condition), (claimed, same) in zip(_branches(value), _branches(derivative), strict=True):
+        if condition != same:
+            raise NotProved(f"the derivative has the branch {same}, the function {condition}")
+        if not concrete.vanishes(sp.diff(branch, variable) - claimed):
+            raise NotProved(f"on {condition}, d/d{variable} of {branch} is not {claimed}")
+
+
+def _branches(e: sp.Expr) -> list[tuple[sp.Expr, sp.Basic]]:
+    folded = sp.piecewise_fold(e)
+    return list(folded.args) if isinstance(folded, sp.Piecewise) else [(folded, sp.true)]
