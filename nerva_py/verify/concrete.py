@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
+import mpmath
 import sympy as sp
 
 from .prover import difference
@@ -57,15 +59,23 @@ def vanishes(e: Any) -> bool:
 def differs_at(e: sp.Expr, also: set[sp.Symbol] | None = None) -> dict[sp.Symbol, sp.Rational] | None:
     """Numbers at which an expression is clearly not 0, if a few tries find any; `also` gives further symbols a number."""
     symbols = sorted(e.free_symbols | (also or set()), key=str)
+    # At a fixed precision, because `evalf` tries ever higher ones to find a digit of what is 0: a thousand times slower.
+    f = sp.lambdify(symbols, e, "mpmath")
     for attempt in range(3):
         # Fixed numbers, all different, so that a message is the same in every run.
         values = {s: sp.Rational((7 * k + 3 * attempt) % 19 + 1, 5 + attempt) for k, s in enumerate(symbols)}
         for s in symbols:
             if not s.is_positive and (len(str(s)) + sum(map(ord, str(s))) + attempt) % 2:
                 values[s] = -values[s]
-        value = e.evalf(30, subs=values)
-        if value.is_number and value.is_finite and abs(value) > sp.Float("1e-12"):
-            return values
+        with mpmath.workdps(60):
+            try:
+                value = f(*(mpmath.mpf(int(v.p)) / int(v.q) for v in values.values()))
+            except (ZeroDivisionError, ValueError):  # a pole, or a logarithm of 0
+                continue
+            except NameError:  # an undefined function
+                return None
+            if mpmath.isfinite(value) and abs(value) > mpmath.mpf("1e-12"):
+                return values
     return None
 
 
