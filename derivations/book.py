@@ -98,7 +98,7 @@ def _cases(chapter: str, function: Any) -> Iterator[Claim]:
     for case in function.cases or [None]:
         yield Claim(
             chapter,
-            function.equation.format(case=name(case)),
+            function.equation.replace("{case}", name(case)),
             getattr(case, "carrier", function.carrier),
             getattr(case, "sizes", function.sizes),
             function if case is None else functools.partial(function, case),

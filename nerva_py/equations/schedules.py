@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from nerva_py.matrix.scalars import cos, exp
+
 
 def constant(i, eta):
     """η_i = η"""
@@ -25,7 +27,7 @@ def step_based(i, eta, drop_rate, change_rate):
 
 def exponential(i, eta, change_rate):
     """η_i = η e^(−d i)"""
-    return eta * math.exp(-change_rate * i)
+    return eta * exp(-change_rate * i)
 
 
 def multi_step(i, eta, milestones: Sequence[int], gamma):
@@ -35,7 +37,7 @@ def multi_step(i, eta, milestones: Sequence[int], gamma):
 
 def cosine(i, eta, epochs, eta_min=0.0):
     """η_i = η_min + (η − η_min) (1 + cos(π i / T)) / 2 for i ≤ T, then η_min"""
-    return eta_min + (eta - eta_min) * (1 + math.cos(math.pi * min(i, epochs) / epochs)) / 2
+    return eta_min + (eta - eta_min) * (1 + cos(math.pi * min(i, epochs) / epochs)) / 2
 
 
 def warm_up(i, eta, epochs):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nerva_py.equations import initial
 from nerva_py.errors import NervaError
 
 Draw = Callable[[tuple[int, int], np.ndarray, np.random.Generator], np.ndarray]
@@ -45,29 +46,30 @@ def _uniform(bound: Callable[[int, int], float]) -> Draw:
 
 def Xavier() -> Initializer:
     """w ~ U(−1/√D, 1/√D)"""
-    return Initializer("Xavier", _uniform(lambda K, D: 1 / np.sqrt(D)))
+    return Initializer("Xavier", _uniform(initial.xavier_bound))
 
 
 def XavierNormalized() -> Initializer:
     """w ~ U(−√6/√(D + K), √6/√(D + K))"""
-    return Initializer("XavierNormalized", _uniform(lambda K, D: np.sqrt(6 / (D + K))))
+    return Initializer("XavierNormalized", _uniform(initial.xavier_normalized_bound))
 
 
 def PyTorch() -> Initializer:
     """w, b ~ U(−1/√D, 1/√D), as `torch.nn.Linear`"""
-    return Initializer("PyTorch", _uniform(lambda K, D: 1 / np.sqrt(D)), bias_bound=lambda D: 1 / np.sqrt(D))
+    return Initializer("PyTorch", _uniform(initial.xavier_bound), bias_bound=lambda D: initial.xavier_bound(1, D))
 
 
 def He() -> Initializer:
     """w ~ N(0, σ = √(2/D))"""
-    return Initializer("He", lambda shape, counts, rng: rng.normal(0, np.sqrt(2 / shape[1]), int(counts.sum())))
+    return Initializer("He", lambda shape, counts, rng: rng.normal(0, initial.he_deviation(shape[1]), int(counts.sum())))
 
 
 def SparseHe() -> Initializer:
     """w_k ~ N(0, σ_k = √(2/fan-in_k)) with the number of inputs that neuron k really has"""
 
     def draw(shape: tuple[int, int], counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        deviation = np.sqrt(2 / np.maximum(counts, 1))
+        different, which = np.unique(counts, return_inverse=True)
+        deviation = np.array([initial.he_deviation(max(int(count), 1)) for count in different])[which]
         return rng.standard_normal(int(counts.sum())) * np.repeat(deviation, counts)
 
     return Initializer("SparseHe", draw)

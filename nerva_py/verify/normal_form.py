@@ -8,7 +8,7 @@ sizes and scalars. A monomial is a sorted tuple of (atom, exponent), and an atom
     ("sum", level, bounds, m)       Σ m over the indices in bounds, a monomial that does not fall apart into two sums
     ("exp", m)                      e^m, m a monomial; e^(c m) is its power c
     ("log", P), ("power", P)        log P, and P itself where P^e cannot be multiplied out, P a polynomial
-    ("function", f, (P, ...))       an undefined function f
+    ("function", f, (P, ...))       another function f, undefined or of SymPy
 
 Constants go out of sums, sums of sums become one sum, a sum over a Kronecker delta is carried out, bound indices are
 renamed canonically, e^(a + b) becomes e^a e^b, and e^(c log P) becomes P^c.
@@ -23,6 +23,8 @@ from itertools import permutations, product
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
+from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
 from .indexed import INDICATORS, fresh_index
 
@@ -38,7 +40,7 @@ ONE: Polynomial = {(): sp.Integer(1)}
 
 
 def normalize(expression: Any) -> Polynomial:
-    """The normal form of a SymPy expression."""
+    """The normal form of a SymPy expression. Raises TypeError for what it has no rule for (a maximum, a case distinction)."""
     e = sp.sympify(expression)
     if isinstance(e, sp.Indexed):
         return _atom(("entry", e.base, tuple(e.indices)))
@@ -50,27 +52,35 @@ def normalize(expression: Any) -> Polynomial:
         return reduce(multiply, (normalize(factor) for factor in e.args), ONE)
     if isinstance(e, sp.exp):
         return exponential(normalize(e.exp))
+    if e.is_Pow and _has_matrix(e.exp):  # b^x = e^(x log b)
+        return exponential(multiply(normalize(e.exp), logarithm(normalize(e.base))))
     if e.is_Pow and _has_matrix(e):
         return power(normalize(e.base), e.exp)
     if isinstance(e, sp.Sum):
         body, bounds = e.function, []
         for index, first, last in e.limits:
+            if first != 1:
+                raise TypeError(f"a sum must start at 1: {e}")
             fresh = fresh_index()
             body = body.xreplace({index: fresh})
-            bounds.append((fresh, last - first + 1))
+            bounds.append((fresh, last))
         result = normalize(body)
         for index, size in bounds:
             result = sum_over(result, index, size)
         return result
     if isinstance(e, sp.log):
         return logarithm(normalize(e.args[0]))
-    if isinstance(e, sp.core.function.AppliedUndef):
+    if isinstance(e, HyperbolicFunction):
+        return normalize(e.rewrite(sp.exp))
+    if isinstance(e, AppliedUndef) or (isinstance(e, sp.Function) and not isinstance(e, sp.Piecewise) and _has_matrix(e)):
         return _atom(("function", e.func, tuple(freeze(normalize(argument)) for argument in e.args)))
+    if _has_matrix(e):
+        raise TypeError(f"the prover has no rule for {type(e).__name__}: {e}")
     return {(): e} if e != 0 else {}
 
 
 def _has_matrix(e: sp.Expr) -> bool:
-    return e.has(sp.Indexed, sp.Sum, sp.core.function.AppliedUndef)
+    return e.has(sp.Indexed, sp.Sum, sp.KroneckerDelta, AppliedUndef)
 
 
 # -------------------------------------------------------------------------------------------------- arithmetic of polynomials
@@ -134,7 +144,7 @@ def logarithm(P: Polynomial) -> Polynomial:
     parts: list[Polynomial] = []
     if len(rest) == 1:
         ((monomial, coefficient),) = rest.items()
-        if coefficient.is_positive and all(_is_positive(atom) for atom, _ in monomial):
+        if coefficient.is_positive and all(is_positive(atom) for atom, _ in monomial):
             common, rest = (*common, *monomial), {(): coefficient}
     for atom, exponent in common:
         inner = {atom[1]: sp.Integer(1)} if atom[0] == "exp" else _log_atom({((atom, sp.Integer(1)),): sp.Integer(1)})
@@ -214,12 +224,12 @@ def _log_atom(P: Polynomial) -> Polynomial:
     return _atom(("log", freeze(P)))
 
 
-def _is_positive(atom: Atom) -> bool:
+def is_positive(atom: Atom) -> bool:
     """Whether an atom is known to be positive: exponentials, and sums and powers of what is."""
     if atom[0] == "sum":
-        return all(_is_positive(inner) for inner, _ in atom[3])
+        return all(is_positive(inner) for inner, _ in atom[3])
     if atom[0] == "power":
-        return all(c.is_positive and all(_is_positive(inner) for inner, _ in m) for m, c in atom[1])
+        return all(c.is_positive and all(is_positive(inner) for inner, _ in m) for m, c in atom[1])
     return atom[0] == "exp"
 
 
@@ -228,7 +238,7 @@ def _common_factor(P: Polynomial, integer: bool) -> tuple[Monomial, Polynomial]:
     first, *others = (dict(monomial) for monomial in P)
     shared = []
     for atom, exponent in first.items():
-        if not (integer or _is_positive(atom)):
+        if not (integer or is_positive(atom)):
             continue
         exponents = [exponent, *(other[atom] for other in others if atom in other)]
         if len(exponents) == len(P) and all(e.is_number for e in exponents):
@@ -239,6 +249,8 @@ def _common_factor(P: Polynomial, integer: bool) -> tuple[Monomial, Polynomial]:
 
 def _sum_monomial(monomial: Monomial, coefficient: sp.Expr, index: sp.Symbol, size: Any) -> Polynomial:
     """Σ c m over one index."""
+    if coefficient.has(index):
+        raise TypeError(f"an index outside of an entry: {coefficient}")
     for position, (atom, _) in enumerate(monomial):
         if atom[0] == "delta" and index in atom:
             other = atom[2] if atom[1] == index else atom[1]

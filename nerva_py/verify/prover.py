@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from .indexed import ARBITRARY, IndexedMatrix, total
-from .normal_form import Polynomial, add, normalize, scale, to_sympy
+from .normal_form import Polynomial, add, is_positive, normalize, scale, to_sympy
 
 P, Q = sp.symbols("p q", integer=True)
 
@@ -27,7 +28,7 @@ class Derivatives:
         self._partials[f] = partials
 
     def of(self, f: Any) -> tuple[Any, ...]:
-        return self._partials[f]
+        return self._partials.get(f, ())
 
 
 def differentiate(
@@ -54,14 +55,23 @@ def differentiate(
         return e * d(e.exp)
     if isinstance(e, sp.log):
         return d(e.args[0]) / e.args[0]
-    if e.is_Pow:
+    if e.is_Pow and not e.exp.has(X):
         return e.exp * e.base ** (e.exp - 1) * d(e.base)
     if isinstance(e, sp.Sum):
         return sp.Sum(d(e.function), *e.limits)
-    if isinstance(e, sp.core.function.AppliedUndef):
-        assert derivatives is not None, f"the derivative of {e.func} has not been declared"
-        return sp.Add(*(f(*e.args) * d(x) for f, x in zip(derivatives.of(e.func), e.args, strict=False)))
+    if isinstance(e, sp.Function) and not isinstance(e, sp.Piecewise):
+        return sp.Add(*(_partial(e, k, derivatives) * dx for k, x in enumerate(e.args) if (dx := d(x)) != 0))
     raise TypeError(f"cannot differentiate {type(e).__name__}: {e}")
+
+
+def _partial(e: sp.Expr, k: int, derivatives: Derivatives | None) -> sp.Expr:
+    """∂f/∂x_k of e = f(x_0, x_1, ...)"""
+    if not isinstance(e, AppliedUndef):
+        return e.fdiff(k + 1)
+    partials = derivatives.of(e.func) if derivatives else ()
+    if k >= len(partials):
+        raise ValueError(f"the derivative of {e.func} by its argument {k + 1} has not been declared")
+    return partials[k](*e.args)
 
 
 def inner_product(A: IndexedMatrix, B: IndexedMatrix) -> sp.Expr:
@@ -110,7 +120,9 @@ def _vanishes(P: Polynomial) -> bool:
     symbols: dict[Any, sp.Symbol] = {}
 
     def symbol(atom: Any) -> sp.Symbol:
-        return symbols.setdefault(atom, sp.Symbol(f"z{len(symbols)}", positive=True))
+        # Positive only if it is known to be: otherwise √(z²) would be z.
+        sign = {"positive": True} if is_positive(atom) else {"real": True}
+        return symbols.setdefault(atom, sp.Symbol(f"z{len(symbols)}", **sign))
 
     def expression(polynomial: Any) -> sp.Expr:
         return sp.Add(*(c * sp.Mul(*(factor(a) ** e for a, e in m)) for m, c in dict(polynomial).items()))

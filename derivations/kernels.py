@@ -1,0 +1,232 @@
+r"""# The kernels
+
+What runs in the end is a loop compiled by Numba. The loop is a Python function too, `kernel.py_func`, and it does not ask what its
+numbers are: here it runs on arrays of SymPy symbols, and what it leaves in its output is compared with the equation. So the very loop that
+is compiled is executed symbolically: with its unrolled part and its remainder, with empty rows and columns, for batch sizes that are a
+multiple of nothing.
+
+The compiler may reorder a sum (`fastmath` allows it, NaN and infinity excepted), which changes rounding, not the equation.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from scipy.sparse import csr_array
+
+import nerva_py
+from derivations.book import KERNEL, NotProved, claim
+from nerva_py.data import batches
+from nerva_py.equations import activations, updates
+from nerva_py.matrix import blas, dense_weight, elementwise
+from nerva_py.matrix.compiling import Kernel
+from nerva_py.sparse import Support
+from nerva_py.sparse.kernels import compiled
+
+# (N, K, D) and the number of nonzeros of each row: none, fewer than the loop takes at a time, as many, more.
+PATTERNS = {
+    "rows of 0, 3, 8, 11 and 17 nonzeros": (3, (0, 3, 8, 11, 17), 19),
+    "columns of up to 10 nonzeros": (2, (1,) * 10, 2),
+    "no nonzero at all": (2, (0, 0, 0), 4),
+    "one sample": (1, (2, 0, 9), 12),
+}
+
+
+def symbols(name: str, *shape: int) -> np.ndarray:
+    """An array of free symbols."""
+    array = np.empty(shape, object)
+    for index in np.ndindex(shape):
+        array[index] = sp.Symbol(f"{name}_{'_'.join(map(str, index))}", real=True)
+    return array
+
+
+def garbage(*shape: int) -> np.ndarray:
+    """An output array before a kernel has written to it."""
+    return symbols("garbage", *shape)
+
+
+def sparse(pattern: str) -> tuple[int, Support, np.ndarray, np.ndarray]:
+    """N, the support, symbols for its values, and W with them as a dense array."""
+    N, counts, D = PATTERNS[pattern]
+    K = len(counts)
+    columns = [np.sort(np.random.default_rng(k).permutation(D - 1)[:n] + (n < D - 1)) % D for k, n in enumerate(counts)]
+    indices = np.concatenate([np.sort(c) for c in columns]).astype(np.int32)
+    matrix = csr_array((np.ones(indices.size), indices, np.concatenate(([0], np.cumsum(counts)))), shape=(K, D))
+    support = Support.from_csr(matrix)
+    data = symbols("w", support.nnz)
+    W = np.full((K, D), sp.Integer(0), object)
+    W[np.repeat(np.arange(K), counts), support.indices] = data
+    return N, support, data, W
+
+
+def same(computed: np.ndarray, expected: np.ndarray) -> None:
+    """Every element is the same polynomial (or expression) as expected."""
+    for index in np.ndindex(expected.shape):
+        if sp.expand(sp.sympify(computed[index]) - sp.sympify(expected[index])) != 0:
+            raise NotProved(f"element {index}: should be {expected[index]}, is {computed[index]}")
+
+
+def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """A B, by its definition."""
+    result = np.full((A.shape[0], B.shape[1]), sp.Integer(0), object)
+    for i, j in np.ndindex(result.shape):
+        result[i, j] = sp.Add(*(A[i, k] * B[k, j] for k in range(A.shape[1])))
+    return result
+
+
+@claim("affine: Y = X Wᵀ + 1 b; {case}", KERNEL, cases=PATTERNS)
+def test_affine(pattern: str) -> None:
+    N, support, data, W = sparse(pattern)
+    X, b, Y = symbols("x", N, W.shape[1]), symbols("b", W.shape[0]), garbage(N, W.shape[0])
+    for count in (1, 2):
+        compiled.affine.py_func(support.parts(count), support.indptr, support.indices, data, X, b, Y)
+        same(Y, product(X, W.T) + b)
+
+
+@claim("product: DX = DY W; {case}", KERNEL, cases=PATTERNS)
+def test_product(pattern: str) -> None:
+    N, support, data, W = sparse(pattern)
+    DY, DX = symbols("y", N, W.shape[0]), garbage(N, W.shape[1])
+    for count in (1, 2):
+        compiled.product.py_func(support.parts(count, True), *support.transposed, data, DY, DX)
+        same(DX, product(DY, W))
+
+
+@claim("product_on: DW = DYᵀ X on the support; {case}", KERNEL, cases=PATTERNS)
+def test_product_on(pattern: str) -> None:
+    N, support, data, W = sparse(pattern)
+    X, DY, gradient = symbols("x", N, W.shape[1]), symbols("y", N, W.shape[0]), garbage(support.nnz)
+    for count in (1, 2):
+        compiled.product_on.py_func(support.parts(count), support.indptr, support.indices, DY, X, gradient)
+        rows = np.repeat(np.arange(W.shape[0]), np.diff(support.indptr))
+        same(gradient, product(DY.T, X)[rows, support.indices])
+
+
+@claim("affine_single: y = x Wᵀ + b; {case}", KERNEL, cases=PATTERNS)
+def test_affine_single(pattern: str) -> None:
+    _, support, data, W = sparse(pattern)
+    x, b, y = symbols("x", W.shape[1]), symbols("b", W.shape[0]), garbage(W.shape[0])
+    compiled.affine_single.py_func(support.parts(2), support.indptr, support.indices, data, x, b, y)
+    same(y[None], product(x[None], W.T) + b)
+
+
+@claim("columns_sum: 1ᵀ X", KERNEL, "3×5")
+def test_columns_sum() -> None:
+    X, total = symbols("x", 3, 5), garbage(5)
+    elementwise.columns_sum.py_func(X, total)
+    same(total, X.sum(axis=0))
+
+
+@claim("apply: f(X) for {case}", KERNEL, "2×3", cases=(activations.Sigmoid(), activations.SReLU(*sp.symbols("a t b u"))))
+def test_apply(f: activations.Activation) -> None:
+    X, Y = symbols("x", 2, 3), garbage(2, 3)
+    elementwise.apply_kernel(f.function, len(f.parameters)).py_func(X, f.parameters, Y)
+    _same_values(Y, X, lambda x: f.function(x, *f.parameters))
+
+
+@claim("hadamard_apply: A ⊙ f(X) for {case}", KERNEL, "2×3",
+       cases=(activations.HyperbolicTangent(), activations.LeakyReLU(sp.Symbol("a"))))  # fmt: skip
+def test_hadamard_apply(f: activations.Activation) -> None:
+    A, X, Y = symbols("a", 2, 3), symbols("x", 2, 3), garbage(2, 3)
+    elementwise.hadamard_apply_kernel(f.derivative, len(f.parameters)).py_func(A, X, f.parameters, Y)
+    expected = np.empty((2, 3), object)
+    for index in np.ndindex(2, 3):
+        expected[index] = A[index] * f.derivative(X[index], *f.parameters)
+    if (Y != expected).any():
+        raise NotProved(f"{Y} is not {expected}")
+
+
+UPDATES = {
+    "gradient descent, no state": (updates.gradient_descent, 0, 2),
+    "Nesterov, one state": (updates.nesterov, 1, 3),
+    "Adam, two states": (updates.adam, 2, 7),
+}
+
+
+@claim("update: θ and its state in place; {case}", KERNEL, "5 numbers", cases=UPDATES)
+def test_update(name: str) -> None:
+    update, states, constants = UPDATES[name]
+    vectors = [symbols(name, 5) for name in ("theta", "g", "m", "v")[: 2 + states]]
+    values = sp.symbols(f"c:{constants}", positive=True)
+    before = [vector.copy() for vector in vectors]
+    elementwise.update_kernel(update, states, constants).py_func(*vectors, values)
+    for p in range(5):
+        expected: Any = update(*(vector[p] for vector in before), *values)
+        after = [vectors[0][p], *(vector[p] for vector in vectors[2:])]
+        if after != (list(expected) if states else [expected]) or vectors[1][p] != before[1][p]:
+            raise NotProved(f"{name}: {after} is not {expected}")
+
+
+@claim("matmul and matmul_bias: blocks of columns of A B (+ 1 b)", KERNEL, "2×3×130 and more columns than a block")
+def test_matmul() -> None:
+    """What stands in for BLAS here is its definition, C = A B."""
+    A, B, b = symbols("a", 2, 3), symbols("b", 3, blas.COLUMNS + 2), symbols("c", blas.COLUMNS + 2)
+    C = garbage(2, blas.COLUMNS + 2)
+    blas.matmul.py_func(0, A, B, C)
+    same(C, product(A, B))
+    C = garbage(2, blas.COLUMNS + 2)
+    blas.matmul_bias.py_func(0, A, B, b, C)
+    same(C, product(A, B) + b)
+
+
+@claim("keep_masked: data ⊙ mask", KERNEL, "6 numbers")
+def test_keep_masked() -> None:
+    data, mask = symbols("w", 6), np.array([1, 0, 1, 1, 0, 0], np.uint8)
+    expected = data * mask
+    dense_weight.keep_masked.py_func(data, mask)
+    same(data, expected)
+
+
+@claim("gather: X[rows] · scale + shift, of bytes and of numbers", KERNEL, "11 of 13 rows, 5 features")
+def test_gather() -> None:
+    """The bytes are numbers, scale and shift symbols; 11 rows leave a remainder in the words of eight."""
+    rows = np.random.default_rng(0).permutation(13)[:11]
+    scale, shift = symbols("a", 5), symbols("b", 5)
+    images = np.random.default_rng(1).integers(0, 256, (13, 5), np.uint8)
+    out = garbage(11, 5)
+    batches.gather_bytes.py_func(images.reshape(-1), rows, scale, shift, out)
+    same(out, images[rows].astype(object) * scale + shift)
+    values, out = symbols("x", 13, 5), garbage(11, 5)
+    batches.gather_values.py_func(values.reshape(-1), rows, scale, shift, out)
+    same(out, values[rows] * scale + shift)
+
+
+@claim("gather of augmented images: the pixel that the tables name", KERNEL, "3 images of 1×2×3")
+def test_gather_images() -> None:
+    images = np.random.default_rng(1).integers(0, 256, (4, 6), np.uint8)
+    lines, columns = np.array([[0, 1], [1, 0]]), np.array([[0, 1, 2], [2, 1, 0]], np.uint16)
+    rows, line_row, column_row = np.array([3, 0, 2]), np.array([0, 1, 1]), np.array([1, 0, 1])
+    scale, shift, out = symbols("a", 6), symbols("b", 6), garbage(3, 6)
+    batches.gather_images.py_func(images.reshape(-1), rows, lines, line_row, columns, column_row, scale, shift, out)
+    pixels = images[rows].reshape(3, 2, 3)
+    chosen = np.stack([p[lines[t]][:, columns[c]] for p, t, c in zip(pixels, line_row, column_row, strict=True)])
+    same(out, chosen.reshape(3, 6).astype(object) * scale + shift)
+
+
+PROVED = {
+    "affine", "product", "product_on", "affine_single", "columns_sum", "matmul", "matmul_bias", "keep_masked",
+    "gather_bytes", "gather_values", "gather_images",
+}  # fmt: skip
+
+
+@claim("Every kernel of the package has its claim in this chapter", KERNEL, "all")
+def test_no_kernel_is_forgotten() -> None:
+    """Those that are made for a function of numbers (apply, hadamard_apply, update) are above by their makers."""
+    found = set()
+    for module in pkgutil.walk_packages(nerva_py.__path__, "nerva_py."):
+        if module.name.startswith(("nerva_py.cli", "nerva_py.__main__")) or module.name.endswith("mkl_backend"):
+            continue
+        members = vars(importlib.import_module(module.name))
+        found |= {name for name, member in members.items() if isinstance(member, Kernel)}
+    if found != PROVED:
+        raise NotProved(f"kernels without a claim: {found - PROVED}; claims without a kernel: {PROVED - found}")
+
+
+def _same_values(Y: np.ndarray, X: np.ndarray, f: Any) -> None:
+    for index in np.ndindex(X.shape):
+        if Y[index] != f(X[index]):
+            raise NotProved(f"element {index}: should be {f(X[index])}, is {Y[index]}")

@@ -1,0 +1,240 @@
+r"""# Optimizers, schedules and initial weights
+
+An update maps a parameter $\theta$, its gradient $g$ and a state to new ones, number by number. Weight decay $\lambda$ uses
+$d = g + \lambda\theta$, the gradient of $\mathcal{L} + \tfrac{\lambda}{2}\theta^2$.
+
+* **Momentum** $\Delta_t = \mu \Delta_{t-1} - \eta d_t$, $\theta_t = \theta_{t-1} + \Delta_t$. Unrolled, $\Delta_t = -\eta \sum_{k \le t} \mu^{t-k} d_k$.
+* **Nesterov** $\theta_t = \theta_{t-1} + \mu \Delta_t - \eta d_t$. With $\psi = \theta - \mu\Delta$, the point *before* the look-ahead, these are
+  Nesterov's own equations: $\psi_t = \psi_{t-1} + \Delta_t$ and $\theta_t = \psi_t + \mu \Delta_t$. With $v = -\Delta/\eta$ it is PyTorch's form:
+  $v_t = \mu v_{t-1} + d_t$, $\theta_t = \theta_{t-1} - \eta (d_t + \mu v_t)$.
+* **Adam** keeps $m_t = \beta_1 m_{t-1} + (1-\beta_1) d_t$ and $v_t$ likewise of $d_t^2$. From $m_0 = 0$ and a constant $d$ one gets
+  $m_t = (1 - \beta_1^t)\, d$, which is what the corrections $c_1 = 1 - \beta_1^t$, $c_2 = 1 - \beta_2^t$ undo. **AdamW** takes $d = g$ and
+  shrinks $\theta$ apart from the gradient.
+
+A **schedule** gives the learning rate of epoch $i$; each closed form is proved against its recurrence. The **initial weights** are uniform
+on $[-a, a]$, with variance $a^2/3$, or normal with deviation $\sigma$; their moments follow.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from derivations.book import NUMBERS, NotProved, claim
+from derivations.proving import confirm_equal
+from nerva_py.equations import initial, schedules, updates
+from nerva_py.network.initializers import INITIALIZERS
+from nerva_py.network.specs import build
+from nerva_py.training.optimizers import Adam, AdamW
+
+theta, eta, decay, mu, delta = sp.symbols("theta eta lambda mu Delta", real=True)
+beta1, beta2, epsilon = sp.symbols("beta_1 beta_2 epsilon", positive=True)
+g = sp.symbols("g_1:5", real=True)
+STEPS = 4
+
+
+def gradient(t: int, x: Any) -> Any:
+    """d_t = g_t + λ θ"""
+    return g[t] + decay * x
+
+
+@claim("Gradient descent: θ_t = θ_{t−1} − η d_t, and d is the gradient of L + λ θ²/2", NUMBERS, "one number")
+def test_gradient_descent() -> None:
+    loss = sp.Function("L")
+    d = sp.diff(loss(theta) + decay * theta**2 / 2, theta)
+    executed = updates.gradient_descent(theta, sp.diff(loss(theta), theta), eta, decay)
+    if sp.expand(executed - (theta - eta * d)) != 0:
+        raise NotProved(f"{executed}")
+
+
+@claim("Momentum: Δ_t = −η Σ μ^(t−k) d_k and θ_t = θ_0 + Σ Δ_k, unrolled over 4 steps", NUMBERS, "one number")
+def test_momentum() -> None:
+    x, state, d, velocities = theta, sp.Integer(0), [], []
+    for t in range(STEPS):
+        d.append(gradient(t, x))
+        x, state = updates.momentum(x, g[t], state, eta, decay, mu)
+        velocities.append(-eta * sum(mu ** (t - k) * d[k] for k in range(t + 1)))
+        confirm_equal(state, velocities[-1])
+        confirm_equal(x, theta + sum(velocities))
+
+
+@claim("Nesterov: with ψ = θ − μ Δ it is the look-ahead form, over 4 steps", NUMBERS, "one number")
+def test_nesterov_look_ahead() -> None:
+    x, state = theta, delta
+    for t in range(STEPS):
+        psi = x - mu * state
+        d = gradient(t, x)
+        x, state_new = updates.nesterov(x, g[t], state, eta, decay, mu)
+        confirm_equal(state_new, mu * state - eta * d)
+        confirm_equal(x, (psi + state_new) + mu * state_new)
+        state = state_new
+
+
+@claim("Nesterov: with v = −Δ/η it is PyTorch's form, over 4 steps", NUMBERS, "one number")
+def test_nesterov_pytorch() -> None:
+    rate = sp.Symbol("eta", positive=True)
+    x, state, y, v = theta, sp.Integer(0), theta, sp.Integer(0)
+    for t in range(STEPS):
+        d = gradient(t, y)
+        v = mu * v + d
+        y = y - rate * (d + mu * v)
+        x, state = updates.nesterov(x, g[t], state, rate, decay, mu)
+        confirm_equal(x, y)
+        confirm_equal(state, -rate * v)
+
+
+def adam_reference(t: int, x: Any, d: Any, m: Any, v: Any) -> tuple[Any, Any, Any]:
+    """The lines of the paper's algorithm for step t = 1, 2, ..."""
+    m = beta1 * m + (1 - beta1) * d
+    v = beta2 * v + (1 - beta2) * d**2
+    corrected_m, corrected_v = m / (1 - beta1**t), v / (1 - beta2**t)
+    return x - eta * corrected_m / (sp.sqrt(corrected_v) + epsilon), m, v
+
+
+@claim("Adam: the paper's algorithm, over 2 steps", NUMBERS, "one number")
+def test_adam() -> None:
+    """The corrections are those that the optimizer passes at step t."""
+    x, m, v = theta, *sp.symbols("m v", positive=True)
+    for t in (1, 2):
+        expected = adam_reference(t, x, gradient(t, x), m, v)
+        constants = (beta1, beta2, epsilon, 1 - beta1**t, 1 - beta2**t)
+        executed = updates.adam(x, g[t], m, v, eta, decay, *constants)
+        for a, b in zip(executed, expected, strict=True):
+            _same_number(a, b)
+        m, v = sp.symbols(f"m_{t} v_{t}", positive=True)
+        x = sp.Symbol(f"theta_{t}", real=True)
+
+
+@claim("AdamW: Adam with d = g, and θ shrunk by η λ θ, over 2 steps", NUMBERS, "one number")
+def test_adamw() -> None:
+    x, m, v = theta, *sp.symbols("m v", positive=True)
+    for t in (1, 2):
+        moved, *state = adam_reference(t, x, g[t], m, v)
+        constants = (beta1, beta2, epsilon, 1 - beta1**t, 1 - beta2**t)
+        executed = updates.adamw(x, g[t], m, v, eta, decay, *constants)
+        for a, b in zip(executed, (moved - eta * decay * x, *state), strict=True):
+            _same_number(a, b)
+        m, v = sp.symbols(f"m_{t} v_{t}", positive=True)
+
+
+@claim("Adam: of a constant gradient, m_t / c₁ = d and v_t / c₂ = d², with the corrections of the optimizer", NUMBERS,
+       "t = 1, 2, 3")  # fmt: skip
+def test_bias_correction() -> None:
+    for optimizer, update in ((Adam(0.5, 0.25), updates.adam), (AdamW(0.5, 0.25), updates.adamw)):
+        m = v = sp.Integer(0)
+        for t in (1, 2, 3):
+            b1, b2, eps, c1, c2 = (sp.nsimplify(c) for c in optimizer.constants(t))
+            _, m, v = update(theta, g[0], m, v, eta, sp.Integer(0), b1, b2, eps, c1, c2)
+            confirm_equal(m / c1, g[0])
+            confirm_equal(v / c2, g[0] ** 2)
+
+
+# ------------------------------------------------------------------------------------------------------------- schedules
+
+
+rate, d, smallest = sp.symbols("eta d eta_min", positive=True)
+EPOCHS = range(12)
+
+RECURRENCES = {
+    "constant": (lambda i: schedules.constant(i, rate), lambda i, before: before),
+    "time-based": (lambda i: schedules.time_based(i, rate, d), lambda i, before: before / (1 + d * i)),
+    "step-based": (
+        lambda i: schedules.step_based(i, rate, d, 3),
+        lambda i, before: before * (d if (1 + i) % 3 == 0 else 1),
+    ),
+    "exponential": (lambda i: schedules.exponential(i, rate, d), lambda i, before: before * sp.exp(-d)),
+    "multi-step": (
+        lambda i: schedules.multi_step(i, rate, [2, 5, 5], d),
+        lambda i, before: before * d ** [2, 5, 5].count(i),
+    ),
+}
+
+
+@claim("Schedule {case}: η_0 = η, and its recurrence", NUMBERS, "i = 0, ..., 11", cases=RECURRENCES)
+def test_schedule(name: str) -> None:
+    closed_form, following = RECURRENCES[name]
+    confirm_equal(closed_form(0), rate)
+    for before, i in pairwise(EPOCHS):
+        confirm_equal(closed_form(i), following(i, closed_form(before)))
+
+
+@claim("Schedule cosine: η at 0, η_min from T on, half-way between at T/2, and its values between", NUMBERS, "T = 12")
+def test_cosine() -> None:
+    T = 12
+    for i in range(T + 3):
+        exact = smallest + (rate - smallest) * (1 + sp.cos(sp.pi * sp.Rational(min(i, T), T))) / 2
+        executed = schedules.cosine(i, rate, T, smallest)
+        for symbol, number in ((rate, 3), (rate, 5)):
+            values = {symbol: number, smallest: 1}
+            if abs(sp.N(executed.subs(values) - exact.subs(values))) > 1e-14:
+                raise NotProved(f"epoch {i}: {executed} is not {exact}")
+    confirm_equal(schedules.cosine(0, rate, T, smallest), rate)
+    confirm_equal(schedules.cosine(T, rate, T, smallest), smallest)
+    confirm_equal(sp.nsimplify(schedules.cosine(T // 2, rate, T), rational=True, tolerance=1e-12), rate / 2)
+
+
+@claim("Schedule warm-up: rises by η/T an epoch and reaches η in epoch T − 1", NUMBERS, "T = 5")
+def test_warm_up() -> None:
+    T = 5
+    confirm_equal(sp.nsimplify(schedules.warm_up(0, rate, T)), rate / T)
+    for before, i in pairwise(range(9)):
+        step = sp.nsimplify(schedules.warm_up(i, rate, T) - schedules.warm_up(before, rate, T), tolerance=1e-12)
+        confirm_equal(step, rate / T if i < T else sp.Integer(0))
+    confirm_equal(sp.nsimplify(schedules.warm_up(T - 1, rate, T)), rate)
+
+
+# ------------------------------------------------------------------------------------------------------- initial weights
+
+
+K, D, w, a = sp.symbols("K D w a", positive=True)
+
+
+@claim("U(−a, a) has mean 0 and variance a²/3; Xavier 1/(3D), normalized Xavier 2/(D + K), He 2/D", NUMBERS, "all D, K")
+def test_moments() -> None:
+    density = 1 / (2 * a)
+    confirm_equal(sp.integrate(w * density, (w, -a, a)), sp.Integer(0))
+    variance = sp.integrate(w**2 * density, (w, -a, a))
+    confirm_equal(variance, a**2 / 3)
+    confirm_equal(sp.simplify(variance.subs(a, initial.xavier_bound(K, D))), 1 / (3 * D))
+    confirm_equal(sp.simplify(variance.subs(a, initial.xavier_normalized_bound(K, D)) - 2 / (D + K)), sp.Integer(0))
+    confirm_equal(initial.he_deviation(D) ** 2, 2 / D)
+
+
+@claim("He: with variance 2/D a ReLU layer keeps the mean square", NUMBERS, "all D")
+def test_he_keeps_the_mean_square() -> None:
+    """z = Σ_d x_d w_d is symmetric with variance D E[x²] σ², and ReLU keeps half of its mean square."""
+    mean_square = sp.Symbol("s", positive=True)
+    confirm_equal(sp.simplify(D * mean_square * initial.he_deviation(D) ** 2 / 2), mean_square)
+
+
+MOMENTS = {
+    "Xavier()": lambda K, D, n: (0, 1 / (3 * D)),
+    "XavierNormalized()": lambda K, D, n: (0, 2 / (D + K)),
+    "PyTorch()": lambda K, D, n: (0, 1 / (3 * D)),
+    "He()": lambda K, D, n: (0, 2 / D),
+    "SparseHe()": lambda K, D, n: (0, 2 / n),
+    "Uniform(-1, 3)": lambda K, D, n: (1, 16 / 12),
+    "Normal(2, 0.5)": lambda K, D, n: (2, 0.25),
+    "Zero()": lambda K, D, n: (0, 0),
+}
+
+
+@claim("Initial weights {case}: what is drawn has the moments, to five standard errors", NUMBERS, "200×60, 15 a row",
+       cases=MOMENTS)  # fmt: skip
+def test_drawn_moments(spec: str) -> None:
+    shape, per_row = (200, 60), 15
+    values = build("initializer", spec, INITIALIZERS).weights(shape, np.full(200, per_row), np.random.default_rng(1))
+    mean, variance = MOMENTS[spec](*shape, per_row)
+    if values.size != 200 * per_row:
+        raise NotProved(f"{values.size} values were drawn, not {200 * per_row}")
+    error = 5 * np.sqrt(variance / values.size)
+    if abs(values.mean() - mean) > error or abs(values.var() - variance) > 5 * variance * np.sqrt(2 / values.size):
+        raise NotProved(f"{spec}: mean {values.mean()} and variance {values.var()}, not {mean} and {variance}")
+
+
+def _same_number(left: sp.Expr, right: sp.Expr) -> None:
+    if sp.simplify(left - right) != 0:
+        raise NotProved(f"{left} is not {right}")
