@@ -1,6 +1,8 @@
-"""`python -m derivations`: run every proof with progress, print a table, exit with 1 if anything is not proved."""
+"""`python -m derivations`: prove everything, print a table, exit with 1 if anything is not proved. As `nerva-py verify`."""
 
-from nerva_py.verify.report import main
+import sys
+
+from nerva_py.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["verify", *sys.argv[1:]]))

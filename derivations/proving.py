@@ -13,8 +13,8 @@ import sympy as sp
 
 from derivations.book import CONCRETE, INDEXED, NotProved
 from nerva_py.verify import concrete
+from nerva_py.verify.expressions import to_sympy
 from nerva_py.verify.indexed import IndexedMatrix, sparse
-from nerva_py.verify.normal_form import to_sympy
 from nerva_py.verify.prover import Derivatives, difference, equal, gradient_difference, inner_product
 
 N, D, K = sp.symbols("N D K", integer=True, positive=True)

@@ -16,8 +16,8 @@ import sympy as sp
 from derivations.book import NotProved
 from nerva_py import matrix as table
 from nerva_py.verify import concrete
+from nerva_py.verify.expressions import to_sympy
 from nerva_py.verify.indexed import IndexedMatrix
-from nerva_py.verify.normal_form import to_sympy
 from nerva_py.verify.prover import equal, gradient_difference
 
 # The sizes of the proofs, and no two equal numbers in their place, so that a mismatch cannot hide.

@@ -46,13 +46,19 @@ TAKES_TWO_SIZES = {"ones", "zeros"}
 
 COMMUTATIVE = {"hadamard", "dot", "min", "max"}
 
+# The first argument that could be swapped with the next; those before are of different kinds: a function, a matrix, a size.
+SWAPPED_FROM = {
+    **dict.fromkeys(("apply", "inv_sqrt", "row_repeat", "column_repeat", "identity", "ones", "zeros", "column"), 2),
+    "hadamard_apply": 3,
+    "where": 1,
+}
+
 # Functions that may be forgotten, and which of the arguments may then be left.
 FORGETTABLE = {
     **dict.fromkeys(("exp", "log", "log1p", "sqrt", "tanh", "cos", "floor", "reciprocal", "inv_sqrt", "log_sigmoid"), (0,)),
     **dict.fromkeys(("softmax", "log_softmax", "shifted", "sigmoid", "f", "column_repeat", "row_repeat"), (0,)),
     **dict.fromkeys(("columns_mean", "rows_mean", "columns_sum", "rows_sum", "diag", "Diag"), (0,)),
     **dict.fromkeys(("hadamard", "hadamard_apply", "min", "max"), (0, 1)),
-    "backward": (0,),
     "where": (1, 2),
 }
 
@@ -63,6 +69,8 @@ MATRICES = {
     **dict.fromkeys(("hadamard", "dot"), (0, 1)),
     **dict.fromkeys(("product_on", "affine"), (0, 1, 2)),
 }
+
+SEVERAL_RESULTS = {"tuple", "standardize"}
 
 # Parameters that are not matrices, where the others are.
 NOT_MATRICES = {"self", "f", "epsilon", "momentum", "like", "m", "n", "parameters", "parts", "averaged", "name"}
@@ -85,8 +93,8 @@ class Scope:
 
     parameters: tuple[str, ...] = ()
     numbers: bool = False
-    returns_tuples: frozenset[str] = frozenset()  # functions of the file that return several values
-    functions: frozenset[str] = frozenset()  # functions inside of the function
+    functions: frozenset[str] = frozenset()  # that are defined in it
+    results: frozenset[int] = frozenset()  # the identities of the nodes that it returns
 
 
 def expressions(node: ast.expr, parent: ast.AST, scope: Scope) -> Iterator[ast.expr]:
@@ -105,7 +113,7 @@ def expressions(node: ast.expr, parent: ast.AST, scope: Scope) -> Iterator[ast.e
     elif isinstance(node, ast.IfExp):
         yield from (ast.IfExp(node.test, node.orelse, node.body), node.body, node.orelse)
     elif isinstance(node, ast.Call):
-        yield from _call(node, scope)
+        yield from _call(node)
     elif isinstance(node, ast.Constant):
         yield from _constant(node, parent)
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
@@ -113,7 +121,7 @@ def expressions(node: ast.expr, parent: ast.AST, scope: Scope) -> Iterator[ast.e
     elif isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load):
         yield from _order(node, parent)
     yield from _transposed(node, parent, scope)
-    yield from _negative(node, parent, scope)
+    yield from _negative(node, scope)
 
 
 def statements(node: ast.stmt, scope: Scope) -> Iterator[ast.stmt]:
@@ -145,7 +153,7 @@ def _operator(node: ast.BinOp) -> Iterator[ast.expr]:
         yield right
 
 
-def _call(node: ast.Call, scope: Scope) -> Iterator[ast.expr]:
+def _call(node: ast.Call) -> Iterator[ast.expr]:
     name, arguments = called(node), node.args
     if isinstance(node.func, ast.Name):
         for other in NEIGHBOURS.get(name, ()):
@@ -167,19 +175,14 @@ def _call(node: ast.Call, scope: Scope) -> Iterator[ast.expr]:
         first = arguments[0] if len(arguments) > 1 else ast.Constant(0)
         yield ast.Call(node.func, [ast.BinOp(first, ast.Add(), ast.Constant(1)), arguments[-1]], [])
     if name not in COMMUTATIVE:
-        for k in range(len(arguments) - 1):
-            if _may_be_swapped(arguments[k], arguments[k + 1], name):
+        for k in range(SWAPPED_FROM.get(name, 0), len(arguments) - 1):
+            if _may_be_swapped(arguments[k], arguments[k + 1]):
                 swapped = [*arguments[:k], arguments[k + 1], arguments[k], *arguments[k + 2 :]]
                 yield ast.Call(node.func, swapped, node.keywords)
 
 
-def _may_be_swapped(a: ast.expr, b: ast.expr, name: str) -> bool:
-    """Not a function with a matrix: `apply(f, X)`; not a size with a matrix: `row_repeat(x, m)`."""
-    if isinstance(a, ast.Starred) or isinstance(b, ast.Starred) or name in ("row_repeat", "column_repeat", "isinstance"):
-        return False
-    if name in ("apply", "hadamard_apply", "identity", "ones", "zeros", "diag", "column"):
-        return name == "hadamard_apply" and False
-    return not any(isinstance(e, ast.Constant) and isinstance(e.value, str) for e in (a, b))
+def _may_be_swapped(a: ast.expr, b: ast.expr) -> bool:
+    return not any(isinstance(e, ast.Starred) or (isinstance(e, ast.Constant) and isinstance(e.value, str)) for e in (a, b))
 
 
 def _constant(node: ast.Constant, parent: ast.AST) -> Iterator[ast.expr]:
@@ -192,7 +195,7 @@ def _constant(node: ast.Constant, parent: ast.AST) -> Iterator[ast.expr]:
         yield ast.Constant(2)
     elif isinstance(value, int | float):
         yield ast.Constant(value + 1)
-        if value != 0:
+        if value >= 1:
             yield ast.Constant(value - 1)
 
 
@@ -228,20 +231,15 @@ def _transposed(node: ast.expr, parent: ast.AST, scope: Scope) -> Iterator[ast.e
         yield ast.Attribute(node, "T", ast.Load())
 
 
-def _negative(node: ast.expr, parent: ast.AST, scope: Scope) -> Iterator[ast.expr]:
+def _negative(node: ast.expr, scope: Scope) -> Iterator[ast.expr]:
     """The negative of a result."""
-    results = parent.elts if isinstance(parent, ast.Tuple) else [parent.value] if isinstance(parent, ast.Return) else []
-    if not any(node is result for result in results) or not getattr(parent, "is_result", True):
-        return
-    if isinstance(node, ast.Starred | ast.Tuple | ast.UnaryOp | ast.Lambda):
+    if id(node) not in scope.results or isinstance(node, ast.Starred | ast.Tuple | ast.UnaryOp | ast.Lambda):
         return
     if isinstance(node, ast.Name) and node.id in scope.functions:
         return
     if isinstance(node, ast.Call):
         name = called(node)
-        if name == "tuple" or name in scope.returns_tuples or name.endswith(("_backward", "_gradients", "_kernel")):
-            return
-        if name[:1].isupper() and name != "Diag":
+        if name in SEVERAL_RESULTS or name.endswith(("_backward", "_gradients")) or (name[0].isupper() and name != "Diag"):
             return
     yield ast.UnaryOp(ast.USub(), node)
 

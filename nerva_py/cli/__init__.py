@@ -50,4 +50,6 @@ def _fail(message: str) -> int:
 
 
 def _help_command(given: Sequence[str]) -> str:
-    return "nerva-py train --help" if "train" in given else "nerva-py --help"
+    return next(
+        (f"nerva-py {command} --help" for command in ("train", "verify") if command in given), "nerva-py --help"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -61,3 +62,18 @@ def train(**given: Any) -> None:
 train.__signature__ = inspect.signature(Options)  # type: ignore[attr-defined]
 train.__annotations__ = dict(Options.__annotations__)
 app.command("train", epilog=EXAMPLES + "\n\n".join(f"{name}: {row}" for name, row in DEFAULTS.items()))(train)
+
+
+@app.command()
+def verify(
+    chapter: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this chapter; can be given several times.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to this file, too.")] = None,
+) -> None:
+    """Prove every equation that is executed, and show a table of what was proved and for which sizes."""
+    from .verify import run
+
+    code = run(chapter or [], json)
+    if code:
+        raise typer.Exit(code)

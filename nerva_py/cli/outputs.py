@@ -22,7 +22,7 @@ def check_outputs(options: Options) -> None:
     for option, path in files.items():
         if path is None:
             continue
-        reason = _why_not(path, appended=option == "--log")
+        reason = why_not(path, appended=option == "--log")
         if reason:
             raise NervaError(f"{option} {path}: {reason}")
         if path.resolve() in seen:
@@ -36,8 +36,8 @@ def check_outputs(options: Options) -> None:
         check_format(options.plot)
 
 
-def _why_not(path: Path, appended: bool) -> str | None:
-    """What prevents writing; None if nothing is known to. A file is replaced as a whole unless lines are appended."""
+def why_not(path: Path, appended: bool) -> str | None:
+    """What prevents writing a file; None if nothing is known to. A file is replaced as a whole unless lines are appended."""
     folder = path.parent
     if not folder.is_dir():
         return f"there is no directory {folder}"

@@ -13,7 +13,7 @@ def xavier_bound(K, D):
 
 def xavier_normalized_bound(K, D):
     """a = √6/√(D + K):   w ~ U(−a, a) has mean 0 and variance 2/(D + K)"""
-    return sqrt(6) / sqrt(D + K)
+    return sqrt(6 / (D + K))
 
 
 def he_deviation(D):

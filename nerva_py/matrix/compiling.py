@@ -87,7 +87,7 @@ class Kernel:
             self._dispatcher.compile(signature)
         except TypingError as error:
             raise NervaError(
-                f"cannot compile {self.__qualname__} for {', '.join(map(str, signature))}: {error}\n"
+                f"cannot compile {self.py_func.__name__} for {', '.join(map(str, signature))}: {error}\n"
                 "(a function of numbers may call others if they are decorated with nerva_py.matrix.scalars.scalar_function)"
             ) from error
         finally:

@@ -1,0 +1,34 @@
+"""Symbolic carriers and proofs: of the equations in nerva_py, and of a layer of your own (`check_layer`).
+
+`IndexedMatrix` and `sparse` make matrices of symbolic size, `concrete.matrix` makes matrices of symbols of a given size; the
+functions of `nerva_py.equations` run on both. `equal` and `gradient_difference` prove for every size. This package imports
+SymPy; `import nerva_py` does not import this package.
+"""
+
+from . import concrete
+from .check_layer import check_layer
+from .expressions import to_sympy
+from .indexed import IndexedMatrix, sparse
+from .latex import WrittenMatrix, latex
+from .normal_form import normalize
+from .prover import Derivatives, difference, equal, gradient_difference, inner_product
+from .verdicts import Counterexample, Report, Verdict
+
+__all__ = [
+    "Counterexample",
+    "Derivatives",
+    "IndexedMatrix",
+    "Report",
+    "Verdict",
+    "WrittenMatrix",
+    "check_layer",
+    "concrete",
+    "difference",
+    "equal",
+    "gradient_difference",
+    "inner_product",
+    "latex",
+    "normalize",
+    "sparse",
+    "to_sympy",
+]

@@ -1,16 +1,14 @@
 """Check a layer of your own: is each gradient right, and for which sizes?
 
-    def forward(X, W, b):          return swish(linear(X, W, b))
-    def backward(X, W, b, DY):     return DX, DW, Db
+def forward(X, W, b):          return swish(linear(X, W, b))
+def backward(X, W, b, DY):     return DX, DW, Db
 
-    print(check_layer(forward, backward, inputs={"X": ("N", "D")}, parameters={"W": ("K", "D"), "b": (1, "K")}))
+print(check_layer(forward, backward, inputs={"X": ("N", "D")}, parameters={"W": ("K", "D"), "b": (1, "K")}))
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
@@ -18,82 +16,15 @@ import sympy as sp
 from nerva_py.errors import NervaError
 
 from . import concrete
+from .cases import Cases
 from .indexed import IndexedMatrix
+from .layer_functions import Shape, call_backward, call_forward, check_arguments, exact, size_of
 from .prover import Derivatives, gradient_difference, inner_product
+from .verdicts import Counterexample, Problem, Report, Verdict, combined, shortened
 
-Shape = tuple[Any, Any]
-
-# Sizes of the concrete check: no two equal, so that a transpose or a wrong axis cannot hide; the smallest first, so that a
+# Numbers for the sizes: no two equal, so that a transpose or a wrong axis cannot hide; the smallest first, so that a
 # counterexample is short.
-SIZES = ((1, 2, 3), (2, 3, 4))
-
-
-@dataclass(frozen=True)
-class Counterexample:
-    """An entry of a gradient that is wrong, and numbers at which one sees it."""
-
-    entry: tuple[int, int]
-    expected: sp.Expr
-    given: sp.Expr
-    numbers: Mapping[sp.Symbol, Any] | None = None
-
-    def __str__(self) -> str:
-        i, j = self.entry
-        lines = [
-            f"entry ({i + 1}, {j + 1}) should be   {self.expected}",
-            f"but your function returns {self.given}",
-        ]
-        if self.numbers:
-            used = ", ".join(f"{symbol} = {value}" for symbol, value in self.numbers.items())
-            right, wrong = (sp.N(e.subs(self.numbers), 8) for e in (self.expected, self.given))
-            lines.append(f"for example at {used}: {right} against {wrong}")
-            if concrete.vanishes(self.given + self.expected):
-                lines.append("the two differ by their sign only")
-            elif right != 0 and concrete.vanishes(self.given - (ratio := sp.nsimplify(wrong / right, rational=True)) * self.expected):
-                lines.append(f"yours is {ratio} times the right one")
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is known of one gradient: proved for all sizes, for some sizes, or a counterexample or error."""
-
-    name: str
-    all_sizes: bool = False
-    sizes: tuple[str, ...] = ()
-    problem: Counterexample | str | None = None
-    why_not_all: str = ""
-
-    @property
-    def correct(self) -> bool:
-        """No counterexample and no error."""
-        return self.problem is None
-
-    def __str__(self) -> str:
-        if self.problem is not None:
-            text = str(self.problem).replace("\n", "\n    ")
-            return f"✗ D{self.name}: wrong\n    {text}"
-        if self.all_sizes:
-            return f"✓ D{self.name}: proved for all sizes"
-        return f"✓ D{self.name}: proved for {', '.join(self.sizes)}; not for all sizes ({self.why_not_all})"
-
-
-@dataclass(frozen=True)
-class Report:
-    """The verdicts of all gradients; true if each is right."""
-
-    verdicts: tuple[Verdict, ...]
-
-    def __bool__(self) -> bool:
-        return all(verdict.correct for verdict in self.verdicts)
-
-    def __getitem__(self, name: str) -> Verdict:
-        return next(verdict for verdict in self.verdicts if verdict.name == name)
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.verdicts))
-
-    __repr__ = __str__
+SIZES = ((1, 2, 3, 4, 5, 6), (2, 3, 4, 5, 6, 7))
 
 
 def check_layer(
@@ -105,105 +36,152 @@ def check_layer(
 ) -> Report:
     """Check the gradients that `backward` returns against those that follow from `forward`.
 
-    `forward(**inputs, **parameters)` returns Y, a matrix. `backward` takes the same arguments and DY, the gradient of the
-    loss with respect to Y (and Y, if it names it), in any order, and returns the gradients as a dictionary by name, or as a
-    tuple in the order of inputs and parameters. Shapes are pairs of names of sizes or numbers, ("N", "D") or (1, "K").
-    Both must be written over the primitives of `nerva_py.matrix`. The loss is L = Σ DY ⊙ Y with DY free, so a gradient that
-    passes is right for every loss. `derivatives` declares those of undefined functions.
+    `forward(**inputs, **parameters)` returns Y, a matrix. `backward` takes those of the same arguments that it needs, DY, the
+    gradient of the loss with respect to Y, and perhaps Y. It returns the gradients as a tuple in the order of inputs and
+    parameters, or as a dictionary by name, {"X": DX, ...} or {"DX": DX, ...}. A shape is a pair of names of sizes or
+    numbers, ("N", "D") or (1, "K"); () is a number. Further arguments that have a default value are left alone.
+
+    Both functions must be written over the primitives of `nerva_py.matrix`. The loss is L = Σ DY ⊙ Y with DY free, so a
+    gradient that passes is right for every loss. At a kink, such as that of ReLU at 0, either one-sided derivative is right.
+    `derivatives` declares those of undefined functions. Raises NervaError if the functions cannot be called as described.
     """
     shapes = {**inputs, **(parameters or {})}
     check_arguments(forward, backward, shapes)
-    verdicts: dict[str, Verdict] = {}
-    sizes = sorted({size for shape in shapes.values() for size in shape if isinstance(size, str)})
-    for numbers in SIZES:
-        chosen = {size: numbers[k % len(numbers)] + k // len(numbers) * 4 for k, size in enumerate(sizes)}
-        text = "×".join(sizes) + " = " + "×".join(str(chosen[size]) for size in sizes)
-        for name, problem in _concrete_problems(forward, backward, shapes, chosen).items():
-            before = verdicts.get(name, Verdict(name))
-            verdicts[name] = Verdict(name, sizes=(*before.sizes, text), problem=before.problem or problem)
-    for name, why in _indexed_problems(forward, backward, shapes, derivatives).items():
-        if verdicts[name].correct:
-            verdicts[name] = Verdict(name, not why, verdicts[name].sizes, why_not_all=why)
-    return Report(tuple(verdicts.values()))
+    names = sorted({size for shape in shapes.values() for size in shape if isinstance(size, str)})
+    if len(names) > len(SIZES[0]):
+        raise NervaError(f"at most {len(SIZES[0])} names of sizes are allowed, not {', '.join(names)}")
+    problems: dict[str, Problem | None] = dict.fromkeys(shapes)
+    tried = []
+    for numbers in SIZES if names else SIZES[:1]:
+        sizes = dict(zip(names, numbers, strict=False))
+        tried.append(", ".join(f"{name} = {number}" for name, number in sizes.items()) or "these sizes")
+        for name, problem in _problems(forward, backward, shapes, sizes, tried[-1]).items():
+            problems[name] = combined(problems[name], problem, names)
+    right = [name for name in shapes if problems[name] is None]
+    why = _why_not_all(forward, backward, shapes, right, derivatives) if names and right else dict.fromkeys(right, "")
+    return Report(
+        tuple(
+            Verdict(
+                name, bool(names and name in right and not why[name]), tuple(tried), problems[name], why.get(name, "")
+            )
+            for name in shapes
+        )
+    )
 
 
-def check_arguments(forward: Callable[..., Any], backward: Callable[..., Any], shapes: Mapping[str, Shape]) -> None:
-    """Refuse functions whose arguments have other names than the matrices."""
-    for function, more in ((forward, set()), (backward, {"DY", "Y"})):
-        names = set(inspect.signature(function).parameters)
-        if not names <= set(shapes) | more or not set(shapes) - names <= (set() if function is forward else set(shapes)):
-            known = ", ".join([*shapes, *sorted(more)])
-            raise NervaError(f"{function.__name__} has arguments {', '.join(sorted(names))}; they must be among {known}")
-    for name, shape in shapes.items():
-        if not (isinstance(shape, tuple) and len(shape) == 2 and all(isinstance(size, str | int) for size in shape)):
-            raise NervaError(f"the shape of {name} must be a pair such as ('N', 'D') or (1, 'K'), not {shape!r}")
+# ---------------------------------------------------------------------------------------------------------- at given sizes
 
 
-def gradients_of(backward: Callable[..., Any], arguments: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Call `backward` with the arguments that it names; its gradients by name."""
-    wanted = inspect.signature(backward).parameters
-    result = backward(**{name: value for name, value in arguments.items() if name in wanted})
-    if isinstance(result, Mapping):
-        result = {str(name).removeprefix("D") if name not in names else name: g for name, g in result.items()}
-        missing = [name for name in names if name not in result]
-        if missing:
-            raise NervaError(f"{backward.__name__} returns no gradient of {', '.join(missing)}")
-        return {name: result[name] for name in names}
-    gradients = result if isinstance(result, tuple) else (result,)
-    if len(gradients) != len(names):
-        raise NervaError(f"{backward.__name__} returns {len(gradients)} gradients; there are {len(names)}: {', '.join(names)}")
-    return dict(zip(names, gradients, strict=True))
-
-
-def _concrete_problems(
-    forward: Callable[..., Any], backward: Callable[..., Any], shapes: Mapping[str, Shape], sizes: Mapping[str, int]
-) -> dict[str, Counterexample | str | None]:
-    """For each gradient at these sizes: a counterexample, the text of an error, or None."""
-    arguments = {name: concrete.matrix(name, *(sizes.get(n, n) for n in shape)) for name, shape in shapes.items()}
+def _problems(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    shapes: Mapping[str, Shape],
+    sizes: Mapping[str, int],
+    at: str,
+) -> dict[str, Problem | None]:
+    """For each gradient at these sizes: what is wrong with it, or None."""
+    matrices = {name: concrete.matrix(name, *size_of(shape, sizes)) for name, shape in shapes.items()}
+    arguments = {name: X if shapes[name] else X[0, 0] for name, X in matrices.items()}
+    Y = call_forward(forward, arguments, f"symbols ({at})")
+    DY = concrete.matrix("DY", *Y.shape)
+    claimed = call_backward(backward, {**arguments, "DY": DY, "Y": Y}, shapes, f"symbols ({at})")
     try:
-        Y = forward(**arguments)
-        DY = concrete.matrix("DY", *Y.shape)
-        claimed = gradients_of(backward, {**arguments, "DY": DY, "Y": Y}, list(shapes))
-    except (ValueError, TypeError, sp.ShapeError) as error:
-        if isinstance(error, NervaError):
-            raise
-        return dict.fromkeys(shapes, f"{type(error).__name__}: {error}")
-    L = concrete.inner_product(DY, Y)
-    return {name: _compare(concrete.gradient(L, X), claimed[name]) for name, X in arguments.items()}
+        L = exact(concrete.inner_product(DY, Y))
+        expected = {name: concrete.gradient(L, X) for name, X in matrices.items()}
+    except ValueError as error:
+        raise NervaError(
+            f"forward: {error}; write it with where(condition, a, b) of nerva_py.matrix.scalars"
+        ) from error
+    return {name: _compare(name, expected, claimed[name], sizes) for name in shapes}
 
 
-def _compare(expected: sp.Matrix, given: Any) -> Counterexample | str | None:
-    if getattr(given, "shape", None) != expected.shape:
-        return f"it must have shape {expected.shape}, as what it is the gradient of; yours is {getattr(given, 'shape', given)}"
-    at = concrete.first_difference(expected, given)
-    if at is None:
+def _compare(name: str, expected: Mapping[str, sp.Matrix], given: Any, sizes: Mapping[str, int]) -> Problem | None:
+    """What is wrong with one gradient: its type, its shape, or its first wrong entry, and what it is instead."""
+    right = expected[name]
+    if given is None:
+        return "backward returns None in its place"
+    if not hasattr(given, "shape"):
+        return f"backward returns {type(given).__name__} {given} in its place, not a matrix"
+    given = sp.Matrix(given).applyfunc(exact)
+    hint = next((f"it is D{other}" for other, X in expected.items() if other != name and _same(given, X)), "")
+    if given.shape == right.T.shape and _same(given.T, right):
+        hint = "it is the transpose of the right one" if given != right else ""
+    if given.shape != right.shape:
+        text = f"its shape is {given.rows}×{given.cols}, that of {name} is {right.rows}×{right.cols}"
+        at = ", ".join(f"{size} = {number}" for size, number in sizes.items())
+        return f"{hint or 'the shape does not fit'}: {text}" + (f" ({at})" if at else "")
+    wrong = [(i, j) for i in range(right.rows) for j in range(right.cols) if not _equal(right[i, j], given[i, j])]
+    if not wrong:
         return None
-    right, wrong = expected[at], given[at]
-    numbers = concrete.differs_at(right - wrong, right.free_symbols | wrong.free_symbols)
-    return Counterexample(at, right, wrong, numbers)
+    i, j = wrong[0]
+    a, b = right[i, j], given[i, j]
+    numbers = concrete.differs_at(a - b, a.free_symbols | b.free_symbols)
+    factor = None if hint or numbers is None else _factor(right, given, *(sp.N(e.subs(numbers), 30) for e in (a, b)))
+    if not hint and factor is None:
+        hint = _wrong_sign(a, b) or (
+            f"{len(wrong)} of its {len(right)} entries are wrong" if len(wrong) < len(right) else ""
+        )
+    return Counterexample((i + 1, j + 1), a, b, numbers, sizes, hint, factor)
 
 
-def _indexed_problems(
-    forward: Callable[..., Any], backward: Callable[..., Any], shapes: Mapping[str, Shape], derivatives: Derivatives | None
+def _factor(right: sp.Matrix, given: sp.Matrix, expected: sp.Expr, value: sp.Expr) -> sp.Rational | None:
+    """c with given = c right, if there is one. In a wrong entry these are the values."""
+    if expected == 0:
+        return None
+    c = sp.nsimplify(sp.N(value / expected, 20), rational=True, tolerance=1e-15)
+    return c if _same(given, c * right) else None
+
+
+def _wrong_sign(right: sp.Expr, given: sp.Expr) -> str:
+    """The term whose sign alone is wrong."""
+    terms = sp.Add.make_args(given)
+    term = next((term for term in terms if len(terms) < 10 and _equal(right, given - 2 * term)), None)
+    return f"the sign of a term is wrong: {shortened(str(term))}" if term is not None else ""
+
+
+def _equal(a: sp.Expr, b: sp.Expr) -> bool:
+    return concrete.vanishes(a - b, at_kinks=False)
+
+
+def _same(A: sp.Matrix, B: sp.Matrix) -> bool:
+    return A.shape == B.shape and all(_equal(a, b) for a, b in zip(A, B, strict=True))
+
+
+# -------------------------------------------------------------------------------------------------------------- every size
+
+
+def _why_not_all(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    shapes: Mapping[str, Shape],
+    names: Sequence[str],
+    derivatives: Derivatives | None,
 ) -> dict[str, str]:
-    """For each gradient: why it is not proved for every size, empty if it is."""
-    symbols = {size: sp.Symbol(size, integer=True, positive=True) for shape in shapes.values() for size in shape
-               if isinstance(size, str)}  # fmt: skip
-    arguments = {
-        name: IndexedMatrix.symbol(name, *(symbols.get(size, size) for size in shape)) for name, shape in shapes.items()
+    """For each of these gradients: why it is not proved for every size, empty if it is."""
+    symbols = {
+        n: sp.Symbol(n, integer=True, positive=True) for shape in shapes.values() for n in shape if isinstance(n, str)
     }
+    matrices = {name: IndexedMatrix.symbol(name, *size_of(shape, symbols)) for name, shape in shapes.items()}
+    arguments = {name: X if shapes[name] else X.entry(1, 1) for name, X in matrices.items()}
     reasons = {}
-    try:
-        Y = forward(**arguments)
-        DY = IndexedMatrix.symbol("DY", *Y.shape)
-        claimed = gradients_of(backward, {**arguments, "DY": DY, "Y": Y}, list(shapes))
-        L = inner_product(DY, Y)
-    except Exception as error:  # noqa: BLE001  a student's function may fail in any way on symbolic sizes
-        return dict.fromkeys(shapes, f"{type(error).__name__}: {error}")
-    for name, X in arguments.items():
+    with Cases() as cases:
         try:
-            rest = gradient_difference(L, X, claimed[name], derivatives)
-            reasons[name] = "the prover could not show that the two sides are equal" if rest else ""
-        except Exception as error:  # noqa: BLE001
-            reasons[name] = f"{type(error).__name__}: {error}"
+            Y = call_forward(forward, arguments, "symbolic size")
+            DY = IndexedMatrix.symbol("DY", *Y.shape)
+            claimed = call_backward(backward, {**arguments, "DY": DY, "Y": Y}, shapes, "symbolic size")
+            L = exact(inner_product(DY, Y))
+            gradients = {name: _exact(claimed[name]) for name in names}
+            declared = cases.derivatives(gradients.values(), derivatives)
+        except Exception as error:  # noqa: BLE001  a function may fail in any way on symbolic sizes
+            return dict.fromkeys(names, str(error) or type(error).__name__)
+        for name, claim in gradients.items():
+            try:
+                rest = gradient_difference(L, matrices[name], claim, declared)
+                reasons[name] = "the prover could not show that the two sides are equal" if rest else ""
+            except Exception as error:  # noqa: BLE001
+                reasons[name] = str(error) or type(error).__name__
     return reasons
+
+
+def _exact(X: IndexedMatrix) -> IndexedMatrix:
+    return IndexedMatrix(*X.shape, lambda i, j: exact(X.entry(i, j)))

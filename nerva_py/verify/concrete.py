@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import mpmath
-import mpmath
 import sympy as sp
+from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
 
 from .prover import difference
 
 
-def matrix(name: str, m: int, n: int, support: Callable[[int, int], bool] | None = None, **assumptions: Any) -> sp.Matrix:
+def matrix(
+    name: str, m: int, n: int, support: Callable[[int, int], bool] | None = None, **assumptions: Any
+) -> sp.Matrix:
     """A matrix of free symbols name_ij, real unless said otherwise; 0 outside of the support."""
     assumptions = assumptions or {"real": True}
 
@@ -43,14 +46,17 @@ def first_difference(A: sp.Matrix, B: sp.Matrix) -> tuple[int, int] | None:
     return next(((i, j) for i, j in entries if not vanishes(A[i, j] - B[i, j])), None)
 
 
-def vanishes(e: Any) -> bool:
-    """Whether an expression is 0. Numbers decide first: to simplify what is not 0 can take for ever."""
+def vanishes(e: Any, at_kinks: bool = True) -> bool:
+    """Whether an expression is 0; unless `at_kinks`, where x < a and x ≤ a choose another case it need not be.
+
+    Numbers decide first: to simplify what is not 0 can take for ever.
+    """
     e = sp.sympify(e)
     if e == 0:
         return True
     if differs_at(e) is not None:
         return False
-    e = _without_cases(_named_maxima(e)).rewrite(sp.tanh, sp.exp)
+    e = _without_cases(_named_maxima(e), at_kinks).rewrite(sp.tanh, sp.exp)
     # As entries of a matrix, the symbols are what the normal form works with.
     entries = {s: sp.IndexedBase(str(s))[1, 1] for s in e.free_symbols}
     return not difference(e.xreplace(entries), 0) or sp.simplify(e) == 0
@@ -59,6 +65,8 @@ def vanishes(e: Any) -> bool:
 def differs_at(e: sp.Expr, also: set[sp.Symbol] | None = None) -> dict[sp.Symbol, sp.Rational] | None:
     """Numbers at which an expression is clearly not 0, if a few tries find any; `also` gives further symbols a number."""
     symbols = sorted(e.free_symbols | (also or set()), key=str)
+    if e.has(AppliedUndef, sp.Derivative, sp.nan, sp.zoo):
+        return None
     # At a fixed precision, because `evalf` tries ever higher ones to find a digit of what is 0: a thousand times slower.
     f = sp.lambdify(symbols, e, "mpmath")
     for attempt in range(3):
@@ -95,14 +103,24 @@ def _named_maxima(e: sp.Expr) -> sp.Expr:
     return e.xreplace({m: sp.Symbol(f"max({', '.join(map(str, m.args))})", real=True) for m in maxima})
 
 
-def _without_cases(e: sp.Expr) -> sp.Expr:
+def _without_cases(e: sp.Expr, at_kinks: bool) -> sp.Expr:
     """e with Piecewise((a, c), (b, True)) written as a [c] + b (1 − [c]), a symbol [c] for each condition c."""
 
-    def indicators(*cases: Any) -> sp.Expr:
+    def indicator(condition: Any) -> sp.Expr:
+        if condition == True:  # noqa: E712
+            return sp.Integer(1)
+        condition = condition.canonical if isinstance(condition, Relational) else condition
+        if isinstance(condition, sp.Gt | sp.Ge):
+            return 1 - indicator(condition.negated)
+        if isinstance(condition, sp.Lt) and not at_kinks:
+            condition = sp.Le(*condition.args)
+        return sp.Symbol(f"[{condition}]", real=True)
+
+    def cases(*pairs: Any) -> sp.Expr:
         result = sp.Integer(0)
-        for value, condition in reversed(cases):
-            holds = sp.Integer(1) if condition == True else sp.Symbol(f"[{condition}]", real=True)  # noqa: E712
+        for value, condition in reversed(pairs):
+            holds = indicator(condition)
             result = value * holds + result * (1 - holds)
         return result
 
-    return e.replace(sp.Piecewise, indicators)
+    return e.replace(sp.Piecewise, cases)

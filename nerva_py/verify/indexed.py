@@ -23,6 +23,12 @@ INDICATORS: set[sp.IndexedBase] = set()
 ARBITRARY: set[sp.IndexedBase] = set()
 
 
+# Called with name, parameters and f(VARIABLE, *parameters) for each function f that is defined by cases.
+Parameters = tuple[Any, ...]
+on_cases: list[Callable[[str, Parameters, sp.Expr], None]] = []
+VARIABLE = sp.Symbol("x", real=True)
+
+
 def fresh_index() -> sp.Symbol:
     """An index that occurs nowhere else."""
     return sp.Dummy(f"i{next(_numbers)}", integer=True)
@@ -82,7 +88,9 @@ class IndexedMatrix:
 
     def __mul__(self, scalar: Any) -> IndexedMatrix:
         if isinstance(scalar, IndexedMatrix):
-            raise TypeError("* is for scalars; use hadamard for the product element by element and @ for the matrix product")
+            raise TypeError(
+                "* is for scalars; use hadamard for the product element by element and @ for the matrix product"
+            )
         return self.map(lambda x: scalar * x)
 
     __rmul__ = __mul__
@@ -130,7 +138,11 @@ def apply(f, X, *parameters):
 
     def value(x: sp.Expr) -> sp.Expr:
         result = sp.sympify(f(x, *parameters))
-        return sp.Function(f.__name__)(x, *parameters) if result.has(sp.Piecewise) else result
+        if not result.has(sp.Piecewise):
+            return result
+        for note in on_cases:
+            note(f.__name__, parameters, sp.sympify(f(VARIABLE, *parameters)))
+        return sp.Function(f.__name__)(x, *parameters)
 
     return X.map(value)
 

@@ -84,7 +84,7 @@ def _ones(n: Any) -> str:
 
 @table.hadamard.register(WrittenMatrix)
 def hadamard(X, Y):
-    return WrittenMatrix(rf"{X.at_least(ATOM)} \odot {Y.at_least(ATOM)}", *X.shape, HADAMARD)
+    return WrittenMatrix(rf"{X.at_least(ATOM)} \odot {Y.at_least(ATOM)}", X.shape[0], X.shape[1], HADAMARD)
 
 
 @table.apply.register(WrittenMatrix)
@@ -99,7 +99,9 @@ table.log_sigmoid.register(WrittenMatrix)(_function(r"\log \sigma"))
 table.sqrt.register(WrittenMatrix)(lambda X: WrittenMatrix(rf"\sqrt{{{X.text}}}", *X.shape))
 table.reciprocal.register(WrittenMatrix)(lambda X: WrittenMatrix(rf"\frac{{1}}{{{X.text}}}", *X.shape))
 table.rows_max.register(WrittenMatrix)(lambda X: WrittenMatrix(rf"\max\nolimits_\text{{row}}({X.text})", X.shape[0], 1))
-table.columns_max.register(WrittenMatrix)(lambda X: WrittenMatrix(rf"\max\nolimits_\text{{col}}({X.text})", 1, X.shape[1]))
+table.columns_max.register(WrittenMatrix)(
+    lambda X: WrittenMatrix(rf"\max\nolimits_\text{{col}}({X.text})", 1, X.shape[1])
+)
 
 
 @table.inv_sqrt.register(WrittenMatrix)
@@ -135,7 +137,14 @@ def elements_sum(X):
 
 
 table.diag.register(WrittenMatrix)(lambda X: WrittenMatrix(rf"\operatorname{{diag}}({X.text})", X.shape[0], 1))
-table.Diag.register(WrittenMatrix)(lambda x: WrittenMatrix(rf"\operatorname{{Diag}}({x.text})", max(x.shape, key=str), max(x.shape, key=str)))
+
+
+@table.Diag.register(WrittenMatrix)
+def Diag(x):
+    n = x.shape[0] if x.shape[1] == 1 else x.shape[1]
+    return WrittenMatrix(rf"\operatorname{{Diag}}({x.text})", n, n)
+
+
 table.zeros.register(WrittenMatrix)(lambda like, m, n: WrittenMatrix(r"\mathbf{0}", m, n))
 table.ones.register(WrittenMatrix)(lambda like, m, n: WrittenMatrix(rf"{_ones(m)} {_ones(n)}^\top", m, n, PRODUCT))
 table.identity.register(WrittenMatrix)(lambda like, n: WrittenMatrix(rf"I_{{{_latex(n)}}}", n, n))

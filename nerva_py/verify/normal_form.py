@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import reduce
+from functools import cache, reduce
 from itertools import permutations, product
 from typing import Any
 
@@ -71,8 +71,11 @@ def normalize(expression: Any) -> Polynomial:
     if isinstance(e, sp.log):
         return logarithm(normalize(e.args[0]))
     if isinstance(e, HyperbolicFunction):
-        return normalize(e.rewrite(sp.exp))
-    if isinstance(e, AppliedUndef) or (isinstance(e, sp.Function) and not isinstance(e, sp.Piecewise) and _has_matrix(e)):
+        z = sp.Dummy()  # so that only the outermost function is rewritten
+        return normalize(e.func(z).rewrite(sp.exp).xreplace({z: e.args[0]}))
+    if isinstance(e, AppliedUndef) or (
+        isinstance(e, sp.Function) and not isinstance(e, sp.Piecewise) and _has_matrix(e)
+    ):
         return _atom(("function", e.func, tuple(freeze(normalize(argument)) for argument in e.args)))
     if _has_matrix(e):
         raise TypeError(f"the prover has no rule for {type(e).__name__}: {e}")
@@ -118,7 +121,9 @@ def power(P: Polynomial, exponent: sp.Expr) -> Polynomial:
         if monomial == ():
             return multiply(outside, {(): coefficient**exponent})
         if exponent.is_integer:
-            return multiply(outside, {_merge(tuple((atom, e * exponent) for atom, e in monomial)): coefficient**exponent})
+            return multiply(
+                outside, {_merge(tuple((atom, e * exponent) for atom, e in monomial)): coefficient**exponent}
+            )
     frozen = freeze(rest)
     leading = frozen[0][1]
     if exponent.is_integer or leading.is_positive:  # (c P)^e = c^e P^e
@@ -133,6 +138,8 @@ def exponential(P: Polynomial) -> Polynomial:
     for monomial, coefficient in P.items():
         if len(monomial) == 1 and monomial[0][0][0] == "log" and monomial[0][1] == 1:
             result = multiply(result, power(dict(monomial[0][0][1]), coefficient))
+        elif monomial == ():
+            result = scale(result, sp.exp(coefficient))
         else:
             result = multiply(result, {((("exp", monomial), coefficient),): sp.Integer(1)})
     return result
@@ -206,8 +213,10 @@ def _reduced(monomial: Monomial) -> Polynomial:
 
 
 def _divides(part: sp.Expr, whole: sp.Expr | None) -> bool:
-    """Whether a power contains another: both positive and large enough, or both negative."""
-    return whole is not None and (whole - part).is_number and (0 < part <= whole if part.is_positive else whole <= part < 0)
+    """Whether a power contains another: equal to it, or both positive and large enough, or both negative."""
+    if whole is None or not (part.is_number and whole.is_number):
+        return part == whole
+    return bool(0 < part <= whole if part.is_positive else whole <= part < 0)
 
 
 def _atom(atom: Atom) -> Polynomial:
@@ -306,6 +315,12 @@ def _split_sum(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> Monomi
     return _merge((*outside, *((one, sp.Integer(1)) for one in sums)))
 
 
+@cache
+def _bound_index(level: int, number: int) -> sp.Symbol:
+    """The name of a bound index: always the same, and no name of a free one."""
+    return sp.Dummy(f"b{level}_{number}", integer=True)
+
+
 def _canonical(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> Atom:
     """The sum with its indices renamed: of all ways to number the indices of a size, the one that prints first.
 
@@ -321,7 +336,7 @@ def _canonical(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> Atom:
         monomial = factors
         names = []
         for number, (index, size) in enumerate(ordered):
-            name = sp.Symbol(f"b{level}_{number}", integer=True)
+            name = _bound_index(level, number)
             ((monomial, _),) = _substitute_monomial(monomial, index, name).items()
             names.append((name, size))
         atom = ("sum", level, tuple(names), monomial)
@@ -382,31 +397,3 @@ def _substitute_atom(atom: Atom, old: sp.Symbol, new: Any) -> Polynomial:
         return _atom((kind, atom[1], arguments))
     inner_polynomial = substitute(dict(atom[1]), old, new)
     return logarithm(inner_polynomial) if kind == "log" else _atom((kind, freeze(inner_polynomial)))
-
-
-# --------------------------------------------------------------------------------------------------- back to SymPy's expressions
-
-
-def to_sympy(P: Polynomial) -> sp.Expr:
-    """The SymPy expression that a polynomial stands for."""
-    return sp.Add(*(coefficient * _monomial_to_sympy(monomial) for monomial, coefficient in P.items()))
-
-
-def _monomial_to_sympy(monomial: Monomial) -> sp.Expr:
-    return sp.Mul(*(_atom_to_sympy(atom) ** exponent for atom, exponent in monomial))
-
-
-def _atom_to_sympy(atom: Atom) -> sp.Expr:
-    kind = atom[0]
-    if kind == "entry":
-        return atom[1][atom[2]]
-    if kind == "delta":
-        return sp.KroneckerDelta(atom[1], atom[2])
-    if kind == "sum":
-        return sp.Sum(_monomial_to_sympy(atom[3]), *((index, 1, size) for index, size in atom[2]))
-    if kind == "exp":
-        return sp.exp(_monomial_to_sympy(atom[1]))
-    if kind == "function":
-        return atom[1](*(to_sympy(dict(argument)) for argument in atom[2]))
-    inner = to_sympy(dict(atom[1]))
-    return sp.log(inner) if kind == "log" else inner

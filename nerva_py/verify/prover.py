@@ -11,8 +11,9 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from .expressions import to_sympy
 from .indexed import ARBITRARY, IndexedMatrix, total
-from .normal_form import Polynomial, add, is_positive, normalize, scale, to_sympy
+from .normal_form import Polynomial, add, is_positive, normalize, scale
 
 P, Q = sp.symbols("p q", integer=True)
 
@@ -55,7 +56,9 @@ def differentiate(
         return e * d(e.exp)
     if isinstance(e, sp.log):
         return d(e.args[0]) / e.args[0]
-    if e.is_Pow and not e.exp.has(X):
+    if e.is_Pow and e.exp.has(X):
+        return e * (d(e.exp) * sp.log(e.base) + e.exp * d(e.base) / e.base)
+    if e.is_Pow:
         return e.exp * e.base ** (e.exp - 1) * d(e.base)
     if isinstance(e, sp.Sum):
         return sp.Sum(d(e.function), *e.limits)

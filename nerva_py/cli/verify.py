@@ -1,0 +1,158 @@
+"""`nerva-py verify` and `python -m derivations`: run the proofs of the book, and print a table of them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import textwrap
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby, zip_longest
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from nerva_py.errors import NervaError, unknown
+
+from .outputs import why_not
+from .screen import make_console
+from .versions import installed
+
+NOT_PROVED = 1
+HEAD = ("equation", "carrier", "sizes", "proved", "seconds")
+WIDEST = (17, 12, 6, 7)  # columns but the first, which gets what remains
+INDENT, GAP = 2, 2
+
+
+def run(chapters: Sequence[str], file: Path | None) -> int:
+    """Prove the claims of these chapters (of all if there are none); returns the exit code."""
+    book = _book()
+    for chapter in chapters:
+        if chapter not in book.CHAPTERS:
+            raise unknown("chapter", chapter, book.CHAPTERS)
+    if file is not None and (reason := why_not(file, appended=False)):
+        raise NervaError(f"--json {file}: {reason}")
+    chosen = [chapter for chapter in book.CHAPTERS if chapter in chapters or not chapters]
+    console = make_console()
+    start = time.perf_counter()
+    results = _run(book, chosen, console)
+    seconds = time.perf_counter() - start
+    failed = [result for result in results if not result.proved]
+    for result in failed:
+        console.print("\n".join(["", *_why_not_proved(result, console.width)]))
+    proved = len(results) - len(failed)
+    console.print()
+    console.print(f"{len(results)} claims, {proved} proved, {seconds:.1f} seconds", style="red" if failed else "green")
+    if file is not None:
+        versions = {name: installed(name) for name in ("nerva-py", "sympy")}
+        summary = {"claims": len(results), "proved": proved, "seconds": round(seconds, 3), "versions": versions}
+        document = {**summary, "results": [result.as_dict() for result in results]}
+        file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return NOT_PROVED if failed else 0
+
+
+def _book() -> Any:
+    """The package of the proofs stands beside nerva_py, in a clone as in an installation."""
+    try:
+        return importlib.import_module("derivations.book")
+    except ModuleNotFoundError as error:
+        if error.name not in ("derivations", "derivations.book"):
+            raise
+        raise NervaError(
+            "the proofs, a package called derivations, cannot be imported; "
+            "install nerva-py again, or run `python -m derivations` in a clone of its repository"
+        ) from error
+
+
+def _run(book: Any, chapters: Sequence[str], console: Console) -> list[Any]:
+    """Prove one after another; each is a row of the table, and on a terminal a bar shows which comes next."""
+    claims = list(book.claims(chapters))
+    widths = _widths(claims, console.width)
+    equations = _equations(claims, widths[0])
+    results: list[Any] = []
+    with _bar(console) as bar:
+        task = bar.add_task("", total=len(claims))
+
+        def announce() -> None:
+            following = claims[len(results)].equation if len(results) < len(claims) else ""
+            bar.update(task, completed=len(results), description=_cut(following, console.width - 40))
+            bar.refresh()
+
+        announce()
+        console.print("\n".join(_row([HEAD[0]], HEAD[1:], widths)), style="bold")
+        for equation, result in zip(equations, book.run(chapters), strict=True):
+            if not results or results[-1].claim.chapter != result.claim.chapter:
+                console.print(f"\n{result.claim.chapter}", style="bold")
+            results.append(result)
+            cells = (
+                result.claim.carrier,
+                result.claim.sizes,
+                "yes" if result.proved else "NO",
+                f"{result.seconds:.2f}",
+            )
+            console.print("\n".join(_row(equation, cells, widths)), style=None if result.proved else "red")
+            announce()
+    return results
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.completed}/{task.total}"),
+        BarColumn(20),
+        TextColumn("{task.description}"),
+        console=console,
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not console.is_terminal or console.is_dumb_terminal,
+    )
+
+
+def _why_not_proved(result: Any, width: int) -> Iterator[str]:
+    """What the proof said."""
+    claim = result.claim
+    yield from textwrap.wrap(f"not proved: {claim.chapter}, {claim.equation} ({claim.carrier}, {claim.sizes})", width)
+    for line in result.error.splitlines():
+        yield from textwrap.wrap(line, width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+# --------------------------------------------------------------------------------------------------------------- the table
+
+
+def _widths(claims: Sequence[Any], width: int) -> tuple[int, ...]:
+    """Widths of the columns: what they need, with the equation in what the others leave of the terminal."""
+    needed = [max(map(len, column)) for column in zip(HEAD[1:3], *((c.carrier, c.sizes) for c in claims), strict=True)]
+    others = [min(most, n) for most, n in zip(WIDEST, [*needed, *WIDEST[2:]], strict=True)]
+    longest = max([len(HEAD[0]), *(len(claim.equation) for claim in claims)])
+    return max(20, min(longest, width - INDENT - sum(others) - GAP * len(others))), *others
+
+
+def _equations(claims: Sequence[Any], width: int) -> Iterator[list[str]]:
+    """The lines of the first column for each claim. An equation that is proved several times stands there once, its lines
+    beside the rows of its claims."""
+    for (_, equation), group in groupby(claims, key=lambda claim: (claim.chapter, claim.equation)):
+        lines, rows = textwrap.wrap(equation, width), len(list(group))
+        yield from ([line] for line in (lines + [""] * rows)[: rows - 1])
+        yield lines[rows - 1 :]
+
+
+def _row(equation: Sequence[str], cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """The lines of a row; what is too long goes on in the next line. Numbers stand to the right."""
+    columns = [equation, *(textwrap.wrap(cell, width) for cell, width in zip(cells, widths[1:], strict=True))]
+    return [
+        " " * INDENT
+        + (" " * GAP)
+        .join(
+            text.rjust(width) if position == len(widths) - 1 else text.ljust(width)
+            for position, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        .rstrip()
+        for line in zip_longest(*columns, fillvalue="")
+    ]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
