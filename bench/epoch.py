@@ -110,7 +110,9 @@ def compare(sparsity: float, data_dir: Path | None, epochs: int, threads: int) -
 
 
 def main(
-    sparsities: Annotated[str, typer.Option(help="Shares of zeros, separated by semicolons.")] = "0.9;0.95;0.98;0.99;0.999;0",
+    sparsities: Annotated[
+        str, typer.Option(help="Shares of zeros, separated by semicolons.")
+    ] = "0.9;0.95;0.98;0.99;0.999;0",
     data_dir: Annotated[Path | None, typer.Option(help="CIFAR-10; without it, random bytes of its shape.")] = None,
     epochs: Annotated[int, typer.Option(help="Timed epochs of each contender.", min=1)] = 5,
     threads: Annotated[int, typer.Option(min=1)] = 2,
@@ -119,16 +121,20 @@ def main(
     """Seconds an epoch of CIFAR-10, nerva_py against masked PyTorch."""
     facts = machine.facts(threads)
     print(f"{facts['processor']}, {threads} threads, {facts['binding']}, data: {data_dir or 'random bytes'}")
-    print(f"{'sparsity':>8} | {'nerva_py  median':>16} {'min':>7} | {'PyTorch  median':>15} {'min':>7} | ratio of medians, minima")
+    print("sparsity | nerva_py  median     min | PyTorch  median     min | ratio of medians, minima")
     rows = []
     for sparsity in (float(part) for part in sparsities.split(";")):
         row = compare(sparsity, data_dir, epochs, threads)
         rows.append(row)
         ours, theirs = ((row["median"][name], row["minimum"][name]) for name in ("nerva_py", "pytorch"))
         ratios = f"{row['ratio_of_medians']:5.1f} × {row['ratio_of_minima']:5.1f} ×"
-        print(f"{sparsity:8} | {ours[0]:15.3f}s {ours[1]:6.3f}s | {theirs[0]:14.2f}s {theirs[1]:6.2f}s | {ratios}", flush=True)
+        print(
+            f"{sparsity:8} | {ours[0]:15.3f}s {ours[1]:6.3f}s | {theirs[0]:14.2f}s {theirs[1]:6.2f}s | {ratios}",
+            flush=True,
+        )
         if json_file:
-            json_file.write_text(json.dumps({**facts, "data": "CIFAR-10" if data_dir else "random bytes", "rows": rows}, indent=1) + "\n")
+            results = {**facts, "data": "CIFAR-10" if data_dir else "random bytes", "rows": rows}
+            json_file.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

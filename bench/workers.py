@@ -57,9 +57,7 @@ class NervaPy:
 
     def step(self, rows: np.ndarray) -> Any:
         self.t += 1
-        Y = self.training_step(
-            self.network, self.data, self.criterion, self.states, rows, None, LEARNING_RATE, self.t
-        )
+        Y = self.training_step(self.network, self.data, self.criterion, self.states, rows, None, LEARNING_RATE, self.t)
         return Y, rows
 
     def loss(self, result: Any) -> float:
@@ -83,7 +81,9 @@ class PyTorch:
         X = problem["X"].reshape(len(problem["X"]), 3, 1024)
         mean, deviation = X.mean(axis=(0, 2), dtype=np.float64), X.std(axis=(0, 2), dtype=np.float64)
         self.X = torch.from_numpy(X.reshape(len(X), -1)).float()
-        self.X.view(-1, 3, 1024).sub_(torch.tensor(mean).float()[:, None]).div_(torch.tensor(deviation).float()[:, None])
+        self.X.view(-1, 3, 1024).sub_(torch.tensor(mean).float()[:, None]).div_(
+            torch.tensor(deviation).float()[:, None]
+        )
         self.T = torch.from_numpy(problem["T"])
         modules: list[Any] = []
         for i in range(3):

@@ -86,12 +86,19 @@ def test_variance_paper_form(s: Setting) -> None:
 
 @claim("Batch norm: DX is the paper's form with N×N and D×D matrices", cases=BATCHES)
 def test_backward_paper_form(s: Setting) -> None:
-    Z, variance, gamma, DY = s.matrix("Z", s.N, s.D), s.matrix("v", 1, s.D), s.matrix("g", 1, s.D), s.matrix("DY", s.N, s.D)
+    Z, variance, gamma, DY = (
+        s.matrix("Z", s.N, s.D),
+        s.matrix("v", 1, s.D),
+        s.matrix("g", 1, s.D),
+        s.matrix("DY", s.N, s.D),
+    )
     executed, _, _ = bn.batch_norm_backward(Z, variance, gamma, DY, EPSILON)
     confirm_equal(executed, bn.batch_norm_input_gradient_paper(Z, variance, gamma, DY, EPSILON))
 
 
-@claim("Batch norm: after n batches that are all equal, running = (1 − μ)ⁿ first + (1 − (1 − μ)ⁿ) batch", CONCRETE, "1×1")
+@claim(
+    "Batch norm: after n batches that are all equal, running = (1 − μ)ⁿ first + (1 − (1 − μ)ⁿ) batch", CONCRETE, "1×1"
+)
 def test_running_average() -> None:
     first, batch, mu = sp.symbols("r s mu", real=True)
     running = first
@@ -102,7 +109,12 @@ def test_running_average() -> None:
 
 @claim("With L = Σ Y a wrong batch norm passes; with the generic cotangent it does not", CONCRETE, "3×2")
 def test_a_special_loss_accepts_a_wrong_formula() -> None:
-    X, gamma, beta, DY = concrete.matrix("X", 3, 2), concrete.matrix("g", 1, 2), concrete.matrix("b", 1, 2), sp.ones(3, 2)
+    X, gamma, beta, DY = (
+        concrete.matrix("X", 3, 2),
+        concrete.matrix("g", 1, 2),
+        concrete.matrix("b", 1, 2),
+        sp.ones(3, 2),
+    )
     Y, Z, _, variance = bn.batch_norm(X, gamma, beta, EPSILON)
 
     def wrong(DY: sp.Matrix) -> sp.Matrix:

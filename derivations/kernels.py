@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable
+from functools import partial
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -27,12 +30,16 @@ from nerva_py.matrix.compiling import Kernel
 from nerva_py.sparse import Support
 from nerva_py.sparse.kernels import compiled
 
-# (N, K, D) and the number of nonzeros of each row: none, fewer than the loop takes at a time, as many, more.
+# Numbers of nonzeros of a row: none, fewer than the eight that the loop takes at a time, as many, more; one fewer than a
+# multiple of eight, in the midst and at the end.
+COUNTS = (0, 3, 15, 8, 11, 17, 7)
+
+# N, the number of nonzeros of each row, how many columns, and whether rows and columns then change places.
 PATTERNS = {
-    "rows of 0, 3, 8, 11 and 17 nonzeros": (3, (0, 3, 8, 11, 17), 19),
-    "columns of up to 10 nonzeros": (2, (1,) * 10, 2),
-    "no nonzero at all": (2, (0, 0, 0), 4),
-    "one sample": (1, (2, 0, 9), 12),
+    f"rows of {', '.join(map(str, COUNTS))} nonzeros": (3, COUNTS, 19, False),
+    f"columns of {', '.join(map(str, COUNTS))} nonzeros": (2, COUNTS, 19, True),
+    "no nonzero at all": (2, (0, 0, 0), 4, False),
+    "one sample": (1, (2, 0, 9), 12, False),
 }
 
 
@@ -51,15 +58,14 @@ def garbage(*shape: int) -> np.ndarray:
 
 def sparse(pattern: str) -> tuple[int, Support, np.ndarray, np.ndarray]:
     """N, the support, symbols for its values, and W with them as a dense array."""
-    N, counts, D = PATTERNS[pattern]
-    K = len(counts)
+    N, counts, D, transposed = PATTERNS[pattern]
     columns = [np.sort(np.random.default_rng(k).permutation(D - 1)[:n] + (n < D - 1)) % D for k, n in enumerate(counts)]
     indices = np.concatenate([np.sort(c) for c in columns]).astype(np.int32)
-    matrix = csr_array((np.ones(indices.size), indices, np.concatenate(([0], np.cumsum(counts)))), shape=(K, D))
-    support = Support.from_csr(matrix)
+    matrix = csr_array((np.ones(indices.size), indices, np.concatenate(([0], np.cumsum(counts)))), (len(counts), D))
+    support = Support.from_csr(csr_array(matrix.T) if transposed else matrix)
     data = symbols("w", support.nnz)
-    W = np.full((K, D), sp.Integer(0), object)
-    W[np.repeat(np.arange(K), counts), support.indices] = data
+    W = np.full(support.shape, sp.Integer(0), object)
+    W[np.repeat(np.arange(len(W)), np.diff(support.indptr)), support.indices] = data
     return N, support, data, W
 
 
@@ -68,6 +74,12 @@ def same(computed: np.ndarray, expected: np.ndarray) -> None:
     for index in np.ndindex(expected.shape):
         if sp.expand(sp.sympify(computed[index]) - sp.sympify(expected[index])) != 0:
             raise NotProved(f"element {index}: should be {expected[index]}, is {computed[index]}")
+
+
+def loop(kernel: Kernel, **names: Any) -> Callable[..., None]:
+    """The kernel's Python function with other values of what it finds at the level of its file: a small block size."""
+    f = kernel.py_func
+    return FunctionType(f.__code__, {**f.__globals__, **names}, f.__name__, f.__defaults__, f.__closure__)
 
 
 def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
@@ -98,7 +110,7 @@ def test_product(pattern: str) -> None:
 
 @claim("product_on: DW = DYᵀ X on the support; {case}", KERNEL, cases=PATTERNS)
 def test_product_on(pattern: str) -> None:
-    N, support, data, W = sparse(pattern)
+    N, support, _, W = sparse(pattern)
     X, DY, gradient = symbols("x", N, W.shape[1]), symbols("y", N, W.shape[0]), garbage(support.nnz)
     for count in (1, 2):
         compiled.product_on.py_func(support.parts(count), support.indptr, support.indices, DY, X, gradient)
@@ -121,7 +133,9 @@ def test_columns_sum() -> None:
     same(total, X.sum(axis=0))
 
 
-@claim("apply: f(X) for {case}", KERNEL, "2×3", cases=(activations.Sigmoid(), activations.SReLU(*sp.symbols("a t b u"))))
+@claim(
+    "apply: f(X) for {case}", KERNEL, "2×3", cases=(activations.Sigmoid(), activations.SReLU(*sp.symbols("a t b u")))
+)
 def test_apply(f: activations.Activation) -> None:
     X, Y = symbols("x", 2, 3), garbage(2, 3)
     elementwise.apply_kernel(f.function, len(f.parameters)).py_func(X, f.parameters, Y)
@@ -136,7 +150,7 @@ def test_hadamard_apply(f: activations.Activation) -> None:
     expected = np.empty((2, 3), object)
     for index in np.ndindex(2, 3):
         expected[index] = A[index] * f.derivative(X[index], *f.parameters)
-    if (Y != expected).any():
+    if (expected != Y).any():
         raise NotProved(f"{Y} is not {expected}")
 
 
@@ -147,13 +161,13 @@ UPDATES = {
 }
 
 
-@claim("update: θ and its state in place; {case}", KERNEL, "5 numbers", cases=UPDATES)
+@claim("update: θ and its state in place; {case}", KERNEL, "5 numbers in blocks of 2", cases=UPDATES)
 def test_update(name: str) -> None:
     update, states, constants = UPDATES[name]
     vectors = [symbols(name, 5) for name in ("theta", "g", "m", "v")[: 2 + states]]
     values = sp.symbols(f"c:{constants}", positive=True)
     before = [vector.copy() for vector in vectors]
-    elementwise.update_kernel(update, states, constants).py_func(*vectors, values)
+    loop(elementwise.update_kernel(update, states, constants), BLOCK=2)(*vectors, values)
     for p in range(5):
         expected: Any = update(*(vector[p] for vector in before), *values)
         after = [vectors[0][p], *(vector[p] for vector in vectors[2:])]
@@ -161,16 +175,86 @@ def test_update(name: str) -> None:
             raise NotProved(f"{name}: {after} is not {expected}")
 
 
-@claim("matmul and matmul_bias: blocks of columns of A B (+ 1 b)", KERNEL, "2×3×130 and more columns than a block")
+@claim("matmul and matmul_bias: blocks of columns of A B (+ 1 b)", KERNEL, "2×3×5, blocks of 2 columns")
 def test_matmul() -> None:
     """What stands in for BLAS here is its definition, C = A B."""
-    A, B, b = symbols("a", 2, 3), symbols("b", 3, blas.COLUMNS + 2), symbols("c", blas.COLUMNS + 2)
-    C = garbage(2, blas.COLUMNS + 2)
-    blas.matmul.py_func(0, A, B, C)
+    A, B, b = symbols("a", 2, 3), symbols("b", 3, 5), symbols("c", 5)
+    C = garbage(2, 5)
+    loop(blas.matmul, COLUMNS=2)(0, A, B, C)
     same(C, product(A, B))
-    C = garbage(2, blas.COLUMNS + 2)
-    blas.matmul_bias.py_func(0, A, B, b, C)
+    C = garbage(2, 5)
+    loop(blas.matmul_bias, COLUMNS=2)(0, A, B, b, C)
     same(C, product(A, B) + b)
+
+
+def sparse_arguments(kernel: Kernel) -> tuple[Any, ...]:
+    """Three parts of a matrix with rows, or columns, of very different length; the output is the last."""
+    by_column = kernel is compiled.product
+    N, support, data, W = sparse(list(PATTERNS)[int(by_column)])
+    K, D = W.shape
+    parts = support.parts(3, by_column)
+    if kernel is compiled.affine:
+        return parts, support.indptr, support.indices, data, symbols("x", N, D), symbols("b", K), garbage(N, K)
+    if kernel is compiled.product:
+        return parts, *support.transposed, data, symbols("y", N, K), garbage(N, D)
+    if kernel is compiled.product_on:
+        return parts, support.indptr, support.indices, symbols("y", N, K), symbols("x", N, D), garbage(support.nnz)
+    return parts, support.indptr, support.indices, data, symbols("x", D), symbols("b", K), garbage(K)
+
+
+def update_arguments(name: str) -> tuple[Any, ...]:
+    _, states, constants = UPDATES[name]
+    return (symbols("g", 5), *(symbols(name, 5) for name in "mv"[:states]), sp.symbols(f"c:{constants}"), garbage(5))
+
+
+def update_loop(name: str) -> Any:
+    """The loop with its output, θ, at the end."""
+    kernel = elementwise.update_kernel(*UPDATES[name])
+    return lambda prange: lambda *a: loop(kernel, BLOCK=2, prange=prange)(a[-1], *a[:-1])
+
+
+# A loop, given what takes the place of `prange`; and its arguments, the output last.
+LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[Any, ...]]]] = {
+    **{
+        kernel.__name__: (partial(lambda k, prange: loop(k, prange=prange), kernel), partial(sparse_arguments, kernel))
+        for kernel in (compiled.affine, compiled.product, compiled.product_on, compiled.affine_single)
+    },
+    "columns_sum": (
+        lambda prange: loop(elementwise.columns_sum, prange=prange),
+        lambda: (symbols("x", 3, 5), garbage(5)),
+    ),
+    **{f"update, {name}": (update_loop(name), partial(update_arguments, name)) for name in UPDATES},
+    "matmul": (
+        lambda prange: loop(blas.matmul, COLUMNS=2, prange=prange),
+        lambda: (0, symbols("a", 2, 3), symbols("b", 3, 5), garbage(2, 5)),
+    ),
+    "matmul_bias": (
+        lambda prange: loop(blas.matmul_bias, COLUMNS=2, prange=prange),
+        lambda: (0, symbols("a", 2, 3), symbols("b", 3, 5), symbols("c", 5), garbage(2, 5)),
+    ),
+}
+
+
+@claim("No two iterations of a parallel loop write one element, and together they write all: {case}", KERNEL,
+       "3 blocks or parts", cases=LOOPS)  # fmt: skip
+def test_parallel_writes(name: str) -> None:
+    """So the threads cannot get in each other's way, and the result does not depend on how many there are."""
+    with_prange, arguments = LOOPS[name]
+    iterations: list[int] = []
+
+    def all_of_them(n: int) -> range:
+        iterations.append(n)
+        return range(n)
+
+    with_prange(all_of_them)(*arguments())
+    writers = np.zeros(arguments()[-1].shape, int)
+    for k in range(iterations[0]):
+        *inputs, output = arguments()
+        before = output.copy()
+        with_prange(lambda n, k=k: [k])(*inputs, output)
+        writers += before != output
+    if (writers != 1).any():
+        raise NotProved(f"{name}: the elements are written by so many iterations: {writers.tolist()}")
 
 
 @claim("keep_masked: data ⊙ mask", KERNEL, "6 numbers")

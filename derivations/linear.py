@@ -89,6 +89,24 @@ def test_kinks(f: Activation) -> None:
             raise NotProved(f"{f.name} jumps at {kink}: {value} and {last}")
 
 
+@claim("TReLU is 0 for x < ε, and x for x ≥ ε", NUMBERS, "one number")
+def test_trimmed_relu() -> None:
+    """Its derivative does not say at what height it starts, and it need not be continuous."""
+    if activations.trimmed_relu(x, alpha) != sp.Piecewise((0, x < alpha), (x, True)):
+        raise NotProved(f"{activations.trimmed_relu(x, alpha)}")
+
+
+@claim("The parameters are those that are given, in their order; else the usual ones", NUMBERS, "one number")
+def test_parameters() -> None:
+    """0.01 as in PyTorch, 0.6 as in All-ReLU's article; (0, 0, 1, 1) makes SReLU a ReLU."""
+    usual = {"LeakyReLU": (0.01,), "AllReLU": (0.6,), "TReLU": (1e-9,), "SReLU": (0, 0, 1, 1)}
+    for name, parameters in usual.items():
+        if getattr(activations, name)().parameters != parameters:
+            raise NotProved(f"{name}: {getattr(activations, name)().parameters}")
+    if activations.SReLU(*SRELU_PARAMETERS).parameters != SRELU_PARAMETERS:
+        raise NotProved(f"{activations.SReLU(*SRELU_PARAMETERS).parameters}")
+
+
 @claim("SReLU: Da_l, Dt_l, Da_r, Dt_r are the sums of DY ⊙ ∂f", cases=SETTINGS)
 def test_srelu_parameters(s: Setting) -> None:
     """On symbolic sizes SReLU and its pieces are symbols; that the pieces are its derivatives is the next claim."""
@@ -96,7 +114,9 @@ def test_srelu_parameters(s: Setting) -> None:
     parameters = [s.matrix(name, 1, 1) for name in ("al", "tl", "ar", "tr")]
     numbers = [p.entry(1, 1) if s is EVERY_SIZE else p[0, 0] for p in parameters]
     derivatives = Derivatives()
-    derivatives.declare(*(sp.Function(f.__name__) for f in (activations.srelu, activations.srelu_derivative, *SRELU_PIECES)))
+    derivatives.declare(
+        *(sp.Function(f.__name__) for f in (activations.srelu, activations.srelu_derivative, *SRELU_PIECES))
+    )
     gradients = activations.srelu_parameter_gradients(DY, Z, *numbers)
     pairs = [(p, s.number(g)) for p, g in zip(parameters, gradients, strict=True)]
     confirm(apply(activations.srelu, Z, *numbers), DY, pairs, derivatives)

@@ -49,7 +49,7 @@ def test_general_targets(loss: Loss) -> None:
 def test_one_hot_targets(loss: Loss) -> None:
     for labels in ([1], [2, 0]):
         Y = concrete.matrix("Y", len(labels), 3, positive=True)
-        T = sp.Matrix(len(labels), 3, lambda i, k: int(labels[i] == k))
+        T = sp.Matrix([[int(k == label) for k in range(3)] for label in labels])
         confirm_gradients(loss(Y, T), [(Y, loss.gradient(Y, T))])
 
 
@@ -84,8 +84,28 @@ def test_negative_log_likelihood() -> None:
     confirm_equal(LOSSES["NegativeLogLikelihood"](Y, T), LOSSES["CrossEntropy"](Y, T))
 
 
+def mean_cross_entropy(Y: sp.Matrix, T: sp.Matrix) -> sp.Expr:
+    """A loss that is a mean over the batch and distinguishes Y from T."""
+    return LOSSES["CrossEntropy"](Y, T) / Y.shape[0]
+
+
+def mean_cross_entropy_gradient(Y: sp.Matrix, T: sp.Matrix) -> sp.Matrix:
+    return LOSSES["CrossEntropy"].gradient(Y, T) / Y.shape[0]
+
+
+MeanCrossEntropy = Loss("MeanCrossEntropy", mean_cross_entropy, mean_cross_entropy_gradient, averaged=True)
+
+
+@claim("{case}: total is the sum of the losses of the single samples", CONCRETE, "3×2",
+       cases=(*LOSSES.values(), MeanCrossEntropy))  # fmt: skip
+def test_total(loss: Loss) -> None:
+    """So that a mean over the samples is one, whether the loss is a sum or (`averaged`) a mean of its own."""
+    Y, T = concrete.matrix("Y", 3, 2, positive=True), concrete.matrix("T", 3, 2)
+    confirm_equal(loss.total(Y, T), sum(loss(Y[i, :], T[i, :]) for i in range(3)))
+
+
 @claim("{case}: total and mean_gradient are those of the sum over the batch and of its mean", CONCRETE, "3×2",
-       cases=LOSSES.values())  # fmt: skip
+       cases=(*LOSSES.values(), MeanCrossEntropy))  # fmt: skip
 def test_mean(loss: Loss) -> None:
     """Training descends the mean over the N samples; a loss that is a mean already is not divided again."""
     s = concrete_setting(3, 1, 2)

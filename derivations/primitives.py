@@ -88,8 +88,10 @@ def test_fused(s: Setting) -> None:
 
 @claim("product_on(W, A, B) = A B for a W without structural zeros", cases=SETTINGS)
 def test_product_on(s: Setting) -> None:
+    """Of a dense W too, by the definition in the table."""
     W, A, B = s.matrix("W", s.K, s.D), s.matrix("A", s.K, s.N), s.matrix("B", s.N, s.D)
     confirm_equal(product_on(W, A, B), A @ B)
+    confirm_equal(product_on.definition(W, A, B), A @ B)
 
 
 @claim("exp, log, reciprocal, sqrt, inv_sqrt and log_sigmoid undo or make up one another", cases=SETTINGS)

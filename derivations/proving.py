@@ -71,11 +71,13 @@ def confirm(Y: Any, DY: Any, gradients: Iterable[tuple[Any, Any]], derivatives: 
     confirm_gradients(L, gradients, derivatives)
 
 
-def confirm_gradients(
-    L: sp.Expr, gradients: Iterable[tuple[Any, Any]], derivatives: Derivatives | None = None
-) -> None:
+def confirm_gradients(L: sp.Expr, gradients: Iterable[tuple[Any, Any]], derivatives: Derivatives | None = None) -> None:
     """As `confirm`, for a number L."""
+    if is_matrix(L):
+        raise NotProved(f"{L} is not a number")
     for X, DX in gradients:
+        if not is_matrix(DX):
+            raise NotProved(f"{DX} is not a matrix, but the gradient of one is claimed")
         if isinstance(X, IndexedMatrix):
             rest = gradient_difference(L, X, DX, derivatives)
             if rest:
@@ -86,6 +88,8 @@ def confirm_gradients(
 
 def confirm_equal(left: Any, right: Any) -> None:
     """Two matrices or two numbers are equal. Raises NotProved where they differ."""
+    if is_matrix(left) != is_matrix(right):
+        raise NotProved(f"one is a matrix, the other is not: {left} and {right}")
     if isinstance(left, IndexedMatrix):
         rest = equal(left, right)
         if rest:
@@ -94,6 +98,11 @@ def confirm_equal(left: Any, right: Any) -> None:
         _confirm_concrete(right, left, "the matrix")
     elif not concrete.vanishes(left - right) and difference(left, right):
         raise NotProved(f"{left} is not {right}")
+
+
+def is_matrix(x: Any) -> bool:
+    """Not a number, on either carrier."""
+    return isinstance(x, IndexedMatrix | sp.MatrixBase)
 
 
 def _confirm_concrete(expected: sp.Matrix, given: sp.Matrix, what: str) -> None:

@@ -20,9 +20,10 @@ diagonal, as the row sums of $\mathrm{D}Y \odot Y$, and never makes the $N \time
 
 from __future__ import annotations
 
+import numpy as np
 import sympy as sp
 
-from derivations.book import claim
+from derivations.book import NotProved, claim
 from derivations.proving import SETTINGS, Setting, confirm, confirm_equal
 from nerva_py.equations import softmax
 from nerva_py.matrix import log, rows_max
@@ -60,6 +61,16 @@ def test_the_largest_element_is_subtracted() -> None:
     X = sp.Matrix([[1, 5, 3], [7, 2, 4]])
     confirm_equal(softmax.shifted(X), sp.Matrix([[-4, 0, -2], [0, -5, -3]]))
     confirm_equal(rows_max(X), sp.Matrix([5, 7]))
+
+
+@claim("The stable forms do not overflow where the definitions do", "numpy.ndarray", "1×3, float64")
+def test_no_overflow() -> None:
+    X = np.array([[1000.0, 999.0, -1000.0]])
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        stable = softmax.softmax(X), softmax.log_softmax(X)
+        overflowing = softmax.softmax_definition(X), softmax.log_softmax_definition(X)
+    if not np.isfinite(stable).all() or np.isfinite(overflowing).all(axis=(1, 2)).any():
+        raise NotProved(f"stable: {stable}; by definition: {overflowing}")
 
 
 @claim("log-softmax is the logarithm of softmax", cases=SETTINGS)

@@ -30,13 +30,23 @@ from nerva_py.sparse import SparseWeight
 
 @claim("Linear layer, sparse W: DX, DW on the support, Db", cases=SETTINGS)
 def test_linear(s: Setting) -> None:
-    X, W, b, DY = s.matrix("X", s.N, s.D), s.sparse_matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("DY", s.N, s.K)
+    X, W, b, DY = (
+        s.matrix("X", s.N, s.D),
+        s.sparse_matrix("W", s.K, s.D),
+        s.matrix("b", 1, s.K),
+        s.matrix("DY", s.N, s.K),
+    )
     confirm(linear(X, W, b), DY, zip((X, W, b), linear_backward(X, W, DY), strict=True))
 
 
 @claim("Activation layer, sparse W, any f: DX, DW on the support, Db", cases=SETTINGS)
 def test_activation_layer(s: Setting) -> None:
-    X, W, b, DY = s.matrix("X", s.N, s.D), s.sparse_matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("DY", s.N, s.K)
+    X, W, b, DY = (
+        s.matrix("X", s.N, s.D),
+        s.sparse_matrix("W", s.K, s.D),
+        s.matrix("b", 1, s.K),
+        s.matrix("DY", s.N, s.K),
+    )
     f, derivatives = any_function(s)
     Y, Z = activation_layer(X, W, b, f)
     confirm(Y, DY, zip((X, W, b), activation_layer_backward(X, W, Z, DY, f), strict=True), derivatives)
@@ -45,7 +55,12 @@ def test_activation_layer(s: Setting) -> None:
 @claim("Dropout on sparse weights: DX, DW on the support, Db", CONCRETE,
        cases=[s for s in SETTINGS if s.carrier == CONCRETE])  # fmt: skip
 def test_weight_dropout(s: Setting) -> None:
-    X, W, b, DY = s.matrix("X", s.N, s.D), s.sparse_matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("DY", s.N, s.K)
+    X, W, b, DY = (
+        s.matrix("X", s.N, s.D),
+        s.sparse_matrix("W", s.K, s.D),
+        s.matrix("b", 1, s.K),
+        s.matrix("DY", s.N, s.K),
+    )
     R = s.sparse_matrix("R", s.K, s.D)
     claimed = dropout.dropout_linear_backward(X, W, DY, R)
     confirm(dropout.dropout_linear(X, W, b, R), DY, zip((X, W, b), claimed, strict=True))

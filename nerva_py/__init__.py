@@ -40,7 +40,7 @@ _EXPORTS = {
     "evaluate": "nerva_py.training",
     "train": "nerva_py.training",
 }
-_MODULES = {"data", "equations", "errors", "matrix", "network", "sparse", "threads", "training"}
+_MODULES = {"data", "equations", "errors", "matrix", "network", "sparse", "threads", "training", "verify"}
 
 __all__ = [*_EXPORTS, "__version__"]
 

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # A first sparse network
 #
-# **What you'll do**: train a network of which nine weights in ten do not exist, look at one of its weight matrices, and check one
-# of the equations that trained it. **What you'll learn**: what "truly sparse" means. **What you'll need**: nothing to download;
-# a few seconds.
+# **What you'll do**: train a network of which nine weights in ten do not exist, look at one of its weight matrices, and
+# check one of the equations that trained it. **What you'll learn**: what "truly sparse" means. **What you'll need**:
+# nothing to download; a few seconds.
 
 # %%
 import numpy as np
@@ -28,7 +28,8 @@ for epoch in history:
     print(epoch)
 
 # %% [markdown]
-# The first weight matrix, in SciPy's CSR format: there is nothing but its nonzeros. Neurons differ in how many inputs they have.
+# The first weight matrix, in SciPy's CSR format: there is nothing but its nonzeros. Neurons differ in how many inputs they
+# have.
 
 # %%
 W = network.linear_layers[0].W.value

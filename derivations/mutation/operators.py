@@ -34,7 +34,7 @@ NEIGHBOURS = {
     "log_softmax": ("softmax",),
     "min": ("max",),
     "max": ("min",),
-    "cos": ("sin",),
+    "cos": ("exp",),
     "floor": ("ceil",),
     "function": ("derivative",),
     "derivative": ("function",),
@@ -55,10 +55,13 @@ SWAPPED_FROM = {
 
 # Functions that may be forgotten, and which of the arguments may then be left.
 FORGETTABLE = {
-    **dict.fromkeys(("exp", "log", "log1p", "sqrt", "tanh", "cos", "floor", "reciprocal", "inv_sqrt", "log_sigmoid"), (0,)),
+    **dict.fromkeys(
+        ("exp", "log", "log1p", "sqrt", "tanh", "cos", "floor", "reciprocal", "inv_sqrt", "log_sigmoid"), (0,)
+    ),
     **dict.fromkeys(("softmax", "log_softmax", "shifted", "sigmoid", "f", "column_repeat", "row_repeat"), (0,)),
     **dict.fromkeys(("columns_mean", "rows_mean", "columns_sum", "rows_sum", "diag", "Diag"), (0,)),
-    **dict.fromkeys(("hadamard", "hadamard_apply", "min", "max"), (0, 1)),
+    **dict.fromkeys(("hadamard", "min", "max"), (0, 1)),
+    "hadamard_apply": (0,),
     "where": (1, 2),
 }
 
@@ -70,10 +73,14 @@ MATRICES = {
     **dict.fromkeys(("product_on", "affine"), (0, 1, 2)),
 }
 
+# Functions whose result has no negative.
 SEVERAL_RESULTS = {"tuple", "standardize"}
+MAKERS = {"Activation", "Loss"}
 
-# Parameters that are not matrices, where the others are.
-NOT_MATRICES = {"self", "f", "epsilon", "momentum", "like", "m", "n", "parameters", "parts", "averaged", "name"}
+# Parameters of other kinds than the rest: a number among matrices, a function, a tuple; a count among numbers. A slip
+# replaces a parameter by another of its kind.
+NOT_MATRICES = {"f", "epsilon", "momentum", "like", "m", "n", "parameters"}
+NOT_NUMBERS = {"f", "parameters", "constants", "parts", "gemm", "i", "epochs", "change_rate", "milestones"}
 
 ARITHMETIC = {
     ast.Add: (ast.Sub,),
@@ -89,8 +96,9 @@ ORDER = {ast.LtE: (ast.Lt, ast.Gt), ast.Lt: (ast.LtE, ast.GtE), ast.GtE: (ast.Gt
 
 @dataclass(frozen=True)
 class Scope:
-    """What an operator must know of the place: the parameters of the function, and whether they are numbers."""
+    """What an operator must know of the place: the function, its parameters, and whether they are numbers."""
 
+    name: str = ""
     parameters: tuple[str, ...] = ()
     numbers: bool = False
     functions: frozenset[str] = frozenset()  # that are defined in it
@@ -100,7 +108,7 @@ class Scope:
 def expressions(node: ast.expr, parent: ast.AST, scope: Scope) -> Iterator[ast.expr]:
     """What could wrongly stand in the place of an expression."""
     if isinstance(node, ast.BinOp):
-        yield from _operator(node)
+        yield from _operator(node, parent, scope)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield node.operand
     elif isinstance(node, ast.Attribute) and node.attr == "T":
@@ -113,13 +121,13 @@ def expressions(node: ast.expr, parent: ast.AST, scope: Scope) -> Iterator[ast.e
     elif isinstance(node, ast.IfExp):
         yield from (ast.IfExp(node.test, node.orelse, node.body), node.body, node.orelse)
     elif isinstance(node, ast.Call):
-        yield from _call(node)
+        yield from _call(node, scope)
     elif isinstance(node, ast.Constant):
         yield from _constant(node, parent)
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         yield from _name(node, parent, scope)
     elif isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load):
-        yield from _order(node, parent)
+        yield from _order(node, parent, scope)
     yield from _transposed(node, parent, scope)
     yield from _negative(node, scope)
 
@@ -140,29 +148,46 @@ def statements(node: ast.stmt, scope: Scope) -> Iterator[ast.stmt]:
             yield ast.Pass()
 
 
-def _operator(node: ast.BinOp) -> Iterator[ast.expr]:
+def _operator(node: ast.BinOp, parent: ast.AST, scope: Scope) -> Iterator[ast.expr]:
     left, right = node.left, node.right
+    scalar_first = not scope.numbers and isinstance(node.op, ast.Mult) and is_size(left)
+    index = isinstance(parent, ast.Call) and called(parent) in ("slice", "min")
     for other in ARITHMETIC.get(type(node.op), ()):
-        yield ast.BinOp(left, other(), right)
-    if isinstance(node.op, ast.Sub | ast.Div | ast.MatMult | ast.Pow):
+        if other is ast.Div and scalar_first:  # a matrix can be divided by a number only
+            yield ast.BinOp(right, other(), left)
+        else:
+            yield ast.BinOp(left, ast.Add() if other is ast.Div and index else other(), right)
+    if isinstance(node.op, ast.Sub | ast.MatMult | ast.Pow) or (isinstance(node.op, ast.Div) and scope.numbers):
         yield ast.BinOp(right, node.op, left)
-    yield left
+    if not scalar_first:
+        yield left
     if isinstance(node.op, ast.Sub):
         yield ast.UnaryOp(ast.USub(), right)
     elif not isinstance(node.op, ast.Div):
         yield right
 
 
-def _call(node: ast.Call) -> Iterator[ast.expr]:
+def is_size(node: ast.expr) -> bool:
+    """A number in an equation of matrices: N, X.shape[0], 2, 1 - momentum."""
+    if isinstance(node, ast.BinOp):
+        return is_size(node.left) and is_size(node.right)
+    shape = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
+    name = isinstance(node, ast.Name) and (node.id in ("N", "D", "K") or node.id in NOT_MATRICES)
+    return shape or name or isinstance(node, ast.Constant)
+
+
+def _call(node: ast.Call, scope: Scope) -> Iterator[ast.expr]:
     name, arguments = called(node), node.args
     if isinstance(node.func, ast.Name):
         for other in NEIGHBOURS.get(name, ()):
-            sizes = arguments
+            if other == scope.name:  # a function in terms of itself
+                continue
+            others = arguments[:1] if name == "inv_sqrt" else arguments
             if other in TAKES_TWO_SIZES and name not in TAKES_TWO_SIZES:
-                sizes = [*arguments, arguments[-1]]
-            yield ast.Call(ast.Name(other, ast.Load()), sizes, node.keywords)
+                others = [*arguments, arguments[-1]]
+            yield ast.Call(ast.Name(other, ast.Load()), others, node.keywords)
     for k in FORGETTABLE.get(name, ()):
-        if k < len(arguments) and not isinstance(arguments[k], ast.Starred):
+        if k < len(arguments) and not (name == "f" and len(arguments) > 2):  # a function with several results
             yield arguments[k]
     if name == "hadamard":
         yield ast.BinOp(arguments[0], ast.Add(), arguments[1])
@@ -176,13 +201,17 @@ def _call(node: ast.Call) -> Iterator[ast.expr]:
         yield ast.Call(node.func, [ast.BinOp(first, ast.Add(), ast.Constant(1)), arguments[-1]], [])
     if name not in COMMUTATIVE:
         for k in range(SWAPPED_FROM.get(name, 0), len(arguments) - 1):
-            if _may_be_swapped(arguments[k], arguments[k + 1]):
+            if _may_be_swapped(arguments[k], arguments[k + 1], name, scope):
                 swapped = [*arguments[:k], arguments[k + 1], arguments[k], *arguments[k + 2 :]]
                 yield ast.Call(node.func, swapped, node.keywords)
 
 
-def _may_be_swapped(a: ast.expr, b: ast.expr) -> bool:
-    return not any(isinstance(e, ast.Starred) or (isinstance(e, ast.Constant) and isinstance(e.value, str)) for e in (a, b))
+def _may_be_swapped(a: ast.expr, b: ast.expr, name: str, scope: Scope) -> bool:
+    if name in MAKERS:  # the maker of an object: two functions, but not a function and a text or a tuple
+        return isinstance(a, ast.Name) and isinstance(b, ast.Name)
+    if not scope.numbers and is_size(a) != is_size(b):
+        return False
+    return not isinstance(a, ast.Starred) and not isinstance(b, ast.Starred)
 
 
 def _constant(node: ast.Constant, parent: ast.AST) -> Iterator[ast.expr]:
@@ -200,19 +229,21 @@ def _constant(node: ast.Constant, parent: ast.AST) -> Iterator[ast.expr]:
 
 
 def _name(node: ast.Name, parent: ast.AST, scope: Scope) -> Iterator[ast.expr]:
-    """Another parameter of the function, the next one; in an unrolled loop the variable before."""
-    if isinstance(parent, ast.Call) and node is parent.func:
+    """The next parameter of the function that is of the same kind; in an unrolled loop the variable before."""
+    if isinstance(parent, ast.Starred) or (isinstance(parent, ast.Call) and node is parent.func):
         return
     if unrolled := re.fullmatch(r"([a-z])([1-9])", node.id):
         yield ast.Name(f"{unrolled[1]}{int(unrolled[2]) - 1}", ast.Load())
-    others = [p for p in scope.parameters if scope.numbers or p not in NOT_MATRICES]
+    others = [p for p in scope.parameters if p not in (NOT_NUMBERS if scope.numbers else NOT_MATRICES)]
+    if scope.numbers:  # where a capital is a matrix, a small letter is not
+        others = [p for p in others if p[0].isupper() == node.id[0].isupper()]
     if node.id in others and len(others) > 1:
         yield ast.Name(others[(others.index(node.id) + 1) % len(others)], ast.Load())
 
 
-def _order(node: ast.Tuple, parent: ast.AST) -> Iterator[ast.expr]:
-    """Results in another order."""
-    if not isinstance(parent, ast.Return | ast.Assign | ast.comprehension):
+def _order(node: ast.Tuple, parent: ast.AST, scope: Scope) -> Iterator[ast.expr]:
+    """Results in another order. At the level of the file, the order of a registry means nothing."""
+    if not isinstance(parent, ast.Return | ast.Assign | ast.comprehension) or not scope.name:
         return
     for k in range(len(node.elts) - 1):
         a, b = node.elts[k : k + 2]
@@ -239,12 +270,11 @@ def _negative(node: ast.expr, scope: Scope) -> Iterator[ast.expr]:
         return
     if isinstance(node, ast.Call):
         name = called(node)
-        if name in SEVERAL_RESULTS or name.endswith(("_backward", "_gradients")) or (name[0].isupper() and name != "Diag"):
+        if name in SEVERAL_RESULTS or name.endswith(("_backward", "_gradients")) or name in MAKERS:
             return
     yield ast.UnaryOp(ast.USub(), node)
 
 
 def called(node: ast.Call) -> str:
     """The name of the function that is called."""
-    function = node.func
-    return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+    return getattr(node.func, "id", getattr(node.func, "attr", ""))

@@ -119,6 +119,8 @@ def _out_of_time(*_: object) -> None:
 
 def try_claims(module: str, source: str, places: Sequence[Place], limit: float) -> Verdict:
     """The verdict on one mutant: the claims are tried in this order until one rejects it."""
+    if not places:
+        return Verdict(SURVIVED, detail="no claim executes this function")
     _install({module: source})
     signal.signal(signal.SIGALRM, _out_of_time)
     end = time.perf_counter() + limit
@@ -146,7 +148,9 @@ def try_claims(module: str, source: str, places: Sequence[Place], limit: float) 
                 return Verdict(ERROR, f"import of {chapter}", message)
             kind = _kind(problem, module)
             if kind in (PROOF, SHAPE):
-                return Verdict(kind, f"{chapter}: {one.equation}, {one.carrier} {one.sizes}", message, (chapter, number))
+                return Verdict(
+                    kind, f"{chapter}: {one.equation}, {one.carrier} {one.sizes}", message, (chapter, number)
+                )
             crashes.append((kind == CANNOT_RUN, f"{chapter}: {one.equation}: {message}"))
     if crashes:
         ours = all(own for own, _ in crashes)

@@ -61,7 +61,9 @@ def PyTorch() -> Initializer:
 
 def He() -> Initializer:
     """w ~ N(0, σ = √(2/D))"""
-    return Initializer("He", lambda shape, counts, rng: rng.normal(0, initial.he_deviation(shape[1]), int(counts.sum())))
+    return Initializer(
+        "He", lambda shape, counts, rng: rng.normal(0, initial.he_deviation(shape[1]), int(counts.sum()))
+    )
 
 
 def SparseHe() -> Initializer:

@@ -91,9 +91,10 @@ def _fraction(x: float) -> sp.Expr:
 
 def _call(role: str, function: Callable[..., Any], arguments: Mapping[str, Any], sizes: str) -> Any:
     """The function of those arguments that it names. What goes wrong in it is told with a hint; its traceback is kept."""
-    wanted = _arguments(function)
+    signature = inspect.signature(function)
+    bound = signature.bind(**{name: value for name, value in arguments.items() if name in signature.parameters})
     try:
-        return function(**{name: value for name, value in arguments.items() if name in wanted})
+        return function(*bound.args, **bound.kwargs)
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         hints = [hint for part, hint in HINTS.items() if part in message]
