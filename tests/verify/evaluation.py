@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cmath
 import itertools
 from collections.abc import Mapping
 from typing import Any
 
+import mpmath
 import numpy as np
 import sympy as sp
 from hypothesis import strategies as st
@@ -28,39 +28,40 @@ NUMBERS = {
 }
 
 
-def value(e: sp.Expr, names: Mapping[sp.Symbol, int]) -> complex:
+def value(e: sp.Expr, names: Mapping[sp.Symbol, int]) -> Any:
     """The number that an expression is, for these sizes and free indices. `f` is taken to be the cosine."""
     if e.is_number:
-        return complex(e)
+        return mpmath.mpmathify(e.evalf(mpmath.mp.dps))
     if e.is_Symbol:
         return names[e]
     if isinstance(e, sp.Sum):
         index, first, last = e.limits[-1]
         inner = sp.Sum(e.function, *e.limits[:-1]) if len(e.limits) > 1 else e.function
-        span = range(int(first), int(value(last, names).real) + 1)
-        return sum((value(inner, {**names, index: i}) for i in span), start=0j)
-    numbers = [] if isinstance(e, sp.Indexed) else [value(part, names) for part in e.args]
+        span = range(int(first), int(value(last, names)) + 1)
+        return mpmath.fsum(value(inner, {**names, index: i}) for i in span)
     if isinstance(e, sp.Indexed):
-        return complex(NUMBERS[e.base][tuple(int(value(index, names).real) - 1 for index in e.indices)])
+        return mpmath.mpf(float(NUMBERS[e.base][tuple(int(value(index, names)) - 1 for index in e.indices)]))
+    numbers = [value(part, names) for part in e.args]
     if isinstance(e, sp.KroneckerDelta):
-        return complex(numbers[0] == numbers[1])
+        return mpmath.mpf(numbers[0] == numbers[1])
     if e.is_Add:
-        return sum(numbers, start=0j)
+        return mpmath.fsum(numbers)
     if e.is_Mul:
-        return complex(np.prod(numbers))
+        return mpmath.fprod(numbers)
     if e.is_Pow:
-        return numbers[0] ** numbers[1]
+        return mpmath.power(*numbers)
     if abs(numbers[0]) > 1e6:
         raise OverflowError("no digit of the result would be right")
-    functions = {"exp": cmath.exp, "log": cmath.log, "f": cmath.cos, "tanh": cmath.tanh, "sin": cmath.sin}
-    return functions[e.func.__name__](*numbers)
+    name = {"f": "cos"}.get(e.func.__name__, e.func.__name__)
+    return getattr(mpmath, name)(*numbers)
 
 
 def values(e: sp.Expr) -> np.ndarray:
     """At all values of the free indices."""
     spans = [range(1, SIZES[size] + 1) for _, size in FREE]
     names = [dict(zip((index for index, _ in FREE), point, strict=True)) for point in itertools.product(*spans)]
-    return np.array([value(e, {**SIZES, **point}) for point in names])
+    with mpmath.workdps(60):
+        return np.array([complex(value(e, {**SIZES, **point})) for point in names])
 
 
 @st.composite

@@ -49,6 +49,8 @@ def test_outside_nothing_is_noted():
 
 
 def test_two_functions_of_one_name():
-    with Cases(), pytest.raises(ValueError, match="have the same name"):
-        for value in (1, 2):
-            apply(lambda x, value=value: where(x <= 0, 0, value), A).entry(1, 1)
+    one, two = (apply(lambda x, value=value: where(x <= 0, 0, value), A) for value in (1, 2))
+    with Cases():
+        one.entry(1, 1)
+        with pytest.raises(ValueError, match="have the same name"):
+            two.entry(1, 1)
