@@ -72,7 +72,8 @@ def sparse(pattern: str) -> tuple[int, Support, np.ndarray, np.ndarray]:
 def same(computed: np.ndarray, expected: np.ndarray) -> None:
     """Every element is the same polynomial (or expression) as expected."""
     for index in np.ndindex(expected.shape):
-        if sp.expand(sp.sympify(computed[index]) - sp.sympify(expected[index])) != 0:
+        left, right = sp.sympify(computed[index]), sp.sympify(expected[index])
+        if left != right and sp.expand(left - right) != 0:
             raise NotProved(f"element {index}: should be {expected[index]}, is {computed[index]}")
 
 
