@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import sympy
+
 from derivations.book import CHAPTERS
 
 from .equivalent import EQUIVALENT
@@ -21,8 +23,11 @@ from .report import Trials, measure_all, progress, stale_keys, table
 def prepare() -> None:
     """Import what every child needs, once; without a compiler, and without threads, which a fork would lose."""
     os.environ.update(NUMBA_DISABLE_JIT="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", OMP_NUM_THREADS="1")
-    for name in ("numpy", "scipy.sparse", "sympy", "numba", "numba.core.typing"):
+    for name in ("numpy", "scipy.sparse", "numba", "numba.core.typing"):
         importlib.import_module(name)
+    # What SymPy imports only when it is used.
+    x = sympy.Symbol("x")
+    sympy.lambdify(x, sympy.simplify(sympy.exp(x) / (1 + sympy.exp(x))), "mpmath")(1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,7 +74,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--function", default="", help="only functions whose name contains this")
     parser.add_argument("--chapter", action="append", default=[], help="only the proofs of this chapter; repeatable")
     parser.add_argument("--limit", type=int, default=0, help="at most so many mutants, spread over the files")
-    parser.add_argument("--seconds", type=float, default=60.0, help="for each mutant; default 60")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of CPU time for a mutant; default 60")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes; default: one a core")
     parser.add_argument("--json", type=Path, help="write all verdicts to this file")
     parser.add_argument("--list", action="store_true", help="print the mutants, try nothing")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .operators import Scope, expressions, statements
+from .operators import Scope, called, expressions, statements
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -146,11 +146,11 @@ def _places(parent: ast.AST, scope: Scope, function: str) -> Iterator[tuple[ast.
 
 
 def _is_no_equation(node: ast.AST) -> bool:
-    """Imports, docstrings, errors and the checks that raise them, assigned names."""
+    """Imports, docstrings, errors and the checks that raise them (`_share(...)`), assigned names."""
     if isinstance(node, ast.Import | ast.ImportFrom | ast.Raise):
         return True
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        return True
+    if isinstance(node, ast.Expr):
+        return not isinstance(node.value, ast.Call) or called(node.value).startswith("_")
     if isinstance(node, ast.If) and all(isinstance(statement, ast.Raise) for statement in node.body):
         return True
     if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):

@@ -12,8 +12,8 @@ from .mutants import Mutant
 from .trial import (
     CANNOT_RUN,
     ERROR,
+    EVALUATION,
     PROOF,
-    SHAPE,
     SURVIVED,
     Measured,
     Place,
@@ -24,11 +24,11 @@ from .trial import (
 )
 
 EQUIVALENT = "equivalent"
-COLUMNS = (PROOF, SHAPE, CANNOT_RUN, SURVIVED, EQUIVALENT, ERROR)
+COLUMNS = (PROOF, EVALUATION, CANNOT_RUN, SURVIVED, EQUIVALENT, ERROR)
 FAILURES = (CANNOT_RUN, SURVIVED, ERROR)
 
 QUICK = 0.5  # seconds: a claim that may be tried first because it rejected others
-EQUIVALENT_LIMIT = 10.0  # seconds for a mutant that is said to be equivalent, and should survive
+EQUIVALENT_LIMIT = 10.0  # seconds of CPU time for a mutant that is said to be equivalent, and should survive
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,10 @@ def test_an_argument_that_a_proof_refutes_is_a_problem() -> None:
 
 def test_each_function_notes_that_it_was_reached() -> None:
     reached: list[str] = []
-    exec(instrumented("def f():\n    def g():\n        return 1\n    return g()\nf()\n", "m"), {"__reached__": reached.append})
+    exec(
+        instrumented("def f():\n    def g():\n        return 1\n    return g()\nf()\n", "m"),
+        {"__reached__": reached.append},
+    )
     assert reached == ["m:f", "m:f.g", "m:(file)"]
 
 
@@ -130,8 +133,8 @@ def test_proofs_reject_mutants(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     outcomes = {row["mutant"].split(": ")[1]: row["outcome"] for row in json.loads(report.read_text())["mutants"]}
     assert outcomes["DY @ W -> -(DY @ W)"] == "by proof"
-    assert outcomes["DY @ W -> W @ DY"] == "by shape"
-    assert set(outcomes.values()) == {"by proof", "by shape"}
+    assert outcomes["DY @ W -> W @ DY"] == "evaluation"
+    assert set(outcomes.values()) == {"by proof", "evaluation"}
 
 
 def test_what_no_proof_looks_at_survives() -> None:
