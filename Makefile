@@ -12,7 +12,7 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format bench-epoch clean distclean
+.PHONY: help setup train test lint format bench-epoch mutation clean distclean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -36,6 +36,9 @@ format: $(STAMP) ## let ruff correct and format everything
 
 bench-epoch: $(STAMP) ## seconds an epoch against masked PyTorch; options in ARGS="..."
 	@$(BIN)/python bench/epoch.py $(ARGS)
+
+mutation: $(STAMP) ## change every equation and kernel, and let the proofs reject each change; options in ARGS="..."
+	@$(BIN)/python -m derivations.mutation $(ARGS)
 
 setup: $(STAMP) ## make .venv and install into it (the other targets do this by themselves)
 

@@ -1,8 +1,98 @@
-"""The changes that change nothing, each with the argument why. A key that names no mutant any more is reported.
+"""The changes that change nothing, each with the argument why; they survive, and rightly.
 
-A key is module.function: before -> after; an argument may serve several keys.
+A key is `module.function: before -> after`. One that names no mutant any more is reported, and so is one that a proof rejects.
 """
 
 from __future__ import annotations
 
-EQUIVALENT: dict[str, str] = {}
+_SAME_SHAPE = "All matrices that the function takes have one shape, or it could not be evaluated."
+_DIAGONAL = "A square matrix and its transpose have one diagonal."
+_SYMMETRIC = "1 1ᵀ and N I are symmetric."
+_LIKE = "`like` says on which carrier the matrix is made, and Z and the variance are of one carrier."
+_REMAINDER = "The loop for single nonzeros takes what the unrolled one leaves, here a last block of exactly eight, too."
+_ALL_IN_ONE_PART = (
+    "Part 0 is then all rows (parts[-1] is the number of rows) and every other part is empty: the same elements are written, "
+    "each once, by one thread."
+)
+_ZERO = "0 is the same number, whatever type of zero the sum starts from."
+_EMPTY_BLOCKS = "The blocks beyond the last one are empty slices, so they do nothing."
+
+_UPDATES = tuple(f"matrix.elementwise.update_kernel.update{suffix}" for suffix in ("", "_1", "_2"))
+_PRODUCTS = ("matrix.blas.matmul", "matrix.blas.matmul_bias")
+_KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "product_on"))
+
+
+def _more_blocks(size: str, block: str) -> tuple[str, ...]:
+    """The changes of ⌈size / block⌉ that make it larger."""
+    blocks = f"({size} + {block} - 1) // {block}"
+    return (
+        f"{blocks} -> ({size} + {block} - 1) * {block}",
+        f"{blocks} -> {size} + {block} - 1",
+        f"{size} + {block} - 1 -> {size} + {block} + 1",
+        f"{size} + {block} - 1 -> {size} + {block}",
+        f"{size} + {block} - 1 -> {size} + {block} - 0",
+    )
+
+
+EQUIVALENT: dict[str, str] = {
+    # -------------------------------------------------------------------------------------------------- activations, softmax
+    "equations.activations.sigmoid_derivative: -x -> x": "σ′ is an even function: σ(−x) (1 − σ(−x)) = (1 − σ(x)) σ(x).",
+    "equations.softmax.softmax_backward: Y.shape -> DY.shape": _SAME_SHAPE,
+    "equations.softmax.softmax_backward_paper: Y.shape -> DY.shape": _SAME_SHAPE,
+    "equations.softmax.softmax_backward_paper: DY @ Y.T -> (DY @ Y.T).T": _DIAGONAL,
+    "equations.softmax.softmax_jacobian: Diag(y) -> Diag(y.T)": "Diag takes a row or a column.",
+    "equations.softmax.log_softmax_backward: Y.shape -> DY.shape": _SAME_SHAPE,
+    "equations.softmax.log_softmax_backward_paper: Z.shape -> DY.shape": _SAME_SHAPE,
+    # -------------------------------------------------------------------------------------------------- batch normalization
+    "equations.batch_norm.variance_paper: X - ones(X, N, N) @ X / N -> ones(X, N, N) @ X / N - X": (
+        "R occurs only in Rᵀ R, in which its sign cancels."
+    ),
+    "equations.batch_norm.variance_paper: ones(X, N, N) -> ones(X, N, N).T": _SYMMETRIC,
+    "equations.batch_norm.variance_paper: R.T @ R -> (R.T @ R).T": _DIAGONAL,
+    "equations.batch_norm.batch_norm_input_gradient_paper: "
+    "N * identity(Z, N) - ones(Z, N, N) -> (N * identity(Z, N) - ones(Z, N, N)).T": _SYMMETRIC,
+    "equations.batch_norm.batch_norm_input_gradient_paper: identity(Z, N) -> identity(variance, N)": _LIKE,
+    "equations.batch_norm.batch_norm_input_gradient_paper: ones(Z, N, N) -> ones(variance, N, N)": _LIKE,
+    "equations.batch_norm.batch_norm_input_gradient_paper: Z.T @ DZ -> (Z.T @ DZ).T": _DIAGONAL,
+    # ------------------------------------------------------------------------------------------------------ losses, schedules
+    "equations.losses.Loss.total: Y.shape -> T.shape": _SAME_SHAPE,
+    "equations.losses.Loss.mean_gradient: Y.shape -> T.shape": _SAME_SHAPE,
+    "equations.losses.mean_squared_error: squared_error(Y, T) -> squared_error(T, Y)": "(T − Y)² = (Y − T)².",
+    "equations.losses.mean_squared_error: Y.shape -> T.shape": _SAME_SHAPE,
+    "equations.losses.mean_squared_error: Y.shape -> T.shape (2)": _SAME_SHAPE,
+    "equations.losses.mean_squared_error_gradient: Y.shape -> T.shape": _SAME_SHAPE,
+    "equations.losses.mean_squared_error_gradient: Y.shape -> T.shape (2)": _SAME_SHAPE,
+    "equations.losses.softmax_cross_entropy_gradient: Y.shape -> T.shape": _SAME_SHAPE,
+    "equations.losses.negative_log_likelihood_gradient: Y.shape -> T.shape": _SAME_SHAPE,
+    "equations.schedules.time_based: range(1, i + 1) -> range(0, i + 1)": "The factor of k = 0 is 1 / (1 + 0 d) = 1.",
+    # ------------------------------------------------------------------------------------------------------------- primitives
+    "matrix.primitives.inv_sqrt: 0 -> 1": (
+        "The definition only says that a carrier has no `inv_sqrt`; each implementation states its own default, which is proved."
+    ),
+    "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0": "At x = 0 both branches are 0.",
+    "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0 (2)": "At x = 0 both branches are 0.",
+    # ---------------------------------------------------------------------------------------------------------------- kernels
+    **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_KERNELS, f"{_KERNELS[0]}_single")},
+    **{f"{kernel}: p + 8 <= end -> p + 8 < end": _REMAINDER for kernel in _KERNELS},
+    **{f"{kernel}: p + 8 -> p + 9": _REMAINDER for kernel in _KERNELS},
+    f"{_KERNELS[0]}: X.shape -> Y.shape": "X and Y have N rows each.",
+    f"{_KERNELS[1]}: DY.shape -> DX.shape": "DY and DX have N rows each.",
+    f"{_KERNELS[1]}: DX.dtype -> DY.dtype": _ZERO,
+    f"{_KERNELS[2]}: X.shape -> DY.shape": "X and DY have N rows each.",
+    f"{_KERNELS[2]}: gradient.dtype -> indptr.dtype": _ZERO,
+    f"{_KERNELS[2]}: 8 -> 7": "Each block but the first then begins with the last nonzero of the one before: computed twice.",
+    "matrix.elementwise.apply_kernel.apply: X.shape -> Y.shape": _SAME_SHAPE,
+    "matrix.elementwise.hadamard_apply_kernel.hadamard_apply: X.shape -> Y.shape": _SAME_SHAPE,
+    **{f"{update}: {change}": _EMPTY_BLOCKS for update in _UPDATES for change in _more_blocks("theta.size", "BLOCK")},
+    **{f"{update}: theta.size -> g.size": "θ and g have one length." for update in _UPDATES},
+    **{
+        f"{product}: {change}": _EMPTY_BLOCKS
+        for product in _PRODUCTS
+        for change in _more_blocks("C.shape[1]", "COLUMNS")
+    },
+    f"{_PRODUCTS[0]}: min(C.shape[1], (block + 1) * COLUMNS) -> (block + 1) * COLUMNS": (
+        "A slice ends where the array ends, so the last block may reach beyond it."
+    ),
+    "matrix.dense_weight.keep_masked: data.dtype -> mask.dtype": _ZERO,
+    "matrix.dense_weight.keep_masked: data.size -> mask.size": "The values and their mask have one length.",
+}

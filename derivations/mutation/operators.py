@@ -232,6 +232,8 @@ def _name(node: ast.Name, parent: ast.AST, scope: Scope) -> Iterator[ast.expr]:
     """The next parameter of the function that is of the same kind; in an unrolled loop the variable before."""
     if isinstance(parent, ast.Starred) or (isinstance(parent, ast.Call) and node is parent.func):
         return
+    if isinstance(getattr(parent, "ctx", None), ast.Store):  # an output is not taken for an input
+        return
     if unrolled := re.fullmatch(r"([a-z])([1-9])", node.id):
         yield ast.Name(f"{unrolled[1]}{int(unrolled[2]) - 1}", ast.Load())
     others = [p for p in scope.parameters if p not in (NOT_NUMBERS if scope.numbers else NOT_MATRICES)]

@@ -25,7 +25,7 @@ from .optimizers import OPTIMIZERS, Optimizer, OptimizerState, states_for
 from .schedules import SCHEDULES, Constant, Schedule
 
 # Networks up to this many weights are copied to compile the kernels before the clock starts.
-WARM_UP_LIMIT = 20_000_000
+WARM_UP_LIMIT = 5_000_000
 
 
 def train(
@@ -226,7 +226,7 @@ def _compile_kernels(
     augmentation: CropFlip | None,
 ) -> None:
     """Take one step with a copy, so that no epoch's time includes compilation."""
-    if network.dense_size > WARM_UP_LIMIT and network.nnz > WARM_UP_LIMIT:
+    if network.nnz > WARM_UP_LIMIT:
         return
     rows = np.arange(batch_size)
     crops = augmentation.draw(np.random.default_rng(0), batch_size) if augmentation else None
