@@ -1,0 +1,25 @@
+"""The formulas that are printed from the executed functions."""
+
+from __future__ import annotations
+
+from matplotlib.mathtext import MathTextParser
+
+from derivations.formulas import formulas
+
+
+def test_they_are_those_of_the_executed_functions():
+    printed = dict(formulas())
+    assert printed["linear"] == (r"X \, W^\top + \mathbf{1}_{N} \, b",)
+    assert printed["linear_backward"][0] == r"\mathrm{D}Y \, W"
+
+
+def test_braces_and_parentheses_are_balanced():
+    for _, results in formulas():
+        for result in results:
+            assert result.count("{") == result.count("}")
+            assert result.count(r"\left(") == result.count(r"\right)")
+
+
+def test_a_formula_can_be_typeset():
+    parser = MathTextParser("path")
+    assert parser.parse("$" + dict(formulas())["linear"][0].replace(r"\top", "T").replace(r"\,", r"\ ") + "$").width > 0
