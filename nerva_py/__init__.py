@@ -39,8 +39,10 @@ _EXPORTS = {
     "History": "nerva_py.training",
     "evaluate": "nerva_py.training",
     "train": "nerva_py.training",
+    "DynamicTopology": "nerva_py.topology",
+    "method": "nerva_py.topology",
 }
-_MODULES = {"data", "equations", "errors", "matrix", "network", "sparse", "threads", "training", "verify"}
+_MODULES = {"data", "equations", "errors", "matrix", "network", "sparse", "threads", "topology", "training", "verify"}
 
 __all__ = [*_EXPORTS, "__version__"]
 

@@ -86,6 +86,18 @@ def update_kernel(f: Callable[..., Any], states: int, constants: int) -> Kernel:
 
         return update_1
 
+    if states == 3:
+
+        @kernel(arguments, parallel=True)
+        def update_3(theta, g, s, t, r, constants):  # type: ignore[no-untyped-def]
+            for block in prange((theta.size + BLOCK - 1) // BLOCK):
+                part = slice(block * BLOCK, (block + 1) * BLOCK)
+                x, d, u, v, w = theta[part], g[part], s[part], t[part], r[part]
+                for p in range(x.size):
+                    x[p], u[p], v[p], w[p] = f(x[p], d[p], u[p], v[p], w[p], *constants)
+
+        return update_3
+
     @kernel(arguments, parallel=True)
     def update_2(theta, g, s, t, constants):  # type: ignore[no-untyped-def]
         for block in prange((theta.size + BLOCK - 1) // BLOCK):

@@ -1,7 +1,8 @@
 """Initial weights.        [arXiv:2511.11918, weight initialization; PyTorch's Linear; sparse-aware He: arXiv:2010.03533]
 
 An initializer draws the values of a (K, D) weight matrix row by row: `counts[k]` of them for row k, which is D in a dense
-layer and the neuron's own number of inputs in a sparse one. It never sees, and never makes, a dense matrix.
+layer and the neuron's own number of inputs in a sparse one. When only some weights of a row are new, `fan_in[k]` is the
+number of inputs that the neuron then has. It never sees, and never makes, a dense matrix.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from nerva_py.equations import initial
 from nerva_py.errors import NervaError
 
-Draw = Callable[[tuple[int, int], np.ndarray, np.random.Generator], np.ndarray]
+Draw = Callable[[tuple[int, int], np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,11 @@ class Initializer:
     draw: Draw
     bias_bound: Callable[[int], float] | None = None
 
-    def weights(self, shape: tuple[int, int], counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Values for the stored positions, in the order of the rows, float64."""
-        return self.draw(shape, counts, rng)
+    def weights(
+        self, shape: tuple[int, int], counts: np.ndarray, rng: np.random.Generator, fan_in: np.ndarray | None = None
+    ) -> np.ndarray:
+        """`counts[k]` values for row k, in the order of the rows, float64. Without `fan_in` they are all that it has."""
+        return self.draw(shape, counts, counts if fan_in is None else fan_in, rng)
 
     def biases(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
         """b (1, K), float64."""
@@ -38,7 +41,7 @@ class Initializer:
 
 
 def _uniform(bound: Callable[[int, int], float]) -> Draw:
-    def draw(shape: tuple[int, int], counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def draw(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(-bound(*shape), bound(*shape), int(counts.sum()))
 
     return draw
@@ -62,15 +65,15 @@ def PyTorch() -> Initializer:
 def He() -> Initializer:
     """w ~ N(0, σ = √(2/D))"""
     return Initializer(
-        "He", lambda shape, counts, rng: rng.normal(0, initial.he_deviation(shape[1]), int(counts.sum()))
+        "He", lambda shape, counts, fan_in, rng: rng.normal(0, initial.he_deviation(shape[1]), int(counts.sum()))
     )
 
 
 def SparseHe() -> Initializer:
     """w_k ~ N(0, σ_k = √(2/fan-in_k)) with the number of inputs that neuron k really has"""
 
-    def draw(shape: tuple[int, int], counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        different, which = np.unique(counts, return_inverse=True)
+    def draw(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        different, which = np.unique(fan_in, return_inverse=True)
         deviation = np.array([initial.he_deviation(max(int(count), 1)) for count in different])[which]
         return rng.standard_normal(int(counts.sum())) * np.repeat(deviation, counts)
 
@@ -81,19 +84,19 @@ def Uniform(a: float = -0.05, b: float = 0.05) -> Initializer:
     """w ~ U(a, b)"""
     if not a <= b:
         raise NervaError(f"Uniform(a, b) needs a ≤ b, not a={a}, b={b}")
-    return Initializer("Uniform", lambda shape, counts, rng: rng.uniform(a, b, int(counts.sum())))
+    return Initializer("Uniform", lambda shape, counts, fan_in, rng: rng.uniform(a, b, int(counts.sum())))
 
 
 def Normal(mean: float = 0.0, std: float = 0.05) -> Initializer:
     """w ~ N(mean, std)"""
     if not std >= 0:
         raise NervaError(f"Normal(mean, std) needs std ≥ 0, not {std}")
-    return Initializer("Normal", lambda shape, counts, rng: rng.normal(mean, std, int(counts.sum())))
+    return Initializer("Normal", lambda shape, counts, fan_in, rng: rng.normal(mean, std, int(counts.sum())))
 
 
 def Zero() -> Initializer:
     """w = 0"""
-    return Initializer("Zero", lambda shape, counts, rng: np.zeros(int(counts.sum())))
+    return Initializer("Zero", lambda shape, counts, fan_in, rng: np.zeros(int(counts.sum())))
 
 
 INITIALIZERS: dict[str, Callable[..., Initializer]] = {

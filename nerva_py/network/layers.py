@@ -43,6 +43,8 @@ class LinearLayer:
         self.dropout = checked_rate(dropout)
         self.X: np.ndarray | None = None
         self.R: Any = None
+        self.keeps_DZ = False  # growth by the gradient sets it: DZᵀ X is the gradient of all positions
+        self.DZ: np.ndarray | None = None
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -64,6 +66,7 @@ class LinearLayer:
 
     def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         DZ = self.output.backward(DY)
+        self.DZ = DZ if self.keeps_DZ else None
         W = self.W.value
         if self.R is not None:
             self.W.gradient, self.b.gradient = dropout.dropout_linear_parameter_gradients(self.X, W, DZ, self.R)
@@ -72,7 +75,7 @@ class LinearLayer:
         return linear.linear_input_gradient(W, DZ) if input_gradient else None
 
     def release(self) -> None:
-        self.X = self.R = None
+        self.X = self.R = self.DZ = None
         for parameter in self.parameters:
             parameter.gradient = None
         self.output.release()

@@ -2,18 +2,23 @@
 
 from .backends import BACKENDS, Backend, get_backend
 from .densities import erdos_renyi, erdos_renyi_epsilon, nonzeros, per_layer, uniform
+from .growth import first_free, random_free
+from .remap import Remap
 from .support import Support
 from .weight import SparseWeight
 
 __all__ = [
     "BACKENDS",
     "Backend",
+    "Remap",
     "SparseWeight",
     "Support",
     "erdos_renyi",
     "erdos_renyi_epsilon",
+    "first_free",
     "get_backend",
     "nonzeros",
     "per_layer",
+    "random_free",
     "uniform",
 ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import cached_property
 from typing import Any
 
+import numba
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array
 
 from nerva_py.errors import NervaError, ShapeError
+
+from .kernels import positions
 
 # Positions below this number are indexed with int32.
 INT32_LIMIT = 2**31
@@ -42,10 +46,54 @@ class Support:
         K, D = checked_shape(shape)
         if not 0 <= nnz <= K * D:
             raise NervaError(f"nnz must be from 0 to K·D = {K * D} for shape {shape}, not {nnz}")
-        positions = _random_positions(K * D, nnz, rng)
-        dtype = index_dtype(nnz, K, D)
-        indptr = np.searchsorted(positions, np.arange(K + 1, dtype=np.int64) * D).astype(dtype)
-        return cls((K, D), indptr, (positions % D).astype(dtype))
+        return cls._sorted((K, D), random_positions(K * D, nnz, rng))
+
+    @classmethod
+    def at(cls, shape: tuple[int, int], rows: ArrayLike, columns: ArrayLike) -> Support:
+        """The positions (rows[i], columns[i]), in any order, each once. O(nnz log nnz). Raises NervaError."""
+        K, D = checked_shape(shape)
+        k, d = np.asarray(rows), np.asarray(columns)
+        for name, numbers, size in (("rows", k, K), ("columns", d, D)):
+            if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+                raise NervaError(f"{name} must be a vector of integers, not {numbers.dtype} {numbers.shape}")
+            if numbers.size and not 0 <= numbers.min() <= numbers.max() < size:
+                raise NervaError(f"{name}: {numbers.min()} to {numbers.max()}; 0 to {size - 1} are allowed")
+        if k.size != d.size:
+            raise NervaError(f"rows and columns must be of one length, not {k.size} and {d.size}")
+        flat = k.astype(np.int64) * D + d.astype(np.int64)
+        if (flat[1:] <= flat[:-1]).any():
+            flat.sort()
+            if (twice := np.flatnonzero(flat[1:] == flat[:-1])).size:
+                raise NervaError(f"position {tuple(map(int, divmod(flat[twice[0]], D)))} is given twice")
+        return cls._sorted((K, D), flat)
+
+    @classmethod
+    def among(cls, shape: tuple[int, int], rows: np.ndarray, columns: np.ndarray) -> Support:
+        """As `at` for positions within the shape, some of which may come several times."""
+        return cls._sorted(shape, _sorted_unique(rows.astype(np.int64) * shape[1] + columns))
+
+    @classmethod
+    def from_mask(cls, mask: np.ndarray) -> Support:
+        """The positions where a dense (K, D) array is not zero; for layers that are stored dense."""
+        K, D = checked_shape(mask.shape)
+        rows, columns = np.nonzero(mask)
+        dtype = index_dtype(columns.size, K, D)
+        indptr = np.searchsorted(rows, np.arange(K + 1)).astype(dtype)
+        return cls((K, D), indptr, columns.astype(dtype))
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int]) -> Support:
+        """No position at all."""
+        dtype = index_dtype(0, *shape)
+        return cls(shape, np.zeros(shape[0] + 1, dtype), np.zeros(0, dtype))
+
+    @classmethod
+    def _sorted(cls, shape: tuple[int, int], flat: np.ndarray) -> Support:
+        """The positions k·D + d, which rise."""
+        K, D = shape
+        dtype = index_dtype(flat.size, K, D)
+        indptr = np.searchsorted(flat, np.arange(K + 1, dtype=np.int64) * D).astype(dtype)
+        return cls(shape, indptr, (flat % D).astype(dtype))
 
     @property
     def nnz(self) -> int:
@@ -66,16 +114,48 @@ class Support:
         key = (count, transposed)
         if key not in self._parts:
             indptr = self.transposed[0] if transposed else self.indptr
+            size = indptr.size - 1
             # A row costs something even when it is empty: its output is written. Count it as one nonzero.
-            work = indptr.astype(np.int64) + np.arange(indptr.size)
-            cuts = np.searchsorted(work, np.linspace(0, work[-1], count + 1)[1:-1])
-            self._parts[key] = np.concatenate(([0], cuts, [indptr.size - 1])).astype(np.int64)
+            work = self.nnz + size
+            cuts = [
+                bisect_left(range(size), work * part / count, key=lambda k: int(indptr[k]) + k)
+                for part in range(1, count)
+            ]
+            self._parts[key] = np.array([0, *cuts, size], np.int64)
         return self._parts[key]
+
+    def rows(self) -> np.ndarray:
+        """The row of each position, (nnz,)."""
+        return np.repeat(np.arange(self.shape[0], dtype=self.indices.dtype), np.diff(self.indptr))
+
+    def position(self, place: int) -> tuple[int, int]:
+        """(row, column) of the place in the order of the values."""
+        return int(np.searchsorted(self.indptr, place, side="right")) - 1, int(self.indices[place])
+
+    def find(self, other: Support) -> np.ndarray:
+        """The place at which each position of `other` is stored here, −1 where it is not: (other.nnz,). O(nnz of both)"""
+        if other.shape != self.shape:
+            raise ShapeError(f"other has shape {other.shape}; this support has {self.shape}")
+        places = np.empty(other.nnz, np.int64)
+        parts = self.parts(numba.get_num_threads())
+        positions.find(parts, self.indptr, self.indices, other.indptr, other.indices, places)
+        return places
+
+    def submatrix(self, rows: np.ndarray, columns: np.ndarray) -> tuple[Support, np.ndarray]:
+        """What is left of it in the rows and columns marked by (K,) and (D,) booleans, numbered anew, and which of the
+        places these are: (nnz,) booleans. O(nnz + K + D)."""
+        kept = rows[self.rows()] & columns[self.indices]
+        counts = np.bincount(self.rows()[kept], minlength=self.shape[0])[rows]
+        shape = int(np.count_nonzero(rows)), int(np.count_nonzero(columns))
+        number = np.cumsum(columns) - 1
+        dtype = index_dtype(int(np.count_nonzero(kept)), *shape)
+        indptr = np.concatenate(([0], np.cumsum(counts))).astype(dtype)
+        return Support(shape, indptr, number[self.indices[kept]].astype(dtype)), kept
 
     def mask(self) -> np.ndarray:
         """1 at each position, 0 elsewhere, as a dense (K, D) array of uint8; for layers that are stored dense."""
         mask = np.zeros(self.shape, np.uint8)
-        mask[np.repeat(np.arange(self.shape[0]), np.diff(self.indptr)), self.indices] = 1
+        mask[self.rows(), self.indices] = 1
         return mask
 
     @property
@@ -120,21 +200,23 @@ def checked_shape(shape: ArrayLike) -> tuple[int, int]:
     return sizes
 
 
-def _random_positions(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` different numbers below `size`, sorted.
+def random_positions(size: int, count: int, rng: np.random.Generator, dtype: DTypeLike = np.int64) -> np.ndarray:
+    """`count` different numbers below `size`, sorted; half as wide a type is drawn and sorted in half the time.
 
     Numbers are drawn until `count` different ones have turned up, which makes every set equally likely; of more than half
     of all positions, those to leave out are drawn.
     """
     if count > size // 2:
         keep = np.ones(size, bool)
-        keep[_random_positions(size, size - count, rng)] = False
+        keep[random_positions(size, size - count, rng, dtype)] = False
         return np.flatnonzero(keep)
-    positions = _sorted_unique(rng.integers(0, size, count))
-    while positions.size < count:
-        more = rng.integers(0, size, count - positions.size)
-        positions = _sorted_unique(np.concatenate((positions, more)))
-    return positions
+    drawn = _sorted_unique(rng.integers(0, size, count, dtype))
+    while drawn.size < count:
+        more = _sorted_unique(rng.integers(0, size, count - drawn.size, dtype))
+        place = np.searchsorted(drawn, more)
+        new = drawn[np.minimum(place, drawn.size - 1)] != more
+        drawn = np.insert(drawn, place[new], more[new])
+    return drawn
 
 
 def _sorted_unique(numbers: np.ndarray) -> np.ndarray:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from nerva_py.data import Dataset
@@ -28,10 +30,20 @@ class TrainingState:
     step: int = 0
     learning_rate: float = 0.0
     stop: bool = False  # a callback sets it to end training after this epoch
+    seeds: np.random.SeedSequence = field(default_factory=np.random.SeedSequence)
+
+    def generator(self) -> np.random.Generator:
+        """Another random generator at each call, decided by the seed of the run."""
+        return np.random.default_rng(self.seeds.spawn(1)[0])
 
 
 class Callback:
-    """Override what you need. Callbacks run in the order in which they are given, in each method."""
+    """Override what you need. Callbacks run in the order in which they are given, in each method.
+
+    So one that measures or changes the network comes before one that writes down what was measured.
+    """
+
+    phase = "callbacks"  # under which the seconds of `on_step_end` are counted when phases are timed
 
     def on_train_begin(self, state: TrainingState) -> None:
         """Before the first epoch."""

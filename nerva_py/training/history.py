@@ -11,7 +11,8 @@ from typing import Any
 class Epoch:
     """One epoch: number (from 1), learning rate, seconds of training (evaluation apart), and its statistics if wanted.
 
-    Losses are means over the samples; accuracies are shares of right answers, None in a regression.
+    Losses are means over the samples; accuracies are shares of right answers, None in a regression. `measures` is what
+    callbacks have measured, by their names.
     """
 
     epoch: int
@@ -21,6 +22,7 @@ class Epoch:
     train_accuracy: float | None = None
     test_loss: float | None = None
     test_accuracy: float | None = None
+    measures: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def score(self) -> float | None:
@@ -45,8 +47,10 @@ class Epoch:
         return "  ".join(parts) + f" {time}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields by name, for a log."""
-        return asdict(self)
+        """The fields by name, for a log; what callbacks measured beside them."""
+        fields = asdict(self)
+        measures = fields.pop("measures")
+        return fields | measures
 
 
 @dataclass

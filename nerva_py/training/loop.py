@@ -48,20 +48,23 @@ def train(
 
     `optimizer`: one for all parameters, or one a linear layer. `learning_rate`: a number, a spec such as
     "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training and test
-    data after each epoch, outside the measured time. `seed` decides the order of the samples and the augmentation; the
-    network brings its own generator for dropout. `timer` adds up the seconds of each phase of a step in `history.phases`.
+    data after each epoch, outside the measured time. `seed` decides the order of the samples, the augmentation and the
+    choices of callbacks; the network brings its own generator for dropout. `timer` adds up the seconds of each phase of a
+    step in `history.phases`.
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
     with the epochs so far.
     """
     chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
     check_run(network, data, epochs, batch_size, augmentation)
     states = resolve_optimizers(network, optimizer)
-    order_rng, augmentation_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+    order_seed, augmentation_seed, callback_seed = np.random.SeedSequence(seed).spawn(3)
+    order_rng, augmentation_rng = np.random.default_rng(order_seed), np.random.default_rng(augmentation_seed)
     M = len(data.Xtrain)
     history = History()
-    state = TrainingState(network, data, states, history, epochs, -(-M // batch_size))
+    state = TrainingState(network, data, states, history, epochs, -(-M // batch_size), seeds=callback_seed)
     after_step = step_callbacks(callbacks)
     clock = PhaseClock() if timer else None
+    phase = clock.phase if clock else _no_phase
 
     _compile_kernels(network, data, chosen_loss, states, min(batch_size, M), augmentation)
     _each(callbacks, "on_train_begin", state)
@@ -80,13 +83,13 @@ def train(
                     Y = training_step(network, data, chosen_loss, states, rows, crops, state.learning_rate, t, clock)
                     state.step += 1
                     for callback in after_step:
-                        callback.on_step_end(state)
+                        with phase(callback.phase):
+                            callback.on_step_end(state)
                 seconds = time.perf_counter() - start
                 if not np.isfinite(Y).all():
                     raise DivergedError(_diverged(epoch + 1, state.learning_rate))
-                record = Epoch(
-                    epoch + 1, state.learning_rate, seconds, *_statistics(network, data, chosen_loss, statistics)
-                )
+                results = _statistics(network, data, chosen_loss, statistics)
+                record = Epoch(epoch + 1, state.learning_rate, seconds, *results)
                 if record.train_loss is not None and not np.isfinite(record.train_loss):
                     raise DivergedError(_diverged(epoch + 1, state.learning_rate))
                 history.epochs.append(record)
@@ -210,9 +213,13 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
         raise NervaError(f"augmentation needs images stored as bytes, which {data.name!r} is not")
 
 
-def _statistics(network: MLP, data: Dataset, loss: Loss, wanted: bool) -> tuple[float | None, ...]:
+Statistics = tuple[float | None, float | None, float | None, float | None]
+
+
+def _statistics(network: MLP, data: Dataset, loss: Loss, wanted: bool) -> Statistics:
+    """Loss and accuracy on the training data, then on the test data."""
     if not wanted:
-        return ()
+        return None, None, None, None
     test = evaluate(network, data, loss, "test") if len(data.Xtest) else (None, None)
     return (*evaluate(network, data, loss, "train"), *test)
 

@@ -19,13 +19,17 @@ from nerva_py.network import Parameter
 
 @dataclass(frozen=True)
 class Optimizer:
-    """θ, state = update(θ, g, *state, η, λ, *constants(t)) with t = 1, 2, ... the number of the step."""
+    """θ, state = update(θ, g, *state, η, λ, *constants(t)) with t = 1, 2, ... the number of the step.
+
+    `scale(parameter)` is a factor of η.
+    """
 
     name: str
     update: Callable[..., object]
     states: int
     constants: Callable[[int], tuple[float, ...]]
     weight_decay: float = 0.0
+    scale: Callable[[Parameter], float] | None = None
 
 
 @dataclass(slots=True)
@@ -44,6 +48,8 @@ class OptimizerState:
         """Update the parameter in place, in one pass over its numbers."""
         optimizer = self.optimizer
         decay = optimizer.weight_decay if self.parameter.decays else 0.0
+        if optimizer.scale is not None:
+            eta *= optimizer.scale(self.parameter)
         constants = (eta, decay, *optimizer.constants(t))
         kernel = update_kernel(optimizer.update, optimizer.states, len(constants))
         kernel(self.parameter.vector, self.parameter.gradient_vector, *self.vectors, constants)
@@ -81,6 +87,29 @@ def AdamW(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weigh
     return Optimizer("AdamW", updates.adamw, 2, _adam_constants(beta1, beta2, epsilon), _at_least_0(weight_decay))
 
 
+def SMET(
+    beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, warm_up: float = 100, weight_decay: float = 0.0
+) -> Optimizer:
+    """Adam under topology change: each weight has its own age for the bias corrections and a warm-up of so many steps, and
+    a sparse layer of density d learns with the rate η/d; see `equations.updates.smet`.        [arXiv:2606.00888]
+
+    At 1 % density η is multiplied by 100: begin with a rate that is smaller than Adam's by that much.
+    """
+    _share("beta1", beta1)
+    _share("beta2", beta2)
+    if beta1 == 0 or beta2 == 0:
+        raise NervaError(f"beta1 and beta2 must be positive, not {beta1!r}, {beta2!r}")
+    if not epsilon > 0 or not 1 <= warm_up < np.inf:
+        raise NervaError(f"epsilon > 0 and warm_up ≥ 1 are needed, not epsilon={epsilon!r}, warm_up={warm_up!r}")
+    constants = (beta1, beta2, epsilon, float(np.log(beta1)), float(np.log(beta2)), float(warm_up))
+    return Optimizer("SMET", updates.smet, 3, lambda t: constants, _at_least_0(weight_decay), _per_density)
+
+
+def _per_density(parameter: Parameter) -> float:
+    """1/d of a weight matrix with density d > 0, 1 of everything else."""
+    return 1 / (getattr(parameter.value, "density", 1.0) or 1.0)
+
+
 def _adam_constants(beta1: float, beta2: float, epsilon: float) -> Callable[[int], tuple[float, ...]]:
     _share("beta1", beta1)
     _share("beta2", beta2)
@@ -101,5 +130,5 @@ def _at_least_0(weight_decay: float) -> float:
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    factory.__name__: factory for factory in (GradientDescent, Momentum, Nesterov, Adam, AdamW)
+    factory.__name__: factory for factory in (GradientDescent, Momentum, Nesterov, Adam, AdamW, SMET)
 }

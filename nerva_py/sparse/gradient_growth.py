@@ -1,0 +1,114 @@
+"""Growth by the gradient: the free positions where |G| = |DYᵀ X| is largest, exactly, without a dense G."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from nerva_py.errors import DivergedError, ShapeError
+from nerva_py.matrix.blas import gemm_address, one_blas_thread
+from nerva_py.matrix.layout import batch_layout
+
+from .growth import check_count
+from .kernels import largest
+from .kernels.compiled import product_on
+from .remap import Remap
+from .selection import highest
+from .support import Support
+
+BLOCK_ELEMENTS = 2**18  # of G at a time and thread: what stays in its cache
+BLOCK_ROWS = (8, 128)  # fewer rows would make the matrix product slow, more do not make it faster
+SAMPLE = 8192  # elements of G from which the threshold is guessed
+MARGIN = 1.001  # for rounding: |G_kd| ≤ ‖DY_k‖ ‖X_d‖ is true of exact numbers
+
+Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def largest_free(support: Support, DY: np.ndarray, X: np.ndarray, count: int) -> Support:
+    """The `count` positions outside the support with the largest |G_kd|, G = DYᵀ X      DY (N, K), X (N, D)
+
+    Of equal ones those of smaller row, then of smaller column. Exact: a threshold is guessed from a sample; rows whose
+    bound ‖DY_k‖ max ‖X_d‖ is below it are left out, the others are computed block by block and forgotten; if too few
+    elements are above it, all are looked at. O(N·K·D) time at most, O(count + block) memory. The result does not depend
+    on the number of threads. Raises DivergedError for a gradient that is not a number.
+    """
+    check_count(support, count)
+    N, D = X.shape
+    if DY.shape != (N, support.shape[0]) or support.shape[1] != D or DY.dtype != X.dtype:
+        raise ShapeError(f"largest_free: DY {DY.dtype} {DY.shape} and X {X.dtype} {X.shape} do not fit to {support!r}")
+    if not count:
+        return Support.empty(support.shape)
+    DY, X = batch_layout(DY), batch_layout(X)
+    bounds = _bounds(DY, X)
+    threshold = _guess(support, DY, X, count)
+    keys, rows, columns = _candidates(support, DY, X, count, np.flatnonzero(bounds * MARGIN > threshold), threshold)
+    if keys.size < count:
+        keys, rows, columns = _candidates(support, DY, X, count, np.arange(support.shape[0]), None)
+    if keys.size > count:
+        order = np.argsort(rows * D + columns)  # candidates come in the order of the parts that found them
+        best = order[highest(keys[order], count)]
+        rows, columns = rows[best], columns[best]
+    return Support.at(support.shape, rows, columns)
+
+
+def largest_among(candidates: Support, DY: np.ndarray, X: np.ndarray, count: int) -> Support:
+    """The `count` candidates with the largest |G_kd|, G = DYᵀ X; of equal ones the first. O(N·candidates)."""
+    G = np.empty(candidates.nnz, X.dtype)
+    parts = candidates.parts(numba.get_num_threads())
+    product_on(parts, candidates.indptr, candidates.indices, batch_layout(DY), batch_layout(X), G)
+    if not np.isfinite(G).all():
+        raise DivergedError("largest_among: the gradient is not finite; training has diverged")
+    return Remap(candidates, highest(np.abs(G), count)).support
+
+
+def _bounds(DY: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """‖DY_k‖ max ‖X_d‖ for each row k: (K,)"""
+    with np.errstate(over="ignore", invalid="ignore"):
+        bounds = np.sqrt(np.einsum("nk,nk->k", DY, DY)) * np.sqrt(np.einsum("nd,nd->d", X, X).max())
+    if not np.isfinite(bounds).all():
+        raise DivergedError("largest_free: the gradient is not finite; training has diverged")
+    return bounds
+
+
+def _guess(support: Support, DY: np.ndarray, X: np.ndarray, count: int) -> float:
+    """A number that probably a few more than `count` elements of |G| are above, from elements at regular distances."""
+    K, D = support.shape
+    n = min(SAMPLE, K * D)
+    wanted = 2 * count * n // (K * D) + 8
+    if wanted >= n:
+        return -1.0
+    step = K * D // n
+    while np.gcd(step, D) > 1 and step > 1:  # so that all columns have their turn
+        step -= 1
+    flat = np.arange(n, dtype=np.int64) * step
+    sample = Support.at(support.shape, flat // D, flat % D)
+    G = np.empty(n, X.dtype)
+    product_on(sample.parts(numba.get_num_threads()), sample.indptr, sample.indices, DY, X, G)
+    return float(np.partition(np.abs(G), n - wanted)[n - wanted])
+
+
+def _candidates(
+    support: Support, DY: np.ndarray, X: np.ndarray, count: int, rows: np.ndarray, threshold: float | None
+) -> Candidates:
+    """Bits of |G|, rows and columns of what each part of these rows offers."""
+    N, D = X.shape
+    block = max(BLOCK_ROWS[0], min(BLOCK_ELEMENTS // D, BLOCK_ROWS[1]))
+    parts = min(numba.get_num_threads(), max(1, -(-rows.size // block)))
+    integer = np.dtype(f"i{X.dtype.itemsize}")
+    at_least = -1 if threshold is None or threshold < 0 else int(np.array(threshold, X.dtype).view(integer))
+    packed = np.empty((parts, N * block), X.dtype).T
+    G = np.empty((parts, block * D), X.dtype)
+    capacity = 2 * count + 2 * largest.STRETCH
+    found = np.empty((parts, capacity), integer).T
+    found_rows, found_columns = np.empty((2, parts, capacity), np.int64).transpose(0, 2, 1)
+    counts, histograms = np.empty(parts, np.int64), np.empty((parts, 1 << largest.DIGIT), np.int64).T
+    with one_blas_thread:
+        largest.largest_products(
+            gemm_address(X.dtype), rows, support.indptr, support.indices, DY, X, count, block, at_least,
+            packed, G.T, G.view(integer).T, found, found_rows, found_columns, counts, histograms,
+        )  # fmt: skip
+    sizes = counts.tolist()
+    keys, where, which = (
+        np.concatenate([matrix[:n, p] for p, n in enumerate(sizes)]) for matrix in (found, found_rows, found_columns)
+    )
+    return keys, where, which

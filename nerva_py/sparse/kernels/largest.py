@@ -1,0 +1,132 @@
+"""The largest |DYᵀ X| outside a support, exactly, without the dense matrix.
+
+Blocks of rows of G = DYᵀ X are computed by BLAS into a buffer that stays in the cache, looked through, and forgotten; only
+candidates are kept. Magnitudes are compared as integers: without its sign bit, a floating-point number orders like the
+integer of its bits. A comparison of integers can be vectorized without assumptions about NaN, which counts as larger than
+everything.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from nerva_py.matrix.blas import multiply_into
+from nerva_py.matrix.compiling import column, kernel
+from nerva_py.matrix.scalars import scalar_function
+
+CHUNK = 32  # elements that are compared at once
+DIGIT = 11  # bits of a key that one pass of the selection looks at
+STRETCH = 2048  # elements between two looks at how many candidates there are
+
+
+@scalar_function
+def kth_largest(keys, n, k, bits, histogram):
+    """The k-th largest (1 ≤ k ≤ n) of the keys[:n] ≥ 0 of so many bits, digit by digit from the highest.        O(n)"""
+    found, known = np.int64(0), np.int64(0)  # the digits that are known, and which bits they are
+    left = k
+    shift = (bits - 1) // DIGIT * DIGIT
+    while shift >= 0:
+        histogram[:] = 0
+        for i in range(n):
+            key = np.int64(keys[i])
+            if key & known == found:
+                histogram[(key >> shift) & ((1 << DIGIT) - 1)] += 1
+        digit = (1 << DIGIT) - 1
+        while histogram[digit] < left:
+            left -= histogram[digit]
+            digit -= 1
+        found |= np.int64(digit) << shift
+        known |= np.int64((1 << DIGIT) - 1) << shift
+        shift -= DIGIT
+    return found
+
+
+@scalar_function
+def keep_largest(keys, rows, columns, n, k, bits, histogram):
+    """Move the k largest of n candidates to the front, of equal ones the first, in their order. Returns the k-th key."""
+    threshold = kth_largest(keys, n, k, bits, histogram)
+    above = 0
+    for i in range(n):
+        above += keys[i] > threshold
+    equal, out = k - above, 0
+    for i in range(n):
+        take = keys[i] > threshold
+        if keys[i] == threshold and equal > 0:
+            take = True
+            equal -= 1
+        if take:
+            keys[out], rows[out], columns[out] = keys[i], rows[i], columns[i]
+            out += 1
+    return keys.dtype.type(threshold)
+
+
+@scalar_function
+def scan(keys, first, size, row, threshold, marked, n, found, found_rows, found_columns):
+    """Append the elements of keys[:size], the columns from `first` on of a row, that are above the threshold to the n
+    candidates; returns their number. `marked` are positions that do not count."""
+    for start in range(0, size, CHUNK):
+        stop = min(size, start + CHUNK)
+        any_above = False
+        for d in range(start, stop):
+            key = keys[d] & marked
+            any_above |= (key > threshold) & (key < marked)
+        if any_above:
+            for d in range(start, stop):
+                key = keys[d] & marked
+                if threshold < key < marked:
+                    found[n], found_rows[n], found_columns[n] = key, row, first + d
+                    n += 1
+    return n
+
+
+@scalar_function
+def search(
+    gemm, rows, indptr, indices, DY, X, count, block, threshold, p, parts,
+    packed, g, keys, found, found_rows, found_columns, histogram,
+):  # fmt: skip
+    """The candidates of part p; returns their number. See `largest_products`."""
+    N, D = X.shape
+    bits = 8 * g.itemsize - 1
+    marked = keys.dtype.type((np.int64(1) << bits) - 1)  # all bits but the sign: no number that is computed
+    n, threshold = 0, keys.dtype.type(threshold)
+    for first in range(p * block, rows.size, parts * block):
+        size = min(block, rows.size - first)
+        A = packed[: N * size].reshape(size, N).T
+        for r in range(size):
+            a, dy = column(A, r), column(DY, rows[first + r])
+            for i in range(N):
+                a[i] = dy[i]
+        multiply_into(gemm, X.T, A, g[: size * D].reshape(size, D).T)
+        for r in range(size):
+            row = rows[first + r]
+            line = keys[r * D : (r + 1) * D]
+            for q in range(indptr[row], indptr[row + 1]):
+                line[indices[q]] = marked
+            for start in range(0, D, STRETCH):
+                stretch = line[start : min(D, start + STRETCH)]
+                if n + stretch.size > found.size:
+                    threshold = keep_largest(found, found_rows, found_columns, n, count, bits, histogram)
+                    n = count
+                n = scan(stretch, start, stretch.size, row, threshold, marked, n, found, found_rows, found_columns)
+    return n
+
+
+@kernel("i, I1, J1, J1, F2, F2, i, i, i, F2, F2, K2, K2, I2, I2, I1, I2", parallel=True)
+def largest_products(
+    gemm, rows, indptr, indices, DY, X, count, block, threshold,
+    packed, G, keys, found, found_rows, found_columns, counts, histograms,
+):  # fmt: skip
+    """Candidates for the `count` largest |G_kd| outside the support: of each part of `rows` all above the threshold (as
+    an integer), or its `count` largest in order of appearance.        2 N K D operations
+
+    Part p takes the blocks p, p + parts, ... of `block` rows. Column p of the matrices from `packed` on is its workspace:
+    of `keys`, the bits of G; of `found`, `found_rows` and `found_columns` its `counts[p]` candidates.
+    """
+    parts = found.shape[1]
+    for p in prange(parts):
+        counts[p] = search(
+            gemm, rows, indptr, indices, DY, X, count, block, threshold, p, parts,
+            column(packed, p), column(G, p), column(keys, p), column(found, p), column(found_rows, p),
+            column(found_columns, p), column(histograms, p),
+        )  # fmt: skip

@@ -1,0 +1,80 @@
+"""Kernels on the positions of sparse matrices: which are free, where one is found, how two sets are merged.
+
+A set of positions is a pair `indptr, indices` (CSR, columns of a row sorted). Rows are independent of one another, so all
+loops run in parallel over rows, and the results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from numba import prange
+
+from nerva_py.matrix.compiling import kernel
+
+
+@kernel("P1, I1, I1, i, Q1, R1, J1", parallel=True)
+def free_columns(parts, indptr, indices, D, chosen, ranks, columns):
+    """The free positions of these ranks: rank r is the (r + 1)-th position, row by row, that is not in the set.
+
+    `ranks` rise; those of row k are `ranks[chosen[k]:chosen[k+1]]`; their columns are written in the same order.
+    O(nnz + number of ranks).
+    """
+    for part in prange(parts.size - 1):
+        for k in range(parts[part], parts[part + 1]):
+            p, end = indptr[k], indptr[k + 1]
+            before = k * D - p  # free positions in the rows above
+            passed = 0
+            for q in range(chosen[k], chosen[k + 1]):
+                free = ranks[q] - before
+                while p < end and indices[p] - passed <= free:
+                    p += 1
+                    passed += 1
+                columns[q] = free + passed
+
+
+@kernel("P1, I1, I1, J1, J1, S1", parallel=True)
+def find(parts, indptr, indices, wanted_indptr, wanted, places):
+    """places[q] = p with indices[p] = wanted[q] in the same row, −1 where there is none.        O(nnz of both)"""
+    for part in prange(parts.size - 1):
+        for k in range(parts[part], parts[part + 1]):
+            p, end = indptr[k], indptr[k + 1]
+            for q in range(wanted_indptr[k], wanted_indptr[k + 1]):
+                while p < end and indices[p] < wanted[q]:
+                    p += 1
+                places[q] = p if p < end and indices[p] == wanted[q] else -1
+
+
+@kernel("P1, I1, I1, I1, J1, J1, I1, I1, I1, P1", parallel=True)
+def merge(parts, kept_indptr, kept, kept_indices, inserted_indptr, inserted, indptr, indices, source, conflicts):
+    """The kept positions and those inserted, in one sorted set whose `indptr` is known.
+
+    source[p] becomes `kept[i]`, the place that the i-th kept position had, or −1 − q for the q-th inserted one.
+    `conflicts` (one a part) gets a kept place whose position is inserted, too, and is −1 where there is none.
+    """
+    for part in prange(parts.size - 1):
+        conflict = -1
+        for k in range(parts[part], parts[part + 1]):
+            out = indptr[k]
+            i, end = kept_indptr[k], kept_indptr[k + 1]
+            for q in range(inserted_indptr[k], inserted_indptr[k + 1]):
+                column = inserted[q]
+                while i < end and kept_indices[i] < column:
+                    indices[out], source[out] = kept_indices[i], kept[i]
+                    out += 1
+                    i += 1
+                if i < end and kept_indices[i] == column:
+                    conflict = kept[i]
+                indices[out], source[out] = column, -1 - q
+                out += 1
+            while i < end:
+                indices[out], source[out] = kept_indices[i], kept[i]
+                out += 1
+                i += 1
+        conflicts[part] = conflict
+
+
+@kernel("I1, F1, F1, F1", parallel=True)
+def move(source, old, fresh, new):
+    """new[p] = old[source[p]], or fresh[q] where source[p] = −1 − q"""
+    for p in prange(source.size):
+        s = source[p]
+        new[p] = old[s] if s >= 0 else fresh[-1 - s]

@@ -1,0 +1,146 @@
+"""Drop rules: which weights go. Counts are exact and ties are broken by place, whatever the weights are.
+
+Formulas, with ζ the share to drop and nnz the number of weights of a layer:
+- Magnitude(ζ): the ⌊ζ nnz⌋ smallest |w|
+- SET(ζ): the ⌊ζ n₊⌋ smallest positive and the ⌊ζ n₋⌋ largest negative weights (0 counts as positive)     [arXiv:1707.04780]
+- Threshold(τ): all with |w| ≤ τ
+- GlobalMagnitude(ζ): the ⌊ζ Σ nnz⌋ smallest |w| of all layers together
+- Taylor(ζ): the ⌊ζ nnz⌋ smallest (w g)², the first-order estimate of what the loss loses      [arXiv:1906.10771]
+- Random(ζ): ⌊ζ nnz⌋ at random
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nerva_py.errors import NervaError
+from nerva_py.sparse.selection import lowest, share
+
+from .layer import TopologyLayer
+
+Masks = list[np.ndarray]
+Select = Callable[[Sequence[TopologyLayer], float, np.random.Generator], Masks]
+
+
+@dataclass(frozen=True)
+class Drop:
+    """`select(layers, amount, rng)` marks the weights that go: for each layer (nnz,) booleans.
+
+    `amount` is ζ or τ; while training it is multiplied by what the decay of the method says.
+    """
+
+    name: str
+    amount: float
+    select: Select
+
+    def __call__(self, layers: Sequence[TopologyLayer], decay: float, rng: np.random.Generator) -> Masks:
+        return self.select(layers, self.amount * decay, rng)
+
+
+def by_score(
+    score: Callable[[TopologyLayer, np.random.Generator], np.ndarray], zeta: float = 0.3, name: str | None = None
+) -> Drop:
+    """In each layer the ⌊ζ nnz⌋ weights of the lowest score(layer, rng), (nnz,): a drop rule of your own."""
+
+    def select(layers: Sequence[TopologyLayer], zeta: float, rng: np.random.Generator) -> Masks:
+        return [lowest(_checked(score(layer, rng), layer, score), share(zeta, layer.nnz)) for layer in layers]
+
+    return Drop(name or score.__name__, checked_share(zeta), select)
+
+
+def Magnitude(zeta: float = 0.3) -> Drop:
+    """The ⌊ζ nnz⌋ smallest |w| of each layer."""
+    return by_score(lambda layer, rng: np.abs(layer.values), zeta, "Magnitude")
+
+
+def SET(zeta: float = 0.3) -> Drop:
+    """The ⌊ζ n₊⌋ smallest positive and the ⌊ζ n₋⌋ largest negative weights of each layer."""
+
+    def select(layers: Sequence[TopologyLayer], zeta: float, rng: np.random.Generator) -> Masks:
+        return [nearest_zero_of_each_sign(layer.values, zeta) for layer in layers]
+
+    return Drop("SET", checked_share(zeta), select)
+
+
+def Threshold(tau: float) -> Drop:
+    """All weights with |w| ≤ τ."""
+    if not 0 <= tau < np.inf:
+        raise NervaError(f"Threshold(τ) needs a finite τ ≥ 0, not {tau!r}")
+    return Drop("Threshold", tau, lambda layers, tau, rng: [np.abs(layer.values) <= tau for layer in layers])
+
+
+def GlobalMagnitude(zeta: float = 0.3) -> Drop:
+    """The ⌊ζ Σ nnz⌋ smallest |w| of all layers together."""
+
+    def select(layers: Sequence[TopologyLayer], zeta: float, rng: np.random.Generator) -> Masks:
+        return smallest_of_all(layers, share(zeta, sum(layer.nnz for layer in layers)))
+
+    return Drop("GlobalMagnitude", checked_share(zeta), select)
+
+
+def Taylor(zeta: float = 0.3) -> Drop:
+    """The ⌊ζ nnz⌋ smallest (w g)² of each layer, g the gradient of the last step."""
+
+    def score(layer: TopologyLayer, rng: np.random.Generator) -> np.ndarray:
+        gradient = layer.gradient
+        if gradient is None:
+            raise NervaError(f"Taylor needs the gradient of W{layer.number}, which there is only after a training step")
+        return np.square(layer.values * gradient)
+
+    return by_score(score, zeta, "Taylor")
+
+
+def Random(zeta: float = 0.3) -> Drop:
+    """⌊ζ nnz⌋ weights of each layer, every set of that size equally likely."""
+    return by_score(lambda layer, rng: rng.permutation(layer.nnz), zeta, "Random")
+
+
+def nearest_zero_of_each_sign(values: np.ndarray, zeta: float) -> np.ndarray:
+    """SET's choice among these weights: (nnz,) booleans.
+
+    In the order of the weights, those to drop lie next to one another around zero: only the two ends are looked for.
+    """
+    negatives = int(np.count_nonzero(values < 0))
+    first = negatives - share(zeta, negatives)  # rank of the least weight that goes
+    last = negatives + share(zeta, values.size - negatives) - 1  # rank of the largest one
+    if last < first:
+        return np.zeros(values.size, bool)
+    low, high = np.partition(values, first)[first], np.partition(values, last)[last]
+    chosen = (values > low) & (values < high)
+    # The ends themselves, and of weights equal to them as many as the counts need.
+    negative, positive = int(np.count_nonzero(chosen & (values < 0))), int(np.count_nonzero(chosen & (values >= 0)))
+    if low < 0:
+        chosen[np.flatnonzero(values == low)[: negatives - first - negative]] = True
+    if high >= 0:
+        chosen[np.flatnonzero(values == high)[: last + 1 - negatives - positive]] = True
+    return chosen
+
+
+def smallest_of_all(layers: Sequence[TopologyLayer], count: int) -> Masks:
+    """The `count` smallest |w| of all layers together, of equal ones those of the first layer first."""
+    marked = lowest(np.concatenate([np.abs(layer.values) for layer in layers]), count)
+    return np.split(marked, np.cumsum([layer.nnz for layer in layers])[:-1])
+
+
+def checked_share(zeta: float, name: str = "zeta") -> float:
+    """A share from 0 to 1."""
+    if not isinstance(zeta, int | float | np.number) or not 0 <= zeta <= 1:
+        raise NervaError(f"{name} must be a number from 0 to 1, not {zeta!r}")
+    return float(zeta)
+
+
+def _checked(scores: np.ndarray, layer: TopologyLayer, score: Callable[..., object]) -> np.ndarray:
+    scores = np.asarray(scores)
+    if scores.shape != (layer.nnz,):
+        raise NervaError(
+            f"{score.__name__} must return {layer.nnz} scores, one a weight of {layer!r}, not {scores.shape}"
+        )
+    return scores
+
+
+DROP_RULES: dict[str, Callable[..., Drop]] = {
+    factory.__name__: factory for factory in (Magnitude, SET, Threshold, GlobalMagnitude, Taylor, Random)
+}

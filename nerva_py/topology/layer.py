@@ -1,0 +1,131 @@
+"""`TopologyLayer`: what drop and grow rules see of a linear layer, and the one place that changes its support."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nerva_py.errors import NervaError
+from nerva_py.matrix import DenseWeight, batch_layout
+from nerva_py.network import LinearLayer
+from nerva_py.network.building import store
+from nerva_py.network.initializers import Initializer
+from nerva_py.sparse import Remap, SparseWeight, Support
+from nerva_py.training.optimizers import OptimizerState
+
+from .coverage import Coverage
+
+
+class TopologyLayer:
+    """A linear layer with its optimizer states; the weights always look like CSR.
+
+    A layer above the break-even density is stored as a masked dense array, which is still a sparse layer: its weights and
+    states are read at the positions of the mask, and written back in whatever form suits the density that it then has.
+    """
+
+    def __init__(self, number: int, layer: LinearLayer, states: Sequence[OptimizerState], backend: str = "numba"):
+        self.number = number  # 1, 2, ... as in W1, W2, ...
+        self.layer = layer
+        self.states = [state for state in states if state.parameter is layer.W]
+        self.backend = backend
+        self._support: Support | None = None  # of a layer that is stored dense
+        self._batches: list[tuple[np.ndarray, np.ndarray]] = []
+        self.coverage = Coverage(self.shape)
+        if self.full:
+            self.coverage.add_all()
+        else:
+            self.coverage.add(self.support)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(K, D) = (outputs, inputs)"""
+        return self.layer.W.value.shape
+
+    @property
+    def nnz(self) -> int:
+        """Number of weights."""
+        return self.layer.W.value.nnz
+
+    @property
+    def size(self) -> int:
+        """Number of positions, K·D."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def full(self) -> bool:
+        """Whether every position has a weight: then there is nowhere to grow."""
+        return self.nnz == self.size
+
+    @property
+    def support(self) -> Support:
+        """The positions of the weights."""
+        W = self.layer.W.value
+        if isinstance(W, SparseWeight):
+            return W.support
+        if self._support is None:
+            self._support = Support.from_mask(np.ones(W.shape, np.uint8) if W.mask is None else W.mask)
+        return self._support
+
+    @property
+    def values(self) -> np.ndarray:
+        """The weights, (nnz,), in the order of the support."""
+        return self._at_positions(self.layer.W.value)
+
+    @property
+    def gradient(self) -> np.ndarray | None:
+        """The gradient of the last step at the same positions, (nnz,); None before the first step."""
+        gradient = self.layer.W.gradient
+        return None if gradient is None else self._at_positions(gradient)
+
+    def batch(self) -> tuple[np.ndarray, np.ndarray]:
+        """DZ (N, K) and X (N, D) of the last step, or of the steps that were kept: DZᵀ X is the gradient of every position."""
+        pairs = [*self._batches, self._last()]
+        if len(pairs) == 1:
+            return pairs[0]
+        DZ, X = (batch_layout(np.concatenate(matrices)) for matrices in zip(*pairs, strict=True))
+        return DZ, X
+
+    def keep_batch(self) -> None:
+        """Keep a copy of this step's batch for the update that comes in a few steps."""
+        DZ, X = self._last()
+        self._batches.append((DZ.copy(order="F"), X.copy(order="F")))
+
+    def change(self, remap: Remap, initializer: Initializer, rng: np.random.Generator) -> None:
+        """Move to the new support: survivors keep weight and optimizer state bit for bit; new weights come from the
+        initializer, and their states are zero."""
+        fan_in = np.diff(remap.support.indptr)
+        fresh = initializer.weights(self.shape, np.diff(remap.inserted.indptr), rng, fan_in) if remap.grown else None
+        self.replace(remap, fresh)
+        self.coverage.add(remap.inserted)
+
+    def replace(self, remap: Remap, fresh: np.ndarray | None = None) -> None:
+        """Move weights and states to the new support."""
+        old = self.layer.W.value
+        W = SparseWeight(remap.support, remap.move(self.values, fresh), getattr(old, "backend", self.backend))
+        vectors = [[remap.move(self._at_positions(old.like(v))) for v in state.vectors] for state in self.states]
+        new = store(W)
+        for state, moved in zip(self.states, vectors, strict=True):
+            state.vectors = moved if new is W else [W.like(v).toarray().reshape(-1) for v in moved]
+        self.layer.W.value, self.layer.W.gradient = new, None
+        self._support = None if new is W else remap.support
+        self._batches.clear()
+
+    def shrunk(self, rows: np.ndarray, columns: np.ndarray) -> None:
+        """Note that only these rows and columns are left of the layer."""
+        self._support = None
+        self._batches.clear()
+        self.coverage = self.coverage.submatrix(rows, columns, self.support)
+
+    def _at_positions(self, matrix: SparseWeight | DenseWeight) -> np.ndarray:
+        if isinstance(matrix, SparseWeight):
+            return matrix.data
+        return matrix.array[self.support.rows(), self.support.indices]
+
+    def _last(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.layer.DZ is None or self.layer.X is None:
+            raise NervaError(f"the batch of W{self.number} is wanted, but there was no training step that kept it")
+        return self.layer.DZ, self.layer.X
+
+    def __repr__(self) -> str:
+        return f"TopologyLayer(W{self.number}, {self.shape[0]}×{self.shape[1]}, nnz={self.nnz})"

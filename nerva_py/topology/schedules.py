@@ -1,0 +1,74 @@
+"""When the topology changes, how much of it, and how dense it is to be: functions of the progress of training.
+
+With s = t/T_end the share of the changing part that is over, 0 ≤ s ≤ 1:
+- Constant 1, Cosine ½ (1 + cos π s), Linear 1 − s: factors of the share that is dropped        [arXiv:1911.11134]
+- sparsity s_f + (s_i − s_f) (1 − s)³ of gradual pruning      [Zhu & Gupta, arXiv:1710.01878]
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nerva_py.errors import NervaError, unknown
+
+Decay = Callable[[float], float]
+
+DECAYS: dict[str, Decay] = {
+    "Constant": lambda s: 1.0,
+    "Cosine": lambda s: (1 + math.cos(math.pi * s)) / 2,
+    "Linear": lambda s: 1 - s,
+}
+
+
+@dataclass(frozen=True)
+class Every:
+    """An update every `count` steps or epochs."""
+
+    count: int
+    unit: str = "steps"
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """The distance between two updates in steps."""
+        return self.count * (steps_per_epoch if self.unit == "epochs" else 1)
+
+    def __str__(self) -> str:
+        return f"every {self.count} {self.unit if self.count > 1 else self.unit.removesuffix('s')}"
+
+
+def every(interval: int | str) -> Every:
+    """From a number of steps, or "100 steps", "1 epoch". Raises NervaError."""
+    match = re.fullmatch(r"\s*(\d+)\s*(steps?|epochs?)?\s*", str(interval))
+    if isinstance(interval, bool) or not match or not int(match[1]):
+        raise NervaError(f'every must be a number of steps or such as "100 steps" or "1 epoch", not {interval!r}')
+    return Every(int(match[1]), "epochs" if (match[2] or "").startswith("epoch") else "steps")
+
+
+def decay(name: str) -> Decay:
+    """The decay of that name. Raises NervaError."""
+    by_lower_case = {known.lower(): known for known in DECAYS}
+    if str(name).lower() not in by_lower_case:
+        raise unknown("decay", name, DECAYS)
+    return DECAYS[by_lower_case[name.lower()]]
+
+
+@dataclass(frozen=True)
+class GradualDensity:
+    """From the density at the start to `final`, along a cubic curve between the shares `start` and `stop` of training."""
+
+    final: float
+    start: float = 0.0
+    stop: float = 0.75
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.final <= 1:
+            raise NervaError(f"density must be a number from 0 to 1, not {self.final!r}")
+        if not 0 <= self.start < self.stop <= 1:
+            raise NervaError(f"0 ≤ start < stop ≤ 1 is needed, not start={self.start!r}, stop={self.stop!r}")
+
+    def at(self, progress: float, initial: float) -> float:
+        """The density when a share `progress` of training is over: 1 − s_t."""
+        s = min(1.0, max(0.0, (progress - self.start) / (self.stop - self.start)))
+        return self.final + (initial - self.final) * (1 - s) ** 3

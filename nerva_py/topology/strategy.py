@@ -1,0 +1,200 @@
+"""`DynamicTopology`: the callback that changes the topology while training goes on. A method is one with other parts."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+
+from nerva_py.errors import NervaError
+from nerva_py.matrix import batch_layout
+from nerva_py.network import LinearLayer
+from nerva_py.network.initializers import INITIALIZERS
+from nerva_py.network.specs import build
+from nerva_py.sparse import Remap, SparseWeight
+from nerva_py.training import Callback, Epoch, TrainingState
+
+from . import measures, schedules
+from .drop import DROP_RULES, Drop, smallest_of_all
+from .grow import GROW_RULES, Choose, Grow, resolve
+from .layer import TopologyLayer
+from .schedules import GradualDensity
+
+
+@dataclass
+class Change:
+    """What has happened to a layer since the epoch began."""
+
+    dropped: int = 0
+    grown: int = 0
+    updates: int = 0
+
+
+class DynamicTopology(Callback):
+    """Every few steps: drop the least important weights of each layer, and grow as many somewhere else.
+
+    `drop`: a rule or its spec, "SET(0.3)", "Magnitude(0.3)"; None measures only. `grow`: a rule, its spec, "Random",
+    "Gradient", or a function choose(layer, kept, count, rng) of your own; None lets the network become sparser.
+    `grow_weights`: initializer of new weights. `every`: a number of steps, "100 steps" or "1 epoch". `decay`: of the
+    share that is dropped over time, "Constant", "Cosine" or "Linear". `stop`: the share of training after which the
+    topology stays. `density`: a `GradualDensity` to which the smallest weights of all layers are pruned before.
+
+    Layers that have a weight everywhere, or none, are left alone (there is nowhere to grow, or nothing to drop), unless
+    a `density` is to be reached. An update comes after the optimizer's step and looks at that step's gradient; survivors
+    keep weight and optimizer state. `history[e].measures["topology"]` tells what happened in epoch e.
+    """
+
+    phase = "topology"
+
+    def __init__(
+        self,
+        drop: str | Drop | None,
+        grow: str | Grow | Choose | None = None,
+        grow_weights: str = "Zero",
+        *,
+        every: int | str = "1 epoch",
+        decay: str = "Constant",
+        stop: float = 1.0,
+        density: GradualDensity | None = None,
+        distribution: str = "ErdosRenyi",
+        name: str | None = None,
+    ):
+        self.drop = build("drop rule", drop, DROP_RULES) if isinstance(drop, str) else drop
+        self.grow = (
+            build("grow rule", grow, GROW_RULES) if isinstance(grow, str) else None if grow is None else resolve(grow)
+        )
+        self.initializer = build("initializer", grow_weights, INITIALIZERS)
+        self.every, self.decay = schedules.every(every), schedules.decay(decay)
+        if not 0 < stop <= 1:
+            raise NervaError(f"stop must be a share of training, more than 0 and at most 1, not {stop!r}")
+        self.stop = stop
+        self.density = density
+        self.distribution = distribution  # of the initial densities, for those who build the network
+        self.name = name or "DynamicTopology"
+        self.layers: list[TopologyLayer] = []
+        self.changes: list[Change] = []
+        self.t = 0  # steps so far
+
+    # ------------------------------------------------------------------------------------------------------- callback
+
+    def on_train_begin(self, state: TrainingState) -> None:
+        """Look at the layers, and compile what the updates need."""
+        self.rng = state.generator()
+        self.t = 0
+        self.total = state.epochs * state.steps_per_epoch
+        self.interval = self.every.steps(state.steps_per_epoch)
+        self._attach(state)
+        self.initial_density = sum(layer.nnz for layer in self.layers) / sum(layer.size for layer in self.layers)
+        self._check()
+        self._compile(state)
+
+    def on_epoch_begin(self, state: TrainingState) -> None:
+        self.changes = [Change() for _ in self.layers]
+
+    def on_step_end(self, state: TrainingState) -> None:
+        """Count the steps, and update when it is time."""
+        self.t += 1
+        left = -self.t % self.interval
+        if self.density is not None and (left == 0 or self.t == self.total):
+            self._prune(self.density.at(self.t / self.total, self.initial_density))
+        if self.drop is None or self.t > self.stop * self.total:
+            return
+        if left == 0:
+            self.update(self.decay(self.t / (self.stop * self.total)))
+        elif self.grow is not None and left < self.grow.batches:
+            for layer in self.layers:
+                layer.keep_batch()
+
+    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+        epoch.measures["topology"] = measures.summary(self.layers, self.changes)
+
+    def on_train_end(self, state: TrainingState) -> None:
+        for layer in self.layers:
+            layer.layer.keeps_DZ = False
+
+    # --------------------------------------------------------------------------------------------------------- update
+
+    def update(self, decay: float = 1.0) -> None:
+        """Drop and grow once; `decay` is a factor of the share that is dropped."""
+        assert self.drop is not None
+        places = [n for n, layer in enumerate(self.layers) if layer.nnz and not layer.full]
+        layers = [self.layers[n] for n in places]
+        if not layers:
+            return
+        dropped = self.drop(layers, decay, self.rng)
+        for n, layer, gone in zip(places, layers, dropped, strict=True):
+            self._record(n, self._exchange(layer, gone))
+
+    def _exchange(self, layer: TopologyLayer, gone: np.ndarray) -> Remap:
+        """Drop the weights that are `gone` and grow as many."""
+        remap = Remap(layer.support, ~gone)
+        if self.grow is not None and remap.dropped:
+            grown = self.grow(layer, remap.support, remap.dropped, self.rng)
+            remap = remap.inserting(grown, self.grow.returning)
+        layer.change(remap, self.initializer, self.rng)
+        return remap
+
+    def _prune(self, density: float) -> None:
+        """Prune the smallest weights of all layers together until that share of all positions is left."""
+        target = round(density * sum(layer.size for layer in self.layers))
+        surplus = sum(layer.nnz for layer in self.layers) - target
+        if surplus <= 0:
+            return
+        for n, gone in enumerate(smallest_of_all(self.layers, surplus)):
+            if gone.any():
+                remap = Remap(self.layers[n].support, ~gone)
+                self.layers[n].change(remap, self.initializer, self.rng)
+                self._record(n, remap)
+
+    def _record(self, n: int, remap: Remap) -> None:
+        change = self.changes[n]
+        change.dropped += remap.dropped
+        change.grown += remap.grown
+        change.updates += 1
+
+    # ---------------------------------------------------------------------------------------------------------- set-up
+
+    def _attach(self, state: TrainingState) -> None:
+        linear = state.network.linear_layers
+        backends = [layer.W.value.backend for layer in linear if hasattr(layer.W.value, "backend")]
+        self.layers = [
+            TopologyLayer(number, layer, state.optimizer_states, *backends[:1])
+            for number, layer in enumerate(linear, 1)
+        ]
+        self.changes = [Change() for _ in self.layers]
+        for one in linear:
+            one.keeps_DZ = self.grow is not None and self.grow.batches > 0
+
+    def _check(self) -> None:
+        """Refuse what would never do anything."""
+        if self.drop is not None and self.density is None and all(layer.full for layer in self.layers):
+            raise NervaError(f"{self.name}: all layers are dense, so no weight can move; give a density below 1")
+        if self.density is not None and self.density.final > self.initial_density:
+            raise NervaError(
+                f"{self.name}: the network has density {self.initial_density:.4g}; a final density of "
+                f"{self.density.final:g} is above it. Start with a larger --overall-density"
+            )
+
+    def _compile(self, state: TrainingState) -> None:
+        """Update a tiny layer of the same types, so that no epoch's time includes compilation."""
+        if self.drop is None and self.density is None:
+            return
+        shadow, rng = copy.copy(self), np.random.default_rng(0)
+        shadow.rng = rng
+        shadow.drop = (
+            self.drop if self.drop is not None and self.drop.name in DROP_RULES else DROP_RULES["Magnitude"](0.5)
+        )
+        if self.grow is not None and self.grow.name not in GROW_RULES:
+            shadow.grow = GROW_RULES["Random"]()  # the reader's own rule may count on the sizes of the real layers
+        shadow.layers, shadow.changes = [_tiny_layer(state.network.dtype, rng)], [Change()]
+        shadow.update()
+
+
+def _tiny_layer(dtype: np.dtype, rng: np.random.Generator) -> TopologyLayer:
+    """A layer of 4×8 as after a step with two samples."""
+    W = SparseWeight.random((4, 8), 0.25, rng, dtype=dtype)
+    layer = LinearLayer(W, np.zeros((1, 4), dtype))
+    layer.X, layer.DZ = (batch_layout(rng.standard_normal((2, n)).astype(dtype)) for n in (8, 4))
+    layer.W.gradient = W.like(np.ones_like(W.data))
+    return TopologyLayer(1, layer, [])
