@@ -27,6 +27,7 @@ CHAPTERS = (
     "optimizers",
     "sparse",
     "kernels",
+    "topology",
     "errata",
 )
 

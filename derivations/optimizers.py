@@ -10,6 +10,10 @@ $d = g + \lambda\theta$, the gradient of $\mathcal{L} + \tfrac{\lambda}{2}\theta
 * **Adam** keeps $m_t = \beta_1 m_{t-1} + (1-\beta_1) d_t$ and $v_t$ likewise of $d_t^2$. From $m_0 = 0$ and a constant $d$ one gets
   $m_t = (1 - \beta_1^t)\, d$, which is what the corrections $c_1 = 1 - \beta_1^t$, $c_2 = 1 - \beta_2^t$ undo. **AdamW** takes $d = g$ and
   shrinks $\theta$ apart from the gradient.
+* **SMET** is Adam for weights that come and go: each has an age $\tau$, the number of steps since it was grown. The corrections are
+  $1 - \beta^\tau$ with the weight's own $\tau$, and in its first $T_w$ steps it moves by the share $\tau/T_w$ only, because its $m$ and $v$ know
+  little yet. A new weight has $m = v = \tau = 0$, as every weight has at the beginning; of one age, $\tau \ge T_w$, all are Adam's. A layer
+  of density $d$ learns with the rate $\eta/d$. The executed form writes $\beta^\tau = \exp(\tau \log \beta)$.
 
 A **schedule** gives the learning rate of epoch $i$; each closed form is proved against its recurrence. The **initial weights** are uniform
 on $[-a, a]$, with variance $a^2/3$, or normal with deviation $\sigma$; their moments follow.
@@ -18,6 +22,7 @@ on $[-a, a]$, with variance $a^2/3$, or normal with deviation $\sigma$; their mo
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,9 +31,10 @@ import sympy as sp
 from derivations.book import NUMBERS, NotProved, claim
 from derivations.proving import confirm_equal
 from nerva_py.equations import initial, schedules, updates
+from nerva_py.errors import NervaError
 from nerva_py.network.initializers import INITIALIZERS
 from nerva_py.network.specs import build
-from nerva_py.training.optimizers import Adam, AdamW
+from nerva_py.training.optimizers import SMET, Adam, AdamW
 from nerva_py.verify import concrete
 
 theta, eta, decay, mu, delta = sp.symbols("theta eta lambda mu Delta", real=True)
@@ -131,6 +137,80 @@ def test_bias_correction() -> None:
             _, m, v = update(theta, g[0], m, v, eta, sp.Integer(0), b1, b2, eps, c1, c2)
             confirm_equal(m / c1, g[0])
             confirm_equal(v / c2, g[0] ** 2)
+
+
+T_W = 3  # steps of warm-up
+
+
+def smet_step(x: Any, g: Any, m: Any, v: Any, age: Any) -> Any:
+    """One executed step."""
+    return updates.smet(x, g, m, v, age, eta, decay, beta1, beta2, epsilon, sp.log(beta1), sp.log(beta2), T_W)
+
+
+def smet_reference(age: int, x: Any, d: Any, m: Any, v: Any) -> tuple[Any, Any, Any]:
+    """The recurrence for a weight in its step number `age` = 1, 2, ..."""
+    moved, m, v = adam_reference(age, x, d, m, v)
+    return x - min(1, sp.Rational(age, T_W)) * (x - moved), m, v
+
+
+@claim("SMET: Adam's recurrence with the weight's own age τ, times min(1, τ/T_w), over 5 steps", NUMBERS, "T_w = 3")
+def test_smet() -> None:
+    x, m, v, age = theta, *sp.symbols("m v", positive=True), sp.Integer(0)
+    for t in range(1, 6):
+        expected = smet_reference(t, x, gradient(0, x), m, v)
+        *executed, age = smet_step(x, g[0], m, v, age)
+        for a, b in zip(executed, expected, strict=True):
+            _same_number(a, b)
+        confirm_equal(age, sp.Integer(t))
+        m, v = sp.symbols(f"m_{t} v_{t}", positive=True)
+        x = sp.Symbol(f"theta_{t}", real=True)
+
+
+@claim("SMET: a weight that was grown (m = v = τ = 0) moves by η/T_w · d/(|d| + ε), then as one that was always there",
+       NUMBERS, "2 steps")  # fmt: skip
+def test_smet_new_weight() -> None:
+    """m′/c₁ = d and v′/c₂ = d² at age 1, whatever the step of the training; the second step is the recurrence of t = 2."""
+    slope = sp.Symbol("g", positive=True)
+    x, m, v, age = smet_step(sp.Integer(0), slope, sp.Integer(0), sp.Integer(0), sp.Integer(0))
+    _same_number(x, -eta / T_W * slope / (slope + epsilon))
+    _same_number(m, (1 - beta1) * slope)
+    _same_number(v, (1 - beta2) * slope**2)
+    confirm_equal(age, sp.Integer(1))
+    expected = smet_reference(2, x, gradient(1, x), m, v)
+    for a, b in zip(smet_step(x, g[1], m, v, age), (*expected, 2), strict=True):
+        _same_number(a, b)
+
+
+@claim("SMET: at an age τ ≥ T_w it is Adam of step τ", NUMBERS, "τ = 3, 4, 7")
+def test_smet_is_adam() -> None:
+    m, v = sp.symbols("m v", positive=True)
+    for t in (T_W, T_W + 1, T_W + 4):
+        constants = (beta1, beta2, epsilon, 1 - beta1**t, 1 - beta2**t)
+        expected = updates.adam(theta, g[0], m, v, eta, decay, *constants)
+        for a, b in zip(smet_step(theta, g[0], m, v, sp.Integer(t - 1)), (*expected, t), strict=True):
+            _same_number(a, b)
+
+
+@claim("SMET: the optimizer passes log β, and a layer of density d learns with η/d", NUMBERS, "some d, β")
+def test_smet_constants() -> None:
+    """Without arguments the constants are Adam's, T_w = 100, and there is no weight decay."""
+    try:
+        optimizers = ((SMET(), 0.9, 0.999), (SMET(0.5, 0.25, 1e-8, 100, 0.0), 0.5, 0.25))
+    except NervaError as error:
+        raise NotProved("SMET refuses its own constants") from error
+    for optimizer, first, second in optimizers:
+        constants = (first, second, 1e-8, float(sp.log(first)), float(sp.log(second)), 100)
+        if optimizer.update is not updates.smet or optimizer.states != 3 or optimizer.weight_decay != 0:
+            raise NotProved(f"{optimizer}")
+        if not np.allclose(optimizer.constants(7), constants, rtol=1e-14, atol=0):
+            raise NotProved(f"{optimizer.constants(7)} is not {constants}")
+        for value, expected in (
+            (SimpleNamespace(density=0.25), 4),
+            (SimpleNamespace(density=0.0), 1),
+            (np.zeros(1), 1),
+        ):
+            if optimizer.scale(SimpleNamespace(value=value)) != expected:  # type: ignore[misc, arg-type]
+                raise NotProved(f"the factor of {value} is not {expected}")
 
 
 # ------------------------------------------------------------------------------------------------------------- schedules

@@ -42,7 +42,9 @@ _EXPORTS = {
     "DynamicTopology": "nerva_py.topology",
     "method": "nerva_py.topology",
 }
-_MODULES = {"data", "equations", "errors", "matrix", "network", "sparse", "threads", "topology", "training", "verify"}
+_MODULES = {
+    "data", "equations", "errors", "matrix", "network", "plots", "sparse", "threads", "topology", "training", "verify",
+}  # fmt: skip
 
 __all__ = [*_EXPORTS, "__version__"]
 

@@ -82,3 +82,31 @@ def central_difference(f: Callable[[], float], x: np.ndarray, h: float = 1e-6) -
         x[i] = before
         gradient[i] = (above - below) / (2 * h)
     return gradient
+
+
+# -------------------------------------------------------------------------------------------- positions: sets and dicts
+
+
+def remap(old: dict, kept: set, inserted: dict, returning: bool = False) -> dict:
+    """{position: number} after all but the kept ones were dropped and others inserted; `returning`: dropped ones come back"""
+    new = {position: number for position, number in old.items() if position in kept}
+    for position, number in inserted.items():
+        new[position] = old[position] if returning and position in old else number
+    return dict(sorted(new.items()))
+
+
+def free(shape: tuple[int, int], taken: set) -> list[tuple[int, int]]:
+    """The positions that are not taken, row by row."""
+    return [(k, d) for k in range(shape[0]) for d in range(shape[1]) if (k, d) not in taken]
+
+
+def largest_free(taken: set, DY: np.ndarray, X: np.ndarray, count: int) -> list[tuple[int, int]]:
+    """Of the free positions the `count` first in the order of (−|g|, row, column), G = DYᵀ X; sorted"""
+    G = product_on(np.ones((DY.shape[1], X.shape[1])), DY, X)
+    positions = sorted(free(G.shape, taken), key=lambda position: (-abs(G[position]), position))
+    return sorted(positions[:count])
+
+
+def lowest(scores: Sequence[float], count: int) -> list[int]:
+    """Places of the `count` lowest, of equal ones the first; sorted"""
+    return sorted(sorted(range(len(scores)), key=lambda place: scores[place])[:count])

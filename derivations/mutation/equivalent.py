@@ -16,9 +16,11 @@ _ALL_IN_ONE_PART = (
 )
 _ZERO = "0 is the same number, whatever type of zero the sum starts from."
 _EMPTY_BLOCKS = "The blocks beyond the last one are empty slices, so they do nothing."
+_RANKS = "Each rank is below the number of unset bits of its row, so q reaches its end before d does."
 
-_UPDATES = tuple(f"matrix.elementwise.update_kernel.update{suffix}" for suffix in ("", "_1", "_2"))
+_UPDATES = tuple(f"matrix.elementwise.update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3"))
 _PRODUCTS = ("matrix.blas.matmul", "matrix.blas.matmul_bias")
+_POSITIONS = ("sparse.kernels.positions.free_columns", "sparse.kernels.positions.find", "sparse.kernels.bits.mark")
 _KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "product_on"))
 
 
@@ -71,8 +73,14 @@ EQUIVALENT: dict[str, str] = {
     ),
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0": "At x = 0 both branches are 0.",
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0 (2)": "At x = 0 both branches are 0.",
+    # -------------------------------------------------------------------------------------------------------------- optimizers
+    "equations.updates.smet: age_new < warm_up -> age_new <= warm_up": "At τ′ = T_w both branches are 1.",
+    "training.optimizers._per_density: getattr(parameter.value, 'density', 1.0) -> getattr(parameter.value, 'density', 0.0)": (
+        "What has no density then counts as empty, whose factor is 1, too."
+    ),
     # ---------------------------------------------------------------------------------------------------------------- kernels
     **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_KERNELS, f"{_KERNELS[0]}_single")},
+    **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in _POSITIONS},
     **{f"{kernel}: p + 8 <= end -> p + 8 < end": _REMAINDER for kernel in _KERNELS},
     **{f"{kernel}: p + 8 -> p + 9": _REMAINDER for kernel in _KERNELS},
     f"{_KERNELS[0]}: X.shape -> Y.shape": "X and Y have N rows each.",
@@ -93,6 +101,8 @@ EQUIVALENT: dict[str, str] = {
     f"{_PRODUCTS[0]}: min(C.shape[1], (block + 1) * COLUMNS) -> (block + 1) * COLUMNS": (
         "A slice ends where the array ends, so the last block may reach beyond it."
     ),
+    "sparse.kernels.bits.unset_columns: q < q_end and d < D -> q < q_end": _RANKS,
+    "sparse.kernels.bits.unset_columns: d < D -> d <= D": _RANKS,
     "matrix.dense_weight.keep_masked: data.dtype -> mask.dtype": _ZERO,
     "matrix.dense_weight.keep_masked: data.size -> mask.size": "The values and their mask have one length.",
 }

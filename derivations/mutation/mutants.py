@@ -28,13 +28,16 @@ MODULES: dict[str, tuple[str, ...]] = {
     "nerva_py.equations.initial": (),
     "nerva_py.matrix.primitives": (),
     "nerva_py.matrix.dense": ("stable_log_sigmoid",),
-    "nerva_py.training.optimizers": ("_adam_constants",),
+    "nerva_py.training.optimizers": ("_adam_constants", "SMET", "_per_density"),
     "nerva_py.sparse.kernels.compiled": (),
+    "nerva_py.sparse.kernels.positions": (),
+    "nerva_py.sparse.kernels.bits": (),
+    "nerva_py.sparse.kernels.largest": ("keep_largest", "scan"),
     "nerva_py.matrix.elementwise": (
         "columns_sum",
         "apply_kernel.apply",
         "hadamard_apply_kernel.hadamard_apply",
-        *(f"update_kernel.update{suffix}" for suffix in ("", "_1", "_2")),
+        *(f"update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3")),
     ),
     "nerva_py.matrix.blas": ("matmul", "matmul_bias"),
     "nerva_py.matrix.dense_weight": ("keep_masked",),
@@ -173,4 +176,11 @@ def _scope_of(node: ast.FunctionDef | ast.ClassDef, outer: Scope) -> Scope:
         parameters=tuple(a.arg for a in arguments if a.arg != "self"),
         functions=frozenset(s.name for s in node.body if isinstance(s, ast.FunctionDef)),
         results=frozenset(results),
+        indexed=tuple(_indexed(node)),
     )
+
+
+def _indexed(function: ast.FunctionDef) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            yield node.value.id, len(node.slice.elts) if isinstance(node.slice, ast.Tuple) else 1

@@ -51,6 +51,7 @@ SWAPPED_FROM = {
     **dict.fromkeys(("apply", "inv_sqrt", "row_repeat", "column_repeat", "identity", "ones", "zeros", "column"), 2),
     "hadamard_apply": 3,
     "where": 1,
+    "getattr": 2,
 }
 
 # Functions that may be forgotten, and which of the arguments may then be left.
@@ -75,12 +76,12 @@ MATRICES = {
 
 # Functions whose result has no negative.
 SEVERAL_RESULTS = {"tuple", "standardize"}
-MAKERS = {"Activation", "Loss"}
+MAKERS = {"Activation", "Loss", "Optimizer"}
 
 # Parameters of other kinds than the rest: a number among matrices, a function, a tuple; a count among numbers. A slip
 # replaces a parameter by another of its kind.
 NOT_MATRICES = {"f", "epsilon", "momentum", "like", "m", "n", "parameters"}
-NOT_NUMBERS = {"f", "parameters", "constants", "parts", "gemm", "i", "epochs", "change_rate", "milestones"}
+NOT_NUMBERS = {"f", "parameters", "constants", "parts", "gemm", "i", "epochs", "change_rate", "milestones", "histogram"}
 
 ARITHMETIC = {
     ast.Add: (ast.Sub,),
@@ -90,8 +91,18 @@ ARITHMETIC = {
     ast.Pow: (ast.Mult,),
     ast.FloorDiv: (ast.Mult,),
     ast.Mod: (ast.Mult,),
+    ast.BitAnd: (ast.BitOr,),
+    ast.BitOr: (ast.BitAnd,),
+    ast.LShift: (ast.RShift,),
+    ast.RShift: (ast.LShift,),
 }
-ORDER = {ast.LtE: (ast.Lt, ast.Gt), ast.Lt: (ast.LtE, ast.GtE), ast.GtE: (ast.Gt, ast.Lt), ast.Gt: (ast.GtE, ast.LtE)}
+ORDER: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
+    ast.Eq: (ast.NotEq,),
+    ast.LtE: (ast.Lt, ast.Gt),
+    ast.Lt: (ast.LtE, ast.GtE),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.Gt: (ast.GtE, ast.LtE),
+}
 
 
 @dataclass(frozen=True)
@@ -103,21 +114,25 @@ class Scope:
     numbers: bool = False
     functions: frozenset[str] = frozenset()  # that are defined in it
     results: frozenset[int] = frozenset()  # the identities of the nodes that it returns
+    indexed: tuple[tuple[str, int], ...] = ()  # names that stand before an index, and how many numbers that has
 
 
 def expressions(node: ast.expr, parent: ast.AST, scope: Scope) -> Iterator[ast.expr]:
     """What could wrongly stand in the place of an expression."""
     if isinstance(node, ast.BinOp):
         yield from _operator(node, parent, scope)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not):
         yield node.operand
+    elif isinstance(node, ast.BoolOp):  # a condition left out
+        yield from (ast.BoolOp(node.op, rest) if rest[1:] else rest[0] for rest in _one_left_out(node.values))
     elif isinstance(node, ast.Attribute) and node.attr == "T":
         yield node.value
     elif isinstance(node, ast.Attribute) and isinstance(parent, ast.Call) and node is parent.func:
         yield from (ast.Attribute(node.value, other, node.ctx) for other in NEIGHBOURS.get(node.attr, ()))
     elif isinstance(node, ast.Compare):
-        for other in ORDER.get(type(node.ops[0]), ()):
-            yield ast.Compare(node.left, [other()], node.comparators)
+        for k, one in enumerate(node.ops):
+            for other in ORDER.get(type(one), ()):
+                yield ast.Compare(node.left, [*node.ops[:k], other(), *node.ops[k + 1 :]], node.comparators)
     elif isinstance(node, ast.IfExp):
         yield from (ast.IfExp(node.test, node.orelse, node.body), node.body, node.orelse)
     elif isinstance(node, ast.Call):
@@ -167,6 +182,10 @@ def _operator(node: ast.BinOp, parent: ast.AST, scope: Scope) -> Iterator[ast.ex
         yield right
 
 
+def _one_left_out(values: list[ast.expr]) -> Iterator[list[ast.expr]]:
+    return ([*values[:k], *values[k + 1 :]] for k in range(len(values)))
+
+
 def is_size(node: ast.expr) -> bool:
     """A number in an equation of matrices: N, X.shape[0], 2, 1 - momentum."""
     if isinstance(node, ast.BinOp):
@@ -211,6 +230,8 @@ def _may_be_swapped(a: ast.expr, b: ast.expr, name: str, scope: Scope) -> bool:
         return isinstance(a, ast.Name) and isinstance(b, ast.Name)
     if not scope.numbers and is_size(a) != is_size(b):
         return False
+    if "histogram" in (getattr(a, "id", ""), getattr(b, "id", "")):
+        return False
     return not isinstance(a, ast.Starred) and not isinstance(b, ast.Starred)
 
 
@@ -239,6 +260,8 @@ def _name(node: ast.Name, parent: ast.AST, scope: Scope) -> Iterator[ast.expr]:
     others = [p for p in scope.parameters if p not in (NOT_NUMBERS if scope.numbers else NOT_MATRICES)]
     if scope.numbers:  # where a capital is a matrix, a small letter is not
         others = [p for p in others if p[0].isupper() == node.id[0].isupper()]
+        dimensions = dict(scope.indexed)  # and where a vector is indexed, a number is not
+        others = [p for p in others if dimensions.get(p) == dimensions.get(node.id)]
     if node.id in others and len(others) > 1:
         yield ast.Name(others[(others.index(node.id) + 1) % len(others)], ast.Load())
 

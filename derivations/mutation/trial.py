@@ -30,8 +30,8 @@ from derivations import book
 
 from .mutants import path_of, read
 
-# Rejected by a proof; by the evaluation of the equation, in which shapes do not fit, an index does not exist or a divisor is
-# 0; not rejected. "Cannot run" (another error in the equation) and "error" (one elsewhere) are no rejection either.
+# Rejected by a proof; by the evaluation of the equation, in which shapes do not fit, an index does not exist, a divisor is 0
+# or a number too large; not rejected. "Cannot run" (another error in the equation) and "error" (one elsewhere) are no rejection either.
 PROOF, EVALUATION, CANNOT_RUN, SURVIVED, ERROR = "by proof", "evaluation", "cannot run", "survived", "error"
 
 # Seconds of CPU time, because how busy the machine is must not decide.
@@ -175,7 +175,7 @@ def _kind(problem: Exception, module: str) -> str:
     own = str(path_of(module)) in files
     if isinstance(problem, ValueError) and _SHAPES.search(str(problem)):
         return EVALUATION
-    if isinstance(problem, IndexError | ZeroDivisionError) and own:
+    if isinstance(problem, IndexError | ZeroDivisionError | OverflowError) and own:
         return EVALUATION
     if isinstance(problem, NameError | ImportError | SyntaxError | AssertionError):
         return ERROR

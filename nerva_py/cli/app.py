@@ -26,6 +26,8 @@ nerva-py train --dataset mnist --data-dir DIR --overall-density 0.02
 
 nerva-py train --layers "ReLU;Linear" --layer-sizes "64;200;10" --epochs 5
 
+nerva-py train --method "RigL(0.3)" --overall-density 0.05 --topology-plot topology.png
+
 Lists are separated by ';' and need quotes.
 
 [bold]If not given[/bold] (hidden layers, ...)

@@ -10,10 +10,14 @@ from nerva_py.network import MLP, load_weights, mlp
 from nerva_py.network.building import BETWEEN
 from nerva_py.network.specs import build, numbers, split
 from nerva_py.network.weights_io import layer_sizes
+from nerva_py.topology import DynamicTopology
 from nerva_py.training import OPTIMIZERS, Optimizer
 
 from .defaults import Defaults, defaults_for
 from .options import Options
+from .topology import chosen_method
+
+DISTRIBUTION = "ErdosRenyi"
 
 # Losses that take the logarithm of the outputs, and the layers whose outputs are positive.
 OF_PROBABILITIES = ("CrossEntropy", "NegativeLogLikelihood")
@@ -36,6 +40,8 @@ class Choices:
     epochs: int
     batch_size: int
     augmentation: CropFlip | None
+    method: DynamicTopology | None
+    distribution: str
 
 
 def choose(options: Options, data: Dataset) -> Choices:
@@ -49,6 +55,7 @@ def choose(options: Options, data: Dataset) -> Choices:
     loss = options.loss or ("SquaredError" if data.num_classes is None else "SoftmaxCrossEntropy")
     _check_loss(loss, layers)
     density = defaults.density if options.overall_density is None else options.overall_density
+    method = chosen_method(options)
     return Choices(
         layers=layers,
         sizes=sizes,
@@ -62,6 +69,8 @@ def choose(options: Options, data: Dataset) -> Choices:
         epochs=epochs,
         batch_size=min(defaults.batch_size, len(data.Xtrain)) if options.batch_size is None else options.batch_size,
         augmentation=CropFlip(defaults.pad, defaults.flip) if options.augment else None,
+        method=method,
+        distribution=options.distribution or (DISTRIBUTION if method is None else method.distribution),
     )
 
 
@@ -72,7 +81,7 @@ def make_network(options: Options, choices: Choices) -> MLP:
         choices.sizes,
         overall_density=choices.overall_density,
         layer_densities=choices.densities,
-        distribution=options.distribution,
+        distribution=choices.distribution,
         weights=choices.weights,
         dropouts=choices.dropouts,
         dtype=options.precision.value,

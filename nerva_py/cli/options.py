@@ -9,7 +9,8 @@ from typer import Option
 
 from nerva_py.errors import NervaError
 
-DATA, NETWORK, TRAINING, OUTPUT, MACHINE = "Data", "Network", "Training", "Results", "Computation"
+DATA, NETWORK, TRAINING, TOPOLOGY = "Data", "Network", "Training", "Topology"
+OUTPUT, MACHINE = "Results", "Computation"
 
 
 class Precision(StrEnum):
@@ -67,8 +68,13 @@ class Options:
         float | None, _option(NETWORK, "Share of weights that exist, shared out among the layers.", metavar="D")
     ] = None
     distribution: Annotated[
-        str, _option(NETWORK, "How the overall density is shared out: ErdosRenyi or Uniform.", metavar="NAME")
-    ] = "ErdosRenyi"
+        str | None,
+        _option(
+            NETWORK,
+            "How the overall density is shared out: ErdosRenyi (by default, unless --method has another) or Uniform.",
+            metavar="NAME",
+        ),
+    ] = None
     densities: Annotated[str | None, _option(NETWORK, "Instead: one density a layer.", metavar="D;D;D")] = None
     dropouts: Annotated[
         str | None, _option(NETWORK, "Rate of dropout on the weights of each layer: 0.3;0.3;0.", metavar="P;P;P")
@@ -90,7 +96,9 @@ class Options:
     ] = None
     optimizers: Annotated[
         str,
-        _option(TRAINING, "GradientDescent, Momentum, Nesterov, Adam, AdamW: one, or one a layer.", metavar="SPECS"),
+        _option(
+            TRAINING, "GradientDescent, Momentum, Nesterov, Adam, AdamW, SMET: one, or one a layer.", metavar="SPECS"
+        ),
     ] = "Nesterov(0.9)"
     weight_decay: Annotated[
         float | None, _option(TRAINING, "Weight decay of every optimizer; biases are exempt.", metavar="L")
@@ -104,6 +112,52 @@ class Options:
     gradient_step: Annotated[
         float | None,
         _option(TRAINING, "First check gradients by differences with this step, in float64: 1e-6.", metavar="STEP"),
+    ] = None
+    # -------------------------------------------------------------------------------------------------------- topology
+    method: Annotated[
+        str | None,
+        _option(
+            TOPOLOGY,
+            "Weights move while training: SET(0.3), RigL(0.3, every=50, stop=0.8), MagnitudeRandom, GSE, GraNet(0.05), "
+            "GradualMagnitude(0.05), ImportancePruning(5), SMET (with --optimizers SMET), Static.",
+            metavar="SPEC",
+        ),
+    ] = None
+    prune: Annotated[
+        str | None,
+        _option(
+            TOPOLOGY,
+            "Instead: these weights go, after each epoch: Magnitude(0.3), SET(0.3), Threshold(0.01), "
+            "GlobalMagnitude(0.3), Taylor(0.3), Random(0.3).",
+            metavar="SPEC",
+        ),
+    ] = None
+    grow: Annotated[
+        str | None,
+        _option(
+            TOPOLOGY,
+            "As many come back elsewhere: Random, Gradient, Guided, RandomUnfired. Without it, none do.",
+            metavar="SPEC",
+        ),
+    ] = None
+    grow_weights: Annotated[
+        str | None, _option(TOPOLOGY, "Their initial weights: Xavier (the default), Zero, ...", metavar="SPEC")
+    ] = None
+    update_every: Annotated[
+        str | None, _option(TOPOLOGY, 'When --prune acts: "100 steps"; by default "1 epoch".', metavar="INTERVAL")
+    ] = None
+    update_stop: Annotated[
+        float | None,
+        _option(TOPOLOGY, "Share of training after which --prune stops: 0.75; by default 1.", metavar="SHARE"),
+    ] = None
+    topology_plot: Annotated[
+        Path | None,
+        _option(
+            TOPOLOGY,
+            "Draw R_s (positions that ever had a weight), degrees and the weights of each input: .png, .svg or .pdf; "
+            "as a .gif, the weights of each pixel over the epochs.",
+            metavar="FILE",
+        ),
     ] = None
     # --------------------------------------------------------------------------------------------------------- results
     no_statistics: Annotated[bool, _option(OUTPUT, "Train only: no loss, no accuracy.", "--no-statistics")] = False

@@ -15,6 +15,7 @@ def check_outputs(options: Options) -> None:
     files = {
         "--log": options.log,
         "--plot": options.plot,
+        "--topology-plot": options.topology_plot,
         "--save-weights": options.save_weights,
         "--save-dataset": options.save_dataset,
     }
@@ -33,7 +34,11 @@ def check_outputs(options: Options) -> None:
             raise NervaError("--plot needs the losses and accuracies that --no-statistics leaves out")
         from .plot import check_format
 
-        check_format(options.plot)
+        check_format("--plot", options.plot)
+    if options.topology_plot is not None:
+        from .plot import OF_TOPOLOGY, check_format
+
+        check_format("--topology-plot", options.topology_plot, OF_TOPOLOGY)
 
 
 def why_not(path: Path, appended: bool) -> str | None:

@@ -1,61 +1,68 @@
-"""Loss and accuracy over the epochs, as a picture."""
+"""Pictures of a run: the format that the name of a file tells, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from nerva_py.data import Dataset
 from nerva_py.errors import NervaError
 from nerva_py.files import write_atomically
-from nerva_py.training import History
+from nerva_py.network import MLP
+from nerva_py.plots import ConnectivityRecorder, connectivity_gif, topology, training
+from nerva_py.training import Callback, History
 
-COLOURS = {"train": "#4477aa", "test": "#ee6677"}  # told apart with any colour vision, and in print
+OF_TOPOLOGY = ("gif", "pdf", "png", "svg")
 
 
-def check_format(path: Path) -> str:
-    """The format that the name of the file tells, png if it has no ending. Raises NervaError for an unknown one."""
+def format_of(path: Path) -> str:
+    """The format that the name of the file tells; png if it has no ending."""
+    return path.suffix.removeprefix(".").lower() or "png"
+
+
+def check_format(option: str, path: Path, known: Collection[str] = ()) -> None:
+    """Refuse a format that is not known; without any, those that matplotlib draws are. Raises NervaError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    known = FigureCanvasAgg.get_supported_filetypes()
-    ending = path.suffix.removeprefix(".").lower() or "png"
-    if ending not in known:
-        raise NervaError(f"--plot {path}: unknown format {ending!r}. Known: {', '.join(sorted(known))}")
-    return ending
+    formats = known or FigureCanvasAgg.get_supported_filetypes()
+    if format_of(path) not in formats:
+        raise NervaError(f"{option} {path}: unknown format {format_of(path)!r}. Known: {', '.join(sorted(formats))}")
 
 
-def save_plot(path: Path, history: History, title: str) -> None:
-    """Draw the loss and, if there is one, the accuracy, on training and test data. The file is written whole or not at all."""
+def check_images(path: Path, data: Dataset) -> None:
+    """A GIF shows pixels."""
+    if format_of(path) == "gif" and data.image_shape is None:
+        raise NervaError(f"--topology-plot {path}: {data.name} has no images to animate; give a .png, .svg or .pdf")
+
+
+def save_training_plot(path: Path, history: History, title: str) -> None:
+    """Loss and accuracy."""
+    panels = 1 if all(epoch.train_accuracy is None for epoch in history) else 2
+    _save(path, (5.0 * panels, 3.6), title, lambda figure: training(history, figure))
+
+
+def recorders(path: Path) -> list[ConnectivityRecorder]:
+    """What --topology-plot needs beside a method."""
+    return [ConnectivityRecorder()] if format_of(path) == "gif" else []
+
+
+def save_topology_plot(
+    path: Path, history: History, network: MLP, data: Dataset, callbacks: Sequence[Callback], title: str
+) -> None:
+    """R_s, degrees and connectivity; or what a recorder among the callbacks has seen of the pixels over the epochs."""
+    for callback in callbacks:
+        if isinstance(callback, ConnectivityRecorder) and data.image_shape is not None:
+            connectivity_gif(callback, data.image_shape, path)
+            return
+    _save(path, (10.0, 7.0), title, lambda figure: topology(history, network, data.image_shape, figure))
+
+
+def _save(path: Path, size: tuple[float, float], title: str, draw: Callable[[Any], object]) -> None:
     # No pyplot: it would look for a screen and keep the figure.
     from matplotlib.figure import Figure
 
-    panels = ["loss", "accuracy"] if any(epoch.train_accuracy is not None for epoch in history) else ["loss"]
-    figure = Figure(figsize=(5 * len(panels), 3.6), layout="constrained", dpi=150)
-    for position, quantity in enumerate(panels, 1):
-        _draw(figure.add_subplot(1, len(panels), position), history, quantity)
+    figure = Figure(figsize=size, layout="constrained", dpi=150)
+    draw(figure)
     figure.suptitle(title, fontsize=11)
-    ending = check_format(path)
-    write_atomically(path, lambda file: figure.savefig(file, format=ending))
-
-
-def _draw(axes: Any, history: History, quantity: str) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    for part in ("train", "test"):
-        points = [(epoch.epoch, getattr(epoch, f"{part}_{quantity}")) for epoch in history]
-        points = [(number, value) for number, value in points if value is not None]
-        if points:
-            marker = "o" if len(points) < 40 else None
-            axes.plot(
-                *zip(*points, strict=True), color=COLOURS[part], marker=marker, markersize=3, label=_label(part, points)
-            )
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(quantity)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-
-
-def _label(part: str, points: Sequence[tuple[int, float]]) -> str:
-    return f"{part}, at last {points[-1][1]:.4g}"
+    write_atomically(path, lambda file: figure.savefig(file, format=format_of(path)))

@@ -13,13 +13,14 @@ INTERVAL = 0.1  # seconds between two pictures of the bar; drawing one takes 0.3
 
 
 class EpochLines(Callback):
-    """Prints Nerva's line for each epoch."""
+    """Prints Nerva's line for each epoch; and behind it R_s, if a topology was measured."""
 
     def __init__(self, console: Console):
         self.console = console
 
     def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
-        self.console.print(str(epoch))
+        topology = epoch.measures.get("topology")
+        self.console.print(str(epoch) if topology is None else f"{epoch}  R_s: {topology['R_s']:#.3g}")
 
 
 class BatchBar(Callback):

@@ -25,6 +25,7 @@ from .results import SHOWN_CLASSES, class_names, class_table, mistakes, predicte
 from .screen import make_console
 from .sources import chosen_data
 from .summary import gradient_table, parameter_table, phase_table, summary
+from .topology import check_method, described, topology_row
 
 INTERRUPTED = 130
 
@@ -50,7 +51,15 @@ def _run(options: Options, console: Console) -> int:
     resolve_schedule(choices.learning_rate)
     network = make_network(options, choices)
     check_run(network, data, choices.epochs, choices.batch_size, choices.augmentation)
-    entries = layer_memory(network, resolve_optimizers(network, choices.optimizers))
+    states = resolve_optimizers(network, choices.optimizers)
+    if options.topology_plot is not None:
+        from .plot import check_images
+
+        check_images(options.topology_plot, data)
+    if choices.method is not None:
+        check_method(options, choices.method, network, data, states, choices.epochs, choices.batch_size)
+    entries = layer_memory(network, states)
+    del states
     console.print(_settings(options, choices))
     if options.info:
         _print(console, environment())
@@ -63,9 +72,12 @@ def _run(options: Options, console: Console) -> int:
 
     if choices.epochs:
         console.print()
-    history = _train(options, choices, data, network, console)
+    weights, sizes = network.nnz, network.sizes
+    callbacks = _callbacks(options, choices, console)
+    history = _train(options, choices, data, network, callbacks)
 
-    _print(console, summary(history, entries, choices.epochs))
+    topology = topology_row(history, network, weights, sizes)
+    _print(console, summary(history, entries, choices.epochs, topology))
     if options.timer:
         _print(console, phase_table(history.phases))
     if options.info:
@@ -74,18 +86,34 @@ def _run(options: Options, console: Console) -> int:
         _show_results(network, data, console)
     if options.save_weights is not None:
         save_weights(options.save_weights, network)
+    title = ", ".join(filter(None, [data.name, options.method or options.prune, f"density {network.density:.3g}"]))
     if options.plot is not None and len(history):
-        from .plot import save_plot
+        from .plot import save_training_plot
 
-        save_plot(options.plot, history, f"{data.name}, density {network.density:.3g}")
+        save_training_plot(options.plot, history, title)
+    if options.topology_plot is not None and topology is not None:
+        from .plot import save_topology_plot
+
+        save_topology_plot(options.topology_plot, history, network, data, callbacks, title)
     return INTERRUPTED if history.interrupted else 0
 
 
-def _train(options: Options, choices: Choices, data: Dataset, network: MLP, console: Console) -> History:
-    callbacks: list[Callback] = [JSONLinesLogger(options.log)] if options.log is not None else []
-    callbacks.append(EpochLines(console))  # after the log: Ctrl-C may come between the two
+def _callbacks(options: Options, choices: Choices, console: Console) -> list[Callback]:
+    """Those that change and measure before those that write: the log before the lines, as Ctrl-C may come between."""
+    callbacks: list[Callback] = [] if choices.method is None else [choices.method]
+    if options.topology_plot is not None:
+        from .plot import recorders
+
+        callbacks += recorders(options.topology_plot)
+    if options.log is not None:
+        callbacks.append(JSONLinesLogger(options.log))
+    callbacks.append(EpochLines(console))
     if console.is_terminal and not console.is_dumb_terminal:
         callbacks.append(BatchBar(console))
+    return callbacks
+
+
+def _train(options: Options, choices: Choices, data: Dataset, network: MLP, callbacks: Sequence[Callback]) -> History:
     return train(
         network,
         data,
@@ -107,7 +135,7 @@ def _settings(options: Options, choices: Choices) -> str:
     """How it is trained, in the words of the command line."""
     parts = [
         choices.loss, options.optimizers, f"learning rate {choices.learning_rate}", f"batch size {choices.batch_size}",
-        f"seed {options.seed}",
+        f"seed {options.seed}", *described(options, choices.method),
     ]  # fmt: skip
     return ", ".join(parts)
 

@@ -15,13 +15,17 @@ from .memory import LayerMemory
 from .screen import aligned, size
 
 
-def summary(history: History, entries: Sequence[LayerMemory], epochs: int) -> list[str]:
-    """Score, time an epoch, memory beside the dense network's."""
+def summary(
+    history: History, entries: Sequence[LayerMemory], epochs: int, topology: list[str] | None = None
+) -> list[str]:
+    """Score, time an epoch, what became of the topology, memory beside the dense network's."""
     rows = []
     if history.interrupted:
         rows.append(["interrupted", f"after {len(history)} of {epochs} epochs"])
     if len(history):
         rows += [_score(history), _time(history)] if history[-1].train_loss is not None else [_time(history)]
+    if topology is not None:
+        rows.append(topology)
     training, dense = sum(entry.training for entry in entries), sum(entry.dense_training for entry in entries)
     share = f"{dense / training:.1f} times less" if dense > training else f"{training / dense:.1f} times as much as"
     link = " than" if dense > training else ""

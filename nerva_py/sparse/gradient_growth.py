@@ -62,10 +62,11 @@ def largest_among(candidates: Support, DY: np.ndarray, X: np.ndarray, count: int
 
 
 def _bounds(DY: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """‖DY_k‖ max ‖X_d‖ for each row k: (K,)"""
+    """‖DY_k‖ max ‖X_d‖ for each row k: (K,), in float64, because squares of small float32 numbers are 0"""
     with np.errstate(over="ignore", invalid="ignore"):
-        bounds = np.sqrt(np.einsum("nk,nk->k", DY, DY)) * np.sqrt(np.einsum("nd,nd->d", X, X).max())
-    if not np.isfinite(bounds).all():
+        DY2, X2 = (np.einsum("nk,nk->k", A, A, dtype=np.float64) for A in (DY, X))
+        bounds = np.sqrt(DY2) * np.sqrt(X2.max())
+    if not (bounds <= np.finfo(X.dtype).max).all():
         raise DivergedError("largest_free: the gradient is not finite; training has diverged")
     return bounds
 

@@ -10,7 +10,7 @@ from nerva_py.errors import NervaError
 from .kernels import positions
 from .remap import Remap
 from .selection import lowest
-from .support import Support, index_dtype, random_positions
+from .support import Support, flat_positions, index_dtype, random_positions
 
 
 def free_count(support: Support) -> int:
@@ -43,10 +43,11 @@ def first_free(
     """The first `count` different positions (rows[i], columns[i]) that are free; if they are fewer, others at random.
 
     For growth rules that propose positions without looking which are taken. O(nnz + candidates log candidates).
+    Raises NervaError for a position out of range, or when there are not `count` free ones.
     """
     check_count(support, count)
     D = support.shape[1]
-    flat = np.asarray(rows, np.int64) * D + columns
+    flat = flat_positions(support.shape, rows, columns)
     different, first = np.unique(flat, return_index=True)
     proposed = Support.at(support.shape, different // D, different % D)
     first[support.find(proposed) >= 0] = flat.size  # taken: after all others

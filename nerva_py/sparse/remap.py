@@ -28,7 +28,7 @@ class Remap:
         if kept.shape != (old.nnz,) or kept.dtype != np.bool_:
             raise ShapeError(f"kept must be {old.nnz} booleans, one a position, not {kept.dtype} {kept.shape}")
         self.old, self.kept, self.inserted = old, kept, Support.empty(old.shape)
-        self.source = np.flatnonzero(kept)
+        self.source = np.flatnonzero(kept).astype(index_dtype(old.nnz, *old.shape), copy=False)
         dtype = index_dtype(self.source.size, *old.shape)
         indptr = np.searchsorted(self.source, old.indptr).astype(dtype)  # places rise with the rows
         self.support = Support(old.shape, indptr, old.indices[self.source].astype(dtype, copy=False))

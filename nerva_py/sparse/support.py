@@ -52,15 +52,7 @@ class Support:
     def at(cls, shape: tuple[int, int], rows: ArrayLike, columns: ArrayLike) -> Support:
         """The positions (rows[i], columns[i]), in any order, each once. O(nnz log nnz). Raises NervaError."""
         K, D = checked_shape(shape)
-        k, d = np.asarray(rows), np.asarray(columns)
-        for name, numbers, size in (("rows", k, K), ("columns", d, D)):
-            if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
-                raise NervaError(f"{name} must be a vector of integers, not {numbers.dtype} {numbers.shape}")
-            if numbers.size and not 0 <= numbers.min() <= numbers.max() < size:
-                raise NervaError(f"{name}: {numbers.min()} to {numbers.max()}; 0 to {size - 1} are allowed")
-        if k.size != d.size:
-            raise NervaError(f"rows and columns must be of one length, not {k.size} and {d.size}")
-        flat = k.astype(np.int64) * D + d.astype(np.int64)
+        flat = flat_positions((K, D), rows, columns)
         if (flat[1:] <= flat[:-1]).any():
             flat.sort()
             if (twice := np.flatnonzero(flat[1:] == flat[:-1])).size:
@@ -200,6 +192,19 @@ def checked_shape(shape: ArrayLike) -> tuple[int, int]:
     return sizes
 
 
+def flat_positions(shape: tuple[int, int], rows: ArrayLike, columns: ArrayLike) -> np.ndarray:
+    """k·D + d of the positions (rows[i], columns[i]), int64. Raises NervaError for one that is not within the shape."""
+    k, d = np.asarray(rows), np.asarray(columns)
+    for name, numbers, size in (("rows", k, shape[0]), ("columns", d, shape[1])):
+        if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+            raise NervaError(f"{name} must be a vector of integers, not {numbers.dtype} {numbers.shape}")
+        if numbers.size and not 0 <= numbers.min() <= numbers.max() < size:
+            raise NervaError(f"{name}: {numbers.min()} to {numbers.max()}; 0 to {size - 1} are allowed")
+    if k.size != d.size:
+        raise NervaError(f"rows and columns must be of one length, not {k.size} and {d.size}")
+    return k.astype(np.int64) * shape[1] + d.astype(np.int64)
+
+
 def random_positions(size: int, count: int, rng: np.random.Generator, dtype: DTypeLike = np.int64) -> np.ndarray:
     """`count` different numbers below `size`, sorted; half as wide a type is drawn and sorted in half the time.
 
@@ -209,7 +214,7 @@ def random_positions(size: int, count: int, rng: np.random.Generator, dtype: DTy
     if count > size // 2:
         keep = np.ones(size, bool)
         keep[random_positions(size, size - count, rng, dtype)] = False
-        return np.flatnonzero(keep)
+        return np.flatnonzero(keep).astype(dtype, copy=False)
     drawn = _sorted_unique(rng.integers(0, size, count, dtype))
     while drawn.size < count:
         more = _sorted_unique(rng.integers(0, size, count - drawn.size, dtype))

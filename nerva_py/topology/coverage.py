@@ -48,18 +48,19 @@ class Coverage:
 
     def add_all(self) -> None:
         """Every position has a weight now."""
-        self._everything = True
-        if self.bits is not None:
-            self.bits[...] = np.packbits(np.ones(self.shape[1], np.uint8), bitorder="little")
-            self._count = self.size
+        if self.bits is None:
+            self._everything = True
+            return
+        self.bits[...] = np.packbits(np.ones(self.shape[1], np.uint8), bitorder="little")
+        self._count = self.size
 
     @property
     def count(self) -> float:
         """How many positions have ever had a weight."""
-        if self._everything:
-            return self.size
         if self.bits is not None:
             return self._count
+        if self._everything:
+            return self.size
         if self.hashes.size < SKETCH:
             return self.hashes.size
         return (SKETCH - 1) * 2.0**64 / float(self.hashes[-1])
@@ -94,6 +95,8 @@ class Coverage:
     def random_unfired(self, count: int, rng: np.random.Generator) -> Support:
         """`count` of the positions that have never had a weight, every set equally likely. O(K·D/8) time."""
         K, D = self.shape
+        if not 0 <= count <= self.unfired:
+            raise NervaError(f"count must be from 0 to the number of unfired positions, {self.unfired}, not {count}")
         unset = D - np.bitwise_count(self._bits()).sum(axis=1, dtype=np.int64)
         first = np.concatenate(([0], np.cumsum(unset)))
         ranks = random_positions(int(first[-1]), count, rng)
@@ -114,7 +117,9 @@ class Coverage:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a checkpoint keeps."""
-        return {"bits": self.bits} if self.bits is not None else {"hashes": self.hashes}
+        if self.bits is not None:
+            return {"bits": self.bits}
+        return {"hashes": self.hashes, "everything": np.array(self._everything)}
 
     def restore(self, arrays: dict[str, Any]) -> None:
         """Back to what `arrays` returned."""
@@ -123,6 +128,7 @@ class Coverage:
             self._count = int(np.bitwise_count(self.bits).sum())
         else:
             self.hashes = np.asarray(arrays["hashes"], np.uint64)
+            self._everything = bool(arrays["everything"])
 
 
 def _hash(x: np.ndarray) -> np.ndarray:

@@ -99,23 +99,11 @@ def Random(zeta: float = 0.3) -> Drop:
 
 
 def nearest_zero_of_each_sign(values: np.ndarray, zeta: float) -> np.ndarray:
-    """SET's choice among these weights: (nnz,) booleans.
-
-    In the order of the weights, those to drop lie next to one another around zero: only the two ends are looked for.
-    """
-    negatives = int(np.count_nonzero(values < 0))
-    first = negatives - share(zeta, negatives)  # rank of the least weight that goes
-    last = negatives + share(zeta, values.size - negatives) - 1  # rank of the largest one
-    if last < first:
-        return np.zeros(values.size, bool)
-    low, high = np.partition(values, first)[first], np.partition(values, last)[last]
-    chosen = (values > low) & (values < high)
-    # The ends themselves, and of weights equal to them as many as the counts need.
-    negative, positive = int(np.count_nonzero(chosen & (values < 0))), int(np.count_nonzero(chosen & (values >= 0)))
-    if low < 0:
-        chosen[np.flatnonzero(values == low)[: negatives - first - negative]] = True
-    if high >= 0:
-        chosen[np.flatnonzero(values == high)[: last + 1 - negatives - positive]] = True
+    """SET's choice among these weights: (nnz,) booleans."""
+    negative = values < 0
+    chosen = np.zeros(values.size, bool)
+    for places in (np.flatnonzero(negative), np.flatnonzero(~negative)):
+        chosen[places] = lowest(np.abs(values[places]), share(zeta, places.size))
     return chosen
 
 

@@ -68,7 +68,7 @@ def Gradient(batches: int = 1) -> Grow:
 
 def Guided(candidates: float = 1.0, batches: int = 1) -> Grow:
     """The largest |G| among candidates·nnz positions, drawn with probability ∝ Σ|x_d| Σ|δ_k|. O(N·nnz + K + D)."""
-    if not 0 < candidates < np.inf:
+    if not isinstance(candidates, int | float | np.number) or not 0 < candidates < np.inf:
         raise NervaError(f"Guided: candidates must be a positive number, not {candidates!r}")
 
     def choose(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:

@@ -99,22 +99,31 @@ class TopologyLayer:
         self.replace(remap, fresh)
         self.coverage.add(remap.inserted)
 
+    def forget_batches(self) -> None:
+        """Those that were kept; the last one stays while the layer holds it."""
+        self._batches.clear()
+
     def replace(self, remap: Remap, fresh: np.ndarray | None = None) -> None:
-        """Move weights and states to the new support."""
-        old = self.layer.W.value
+        """Move weights and states to the new support; the gradient, too, unless there are positions that it lacks."""
+        old, gradient = self.layer.W.value, None if remap.grown else self.gradient
         W = SparseWeight(remap.support, remap.move(self.values, fresh), getattr(old, "backend", self.backend))
         vectors = [[remap.move(self._at_positions(old.like(v))) for v in state.vectors] for state in self.states]
+        moved_gradient = None if gradient is None else remap.move(gradient)
         new = store(W)
+
+        def stored(moved: np.ndarray) -> np.ndarray:
+            return moved if new is W else W.like(moved).toarray().reshape(-1)
+
         for state, moved in zip(self.states, vectors, strict=True):
-            state.vectors = moved if new is W else [W.like(v).toarray().reshape(-1) for v in moved]
-        self.layer.W.value, self.layer.W.gradient = new, None
+            state.vectors = [stored(v) for v in moved]
+        self.layer.W.value = new
+        self.layer.W.gradient = None if moved_gradient is None else new.like(stored(moved_gradient))
         self._support = None if new is W else remap.support
-        self._batches.clear()
 
     def shrunk(self, rows: np.ndarray, columns: np.ndarray) -> None:
         """Note that only these rows and columns are left of the layer."""
         self._support = None
-        self._batches.clear()
+        self.forget_batches()
         self.coverage = self.coverage.submatrix(rows, columns, self.support)
 
     def _at_positions(self, matrix: SparseWeight | DenseWeight) -> np.ndarray:

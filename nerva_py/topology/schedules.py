@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nerva_py.errors import NervaError, unknown
+from nerva_py.sparse.densities import checked_density
 
 Decay = Callable[[float], float]
 
@@ -50,8 +51,8 @@ def decay(name: str) -> Decay:
     """The decay of that name. Raises NervaError."""
     by_lower_case = {known.lower(): known for known in DECAYS}
     if str(name).lower() not in by_lower_case:
-        raise unknown("decay", name, DECAYS)
-    return DECAYS[by_lower_case[name.lower()]]
+        raise unknown("decay", str(name), DECAYS)
+    return DECAYS[by_lower_case[str(name).lower()]]
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,7 @@ class GradualDensity:
     stop: float = 0.75
 
     def __post_init__(self) -> None:
-        if not 0 <= self.final <= 1:
-            raise NervaError(f"density must be a number from 0 to 1, not {self.final!r}")
+        checked_density(self.final)
         if not 0 <= self.start < self.stop <= 1:
             raise NervaError(f"0 ≤ start < stop ≤ 1 is needed, not start={self.start!r}, stop={self.stop!r}")
 

@@ -10,9 +10,12 @@ import numpy as np
 from nerva_py.errors import NervaError
 from nerva_py.matrix import batch_layout
 from nerva_py.network import LinearLayer
+from nerva_py.network.building import store
 from nerva_py.network.initializers import INITIALIZERS
 from nerva_py.network.specs import build
 from nerva_py.sparse import Remap, SparseWeight
+from nerva_py.sparse.gradient_growth import largest_among
+from nerva_py.sparse.growth import random_free
 from nerva_py.training import Callback, Epoch, TrainingState
 
 from . import measures, schedules
@@ -60,13 +63,17 @@ class DynamicTopology(Callback):
         distribution: str = "ErdosRenyi",
         name: str | None = None,
     ):
+        if drop is not None and not isinstance(drop, str | Drop):
+            raise NervaError(f"drop must be a rule, its name or None, not {drop!r}")
+        if grow is not None and not isinstance(grow, str | Grow) and not callable(grow):
+            raise NervaError(f"grow must be a rule, its name or a function, not {grow!r}")
         self.drop = build("drop rule", drop, DROP_RULES) if isinstance(drop, str) else drop
         self.grow = (
             build("grow rule", grow, GROW_RULES) if isinstance(grow, str) else None if grow is None else resolve(grow)
         )
         self.initializer = build("initializer", grow_weights, INITIALIZERS)
         self.every, self.decay = schedules.every(every), schedules.decay(decay)
-        if not 0 < stop <= 1:
+        if not isinstance(stop, int | float) or not 0 < stop <= 1:
             raise NervaError(f"stop must be a share of training, more than 0 and at most 1, not {stop!r}")
         self.stop = stop
         self.density = density
@@ -102,6 +109,8 @@ class DynamicTopology(Callback):
             return
         if left == 0:
             self.update(self.decay(self.t / (self.stop * self.total)))
+            for layer in self.layers:
+                layer.forget_batches()
         elif self.grow is not None and left < self.grow.batches:
             for layer in self.layers:
                 layer.keep_batch()
@@ -112,6 +121,7 @@ class DynamicTopology(Callback):
     def on_train_end(self, state: TrainingState) -> None:
         for layer in self.layers:
             layer.layer.keeps_DZ = False
+            layer.forget_batches()
 
     # --------------------------------------------------------------------------------------------------------- update
 
@@ -131,7 +141,10 @@ class DynamicTopology(Callback):
         remap = Remap(layer.support, ~gone)
         if self.grow is not None and remap.dropped:
             grown = self.grow(layer, remap.support, remap.dropped, self.rng)
-            remap = remap.inserting(grown, self.grow.returning)
+            try:
+                remap = remap.inserting(grown, self.grow.returning)
+            except NervaError as error:
+                raise NervaError(f"grow rule {self.grow.name} for {layer!r}: {error}") from error
         layer.change(remap, self.initializer, self.rng)
         return remap
 
@@ -177,24 +190,31 @@ class DynamicTopology(Callback):
             )
 
     def _compile(self, state: TrainingState) -> None:
-        """Update a tiny layer of the same types, so that no epoch's time includes compilation."""
+        """Update tiny layers of the same types, so that no epoch's time includes compilation."""
         if self.drop is None and self.density is None:
             return
         shadow, rng = copy.copy(self), np.random.default_rng(0)
         shadow.rng = rng
-        shadow.drop = (
-            self.drop if self.drop is not None and self.drop.name in DROP_RULES else DROP_RULES["Magnitude"](0.5)
-        )
+        shadow.drop = DROP_RULES["Magnitude"](0.5)  # no drop rule has kernels; one that drops nothing would show none
         if self.grow is not None and self.grow.name not in GROW_RULES:
             shadow.grow = GROW_RULES["Random"]()  # the reader's own rule may count on the sizes of the real layers
-        shadow.layers, shadow.changes = [_tiny_layer(state.network.dtype, rng)], [Change()]
+        # A layer that is pruned changes from dense to masked and to sparse storage.
+        densities = (0.25, 0.5) if self.density is not None else (0.25,)
+        backend = self.layers[0].backend
+        shadow.layers = [_tiny_layer(density, state.network.dtype, backend, rng) for density in densities]
+        shadow.changes = [Change() for _ in shadow.layers]
         shadow.update()
+        if self.grow is not None:  # what rules fall back on, and what they do with few candidates and with many
+            layer = _tiny_layer(0.25, state.network.dtype, backend, rng)
+            random_free(layer.support, 1, rng)
+            largest_among(layer.support, *layer.batch(), 1)
 
 
-def _tiny_layer(dtype: np.dtype, rng: np.random.Generator) -> TopologyLayer:
+def _tiny_layer(density: float, dtype: np.dtype, backend: str, rng: np.random.Generator) -> TopologyLayer:
     """A layer of 4×8 as after a step with two samples."""
-    W = SparseWeight.random((4, 8), 0.25, rng, dtype=dtype)
+    W = store(SparseWeight.random((4, 8), density, rng, dtype=dtype, backend=backend))
     layer = LinearLayer(W, np.zeros((1, 4), dtype))
-    layer.X, layer.DZ = (batch_layout(rng.standard_normal((2, n)).astype(dtype)) for n in (8, 4))
-    layer.W.gradient = W.like(np.ones_like(W.data))
+    layer.keeps_DZ = True
+    layer.forward(batch_layout(rng.standard_normal((2, 8)).astype(dtype)), True, rng)
+    layer.backward(batch_layout(rng.standard_normal((2, 4)).astype(dtype)))
     return TopologyLayer(1, layer, [])

@@ -15,12 +15,12 @@ from nerva_py.data import DATASETS
 
 from .conftest import Run
 
-# What Nerva's users type; --prune, --grow, --preprocessed and --clip are not there yet.
+# What Nerva's users type; --preprocessed and --clip are not there yet.
 OF_NERVA = [
     "seed", "layer-sizes", "densities", "dropouts", "overall-density", "layers", "epochs", "batch-size", "no-shuffle",
     "no-statistics", "optimizers", "learning-rate", "learning-rate-scheduler", "loss", "layer-weights",
     "load-weights", "save-weights", "cifar10", "mnist", "generate-dataset", "load-dataset", "save-dataset",
-    "precision", "info", "timer", "computation", "threads", "gradient-step", "debug",
+    "precision", "info", "timer", "computation", "threads", "gradient-step", "debug", "prune", "grow", "grow-weights",
 ]  # fmt: skip
 
 

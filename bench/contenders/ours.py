@@ -1,0 +1,76 @@
+"""nerva_py: truly sparse layers with one of its backends; a dense layer above the break-even density."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+
+from nerva_py.data import from_arrays, gather, one_hot
+from nerva_py.equations.losses import SoftmaxCrossEntropy
+from nerva_py.matrix import one_blas_thread, workspace
+from nerva_py.network import MLP, LinearLayer
+from nerva_py.network.building import store
+from nerva_py.network.outputs import OUTPUTS
+from nerva_py.sparse import SparseWeight
+from nerva_py.training.loop import resolve_optimizers, training_step
+
+from . import Contender
+from .problem import Problem
+
+
+class NervaPy(Contender):
+    """The step that `nerva_py.train` takes, in the two contexts that it takes it in."""
+
+    def __init__(self, problem: Problem, backend: str = "numba"):
+        from dataclasses import replace
+
+        data = from_arrays(problem.X, problem.T, num_classes=problem.num_classes)
+        self.data = replace(data, scale=problem.scale, shift=problem.shift)
+        last = len(problem.weights) - 1
+        layers = []
+        for i, (W, b) in enumerate(zip(problem.weights, problem.biases, strict=True)):
+            output = OUTPUTS["Linear" if i == last else "ReLU"]()
+            layers.append(LinearLayer(store(SparseWeight.from_scipy(W, backend=backend)), b.copy(), output))
+        self.network = MLP(layers)
+        self.states = resolve_optimizers(self.network, f"Nesterov({problem.momentum})")
+        self.learning_rate, self.t = problem.learning_rate, 0
+
+    def running(self) -> ExitStack:
+        stack = ExitStack()
+        stack.enter_context(workspace())
+        stack.enter_context(one_blas_thread)
+        return stack
+
+    def step(self, rows: np.ndarray) -> Any:
+        self.t += 1
+        Y = training_step(
+            self.network, self.data, SoftmaxCrossEntropy, self.states, rows, None, self.learning_rate, self.t
+        )
+        return Y, rows
+
+    def loss(self, result: Any) -> float:
+        Y, rows = result
+        return float(SoftmaxCrossEntropy(Y, one_hot(self.data.Ttrain[rows], Y.shape[1]))) / len(rows)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        if X.dtype != self.data.Xtrain.dtype:
+            return self.network.predict(X, len(X))
+        # The bytes are normalised and transposed in one pass, as in training.
+        return self.network.forward(gather(X, np.arange(len(X)), self.data.scale, self.data.shift))
+
+    def nbytes(self) -> dict[str, int]:
+        weights = [layer.W.value for layer in self.network.linear_layers]
+        values = sum(W.data.nbytes for W in weights)
+        sparse = [W for W in weights if isinstance(W, SparseWeight)]
+        masks = [W.mask for W in weights if not isinstance(W, SparseWeight) and W.mask is not None]
+        biases = sum(layer.b.value.nbytes for layer in self.network.linear_layers)
+        return {
+            "weights": values,
+            "indices": sum(W.support.nbytes for W in sparse),
+            "masks": sum(mask.nbytes for mask in masks),
+            "biases": biases,
+            "gradients": values + biases,
+            "velocities": sum(vector.nbytes for state in self.states for vector in state.vectors),
+        }

@@ -1,0 +1,22 @@
+"""Pictures of training and of topologies, with matplotlib.
+
+A function that draws one panel takes and returns `Axes`; one that draws several takes and returns a `Figure`. Without one a
+new one is made by pyplot, which a notebook shows.
+"""
+
+from .animation import ConnectivityRecorder, connectivity_gif
+from .epochs import coverage, learning_curve
+from .figures import topology, training
+from .matrices import connectivity, degrees, sparsity
+
+__all__ = [
+    "ConnectivityRecorder",
+    "connectivity",
+    "connectivity_gif",
+    "coverage",
+    "degrees",
+    "learning_curve",
+    "sparsity",
+    "topology",
+    "training",
+]

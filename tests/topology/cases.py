@@ -1,0 +1,80 @@
+"""Layers as after a training step, and what they hold, position by position."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from nerva_py.matrix import DenseWeight
+from nerva_py.network import BREAK_EVEN_DENSITY, LinearLayer
+from nerva_py.network.building import store
+from nerva_py.sparse import SparseWeight, Support
+from nerva_py.topology import DynamicTopology, TopologyLayer
+from nerva_py.topology.strategy import Change
+from nerva_py.training import Optimizer
+from nerva_py.training.optimizers import OptimizerState
+from tests.samples import DTYPES, batch
+from tests.sparse.supports import assert_valid, positions
+
+
+def layer_of(support: Support, values: np.ndarray, rng, states: int = 2, N: int = 4, number: int = 1) -> TopologyLayer:
+    """With a batch, a gradient, and optimizer states of other numbers than zero at the weights."""
+    K, D = support.shape
+    W = store(SparseWeight(support, values))
+    linear = LinearLayer(W, np.zeros((1, K), W.dtype))
+    linear.keeps_DZ = True
+    linear.forward(batch(rng, N, D, W.dtype), True, rng)
+    linear.backward(batch(rng, N, K, W.dtype))
+    state = OptimizerState(linear.W, Optimizer("with states", lambda: None, states, lambda t: ()))
+    for vector in state.vectors:
+        vector[...] = rng.uniform(1, 2, vector.size)
+        if isinstance(W, DenseWeight) and W.mask is not None:
+            vector *= W.mask.reshape(-1)
+    return TopologyLayer(number, linear, [state])
+
+
+def random_layer(rng, K: int, D: int, nnz: int, dtype=np.float64, ties: bool = False, **options) -> TopologyLayer:
+    """With `ties`, weights are −2, ..., 2, some of them −0."""
+    values = rng.integers(-2, 3, nnz) * rng.choice([-1.0, 1.0], nnz) if ties else rng.standard_normal(nnz)
+    return layer_of(Support.random((K, D), nnz, rng), values.astype(dtype), rng, **options)
+
+
+@st.composite
+def layers(draw, sizes=st.integers(1, 9)) -> TopologyLayer:
+    """Of every density, empty and full ones often; single rows and columns; both element types; 0 to 3 states."""
+    K, D = draw(sizes), draw(sizes)
+    nnz = draw(st.sampled_from([0, K * D]) | st.integers(0, K * D))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    return random_layer(
+        rng, K, D, nnz, draw(st.sampled_from(DTYPES)), draw(st.booleans()), states=draw(st.integers(0, 3))
+    )
+
+
+def numbers(layer: TopologyLayer) -> dict[tuple[int, int], bytes]:
+    """The bits of weight and states at each position."""
+    W = layer.layer.W.value
+    arrays = [W.toarray(), *(W.like(vector).toarray() for state in layer.states for vector in state.vectors)]
+    return {at: b"".join(array[at].tobytes() for array in arrays) for at in positions(layer.support)}
+
+
+def assert_sound(layer: TopologyLayer) -> None:
+    """Stored as suits its density; nothing but zeros outside the support; states aligned; one element type."""
+    W, support = layer.layer.W.value, layer.support
+    assert_valid(support)
+    assert layer.nnz == W.nnz == support.nnz
+    assert isinstance(W, SparseWeight) == (W.density <= BREAK_EVEN_DENSITY)
+    if isinstance(W, DenseWeight):
+        stored = np.ones(W.shape, np.uint8) if W.mask is None else W.mask
+        assert np.array_equal(stored, support.mask())
+    for vector in (layer.layer.W.vector, *(v for state in layer.states for v in state.vectors)):
+        assert vector.shape == layer.layer.W.vector.shape
+        assert vector.dtype == W.dtype
+        assert vector.flags.carray
+        assert not W.like(vector).toarray()[support.mask() == 0].any()
+
+
+def attached(topology: DynamicTopology, layers: list[TopologyLayer], seed: int = 0) -> DynamicTopology:
+    """As in training, for single updates."""
+    topology.layers, topology.changes = layers, [Change() for _ in layers]
+    topology.rng = np.random.default_rng(seed)
+    return topology

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nerva_py.errors import NervaError
+from nerva_py.matrix import DenseWeight
+from nerva_py.network import INITIALIZERS, LinearLayer
+from nerva_py.sparse import Remap, SparseWeight, Support
+from nerva_py.topology import TopologyLayer
+from tests import naive
+from tests.samples import DTYPES, assert_close
+from tests.sparse.supports import LIMITS, at, int32_limit, positions, threads
+from tests.topology.cases import assert_sound, layer_of, layers, numbers, random_layer
+
+SEVEN = INITIALIZERS["Uniform"](7, 7)
+STORED = {"sparse": 10, "masked": 40, "dense": 56}  # nnz of a 7×8 layer
+
+
+@given(layers(), LIMITS, st.floats(0, 1), st.floats(0, 1), st.booleans(), st.integers(0, 10**6))
+def test_survivors_keep_their_bits_and_new_weights_start_without_state(layer, limit, keep, grow, returning, seed):
+    """From any density to any other: sparse, masked, dense, and back."""
+    rng = np.random.default_rng(seed)
+    with int32_limit(limit), threads(1):
+        support = at(layer.shape, positions(layer.support))
+        layer = layer_of(support, layer.values, rng, len(layer.states[0].vectors))
+        before, kept = numbers(layer), rng.random(layer.nnz) < keep
+        survivors = {position for position, stays in zip(before, kept, strict=True) if stays}
+        inserted = {position for position in naive.free(layer.shape, survivors) if rng.random() < grow}
+        dtype = layer.layer.W.value.dtype
+        seven = dtype.type(7).tobytes() + bytes(len(layer.states[0].vectors) * dtype.itemsize)
+        remap = Remap(support, kept).inserting(at(layer.shape, inserted), returning)
+        layer.change(remap, SEVEN, rng)
+        assert_sound(layer)
+    assert numbers(layer) == naive.remap(before, survivors, dict.fromkeys(inserted, seven), returning)
+    assert layer.coverage.count == len(before.keys() | inserted)
+
+
+def test_a_layer_goes_below_the_break_even_density_and_comes_back(rng):
+    layer = random_layer(rng, 7, 8, 56)
+    kinds = [type(layer.layer.W.value)]
+    for nnz in (40, 10, 0, 23, 56):
+        kept = np.arange(layer.nnz) < nnz
+        remap = Remap(layer.support, kept)
+        free = naive.free(layer.shape, set(positions(remap.support)))
+        layer.change(remap.inserting(at(layer.shape, free[: nnz - remap.support.nnz])), SEVEN, rng)
+        assert_sound(layer)
+        assert layer.nnz == nnz
+        kinds.append(type(layer.layer.W.value))
+    assert kinds == [DenseWeight, DenseWeight, SparseWeight, SparseWeight, DenseWeight, DenseWeight]
+    assert layer.full
+    assert layer.layer.W.value.mask is None
+
+
+@pytest.mark.parametrize("nnz", STORED.values(), ids=STORED)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_weights_and_gradient_look_like_csr(nnz, dtype, rng):
+    layer = random_layer(rng, 7, 8, nnz, dtype)
+    rows, columns = np.transpose(positions(layer.support))
+    DZ, X = layer.batch()
+    assert (layer.shape, layer.nnz, layer.size, layer.full) == ((7, 8), nnz, 56, nnz == 56)
+    assert np.array_equal(layer.values, layer.layer.W.value.toarray()[rows, columns])
+    assert_close(layer.gradient, (DZ.T @ X)[rows, columns])
+    assert layer.gradient.dtype == layer.values.dtype == dtype
+
+
+@pytest.mark.parametrize("nnz", [10, 40], ids=["sparse", "masked"])
+def test_the_gradient_of_survivors_stays_until_weights_grow(nnz, rng):
+    """Where a new weight is, no gradient was computed."""
+    layer = random_layer(rng, 7, 8, nnz)
+    kept = rng.random(nnz) < 0.5
+    expected = layer.gradient[kept]
+    layer.change(Remap(layer.support, kept), SEVEN, rng)
+    assert np.array_equal(layer.gradient, expected)
+    remap = Remap(layer.support, np.ones(layer.nnz, bool))
+    free = naive.free(layer.shape, set(positions(layer.support)))
+    layer.change(remap.inserting(at(layer.shape, free[:1])), SEVEN, rng)
+    assert layer.gradient is None
+
+
+def test_new_weights_know_how_many_inputs_their_neuron_has(rng):
+    """SparseHe: σ_k = √(2/fan-in_k) with all its inputs, not only the new ones."""
+    support = Support.from_mask(np.tile(np.arange(2000) < 400, (2, 1)))
+    layer = layer_of(support, np.zeros(800), rng)
+    remap = Remap(support, np.ones(800, bool))
+    layer.change(remap.inserting(at((2, 2000), [(0, d) for d in range(400, 1000)])), INITIALIZERS["SparseHe"](), rng)
+    fresh = layer.layer.W.value.toarray()[0, 400:1000]
+    assert fresh.std() == pytest.approx(np.sqrt(2 / 1000), rel=0.1)
+
+
+# -------------------------------------------------------------------------------------------------------------- batches
+
+
+def test_kept_batches_come_before_the_last_one(rng):
+    layer = random_layer(rng, 3, 5, 6)
+    steps = []
+    for N in (2, 4, 1):
+        layer.layer.forward(np.asfortranarray(rng.standard_normal((N, 5))), True, rng)
+        layer.layer.backward(np.asfortranarray(rng.standard_normal((N, 3))))
+        steps.append([matrix.copy() for matrix in layer.batch()] if not steps else [layer.layer.DZ, layer.layer.X])
+        if N != 1:
+            layer.keep_batch()
+    for actual, parts in zip(layer.batch(), zip(*steps, strict=True), strict=True):
+        assert np.array_equal(actual, np.concatenate(parts))
+
+
+def test_kept_batches_are_copies(rng):
+    layer = random_layer(rng, 3, 5, 6)
+    before = layer.layer.X.copy()
+    layer.keep_batch()
+    layer.layer.X[...] = 0  # as when its memory is used again
+    assert np.array_equal(layer.batch()[1][:4], before)
+
+
+def test_batches_are_forgotten(rng):
+    layer = random_layer(rng, 3, 5, 6)
+    layer.keep_batch()
+    layer.forget_batches()
+    assert layer.batch()[0].shape == (4, 3)
+
+
+def test_without_a_step_there_is_neither_batch_nor_gradient(rng):
+    W = SparseWeight.random((3, 5), 0.2, rng)
+    layer = TopologyLayer(2, LinearLayer(W, np.zeros((1, 3), np.float32)), [])
+    assert layer.gradient is None
+    with pytest.raises(NervaError, match="the batch of W2 is wanted, but there was no training step"):
+        layer.batch()
+    assert repr(layer) == "TopologyLayer(W2, 3×5, nnz=3)"
