@@ -171,7 +171,11 @@ def _layers(path: str) -> list[tuple[Any, np.ndarray]]:
 
 
 CONTENDERS = {"predict": Predict, "forward": Forward, "masked PyTorch": MaskedPyTorch, "torch CSR": TorchCSR}
-STYLES = {**harness.STYLES, "forward": harness.STYLES["nerva_py"], "predict": {**harness.STYLES["nerva_py"], "linestyle": ":"}}
+STYLES = {
+    **harness.STYLES,
+    "forward": harness.STYLES["nerva_py"],
+    "predict": {**harness.STYLES["nerva_py"], "linestyle": ":"},
+}
 
 
 def measure(workers: dict[str, harness.Process], batches: tuple[int, ...], rounds: int, least: float) -> list[dict]:

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import os
 import time
 import warnings
@@ -42,7 +43,8 @@ BATCH = 100  # of the sweep over densities, and of the layer's step
 BATCH_DENSITY = 0.01  # of the sweep over batch sizes
 BREAK_EVEN = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 PRODUCTS = {"Y": "Y = X Wᵀ", "DX": "DX = DY W", "DW": "DW on the support"}
-BAR, BAR_DENSITIES = 1.3, (0.005, 0.2)  # faster than MKL by this factor, at densities from .. to
+LIBRARIES = ("sparse_dot_mkl", "MKL")  # that we are compared with
+BAR, BAR_DENSITIES = 1.3, (0.005, 0.2)  # faster than these by this factor, at densities from .. to
 TOLERANCE = 1e-4  # of float32 sums, relative to the largest element
 
 
@@ -206,9 +208,7 @@ class MKL(SparseDotMKL):
         X, DY, C = (_pointer(array) for array in (self.X, self.DY, full))
 
         def weight_gradient() -> np.ndarray:
-            self.library.cblas_sgemm(
-                self.ROW_MAJOR, self.NO_TRANS, self.TRANS, K, D, N, one, DY, N, X, N, zero, C, D
-            )
+            self.library.cblas_sgemm(self.ROW_MAJOR, self.NO_TRANS, self.TRANS, K, D, N, one, DY, N, X, N, zero, C, D)
             return np.take(full.reshape(-1), places, out=gradient, mode="clip")
 
         self.calls = {
@@ -370,10 +370,9 @@ def rate(row: dict[str, Any], name: str, which: str = "median") -> float | None:
     return 2e-9 * row["N"] * row["nnz"] / times[which] if times else None
 
 
-def against_mkl(row: dict[str, Any], which: str = "median") -> float | None:
-    """Our speed as a multiple of the faster of the two ways to call MKL."""
-    theirs = [row["seconds"][name][which] for name in ("MKL", "sparse_dot_mkl") if name in row["seconds"]]
-    return min(theirs) / row["seconds"]["nerva_py"][which] if theirs else None
+def against(name: str, row: dict[str, Any], which: str) -> float | None:
+    """Our speed as a multiple of another's."""
+    return row["seconds"][name][which] / row["seconds"]["nerva_py"][which] if name in row["seconds"] else None
 
 
 def print_rates(rows: list[dict[str, Any]], names: list[str], first: str) -> None:
@@ -387,24 +386,24 @@ def print_rates(rows: list[dict[str, Any]], names: list[str], first: str) -> Non
         body = []
         for row in rows:
             if row["product"] == product:
-                ratios = against_mkl(row, "minimum"), against_mkl(row)
                 ours = harness.time_text(row["seconds"]["nerva_py"]["minimum"])
-                ratio_text = "{:.2f} ({:.2f})".format(*ratios) if None not in ratios else "–"
+                ratios = [against(name, row, "minimum") for name in LIBRARIES]
+                ratio_text = " / ".join("–" if ratio is None else f"{ratio:.2f}" for ratio in ratios)
                 body.append([_shape(row["shape"]), row[first], *(cell(row, name) for name in names), ours, ratio_text])
-        harness.table(["K×D", first, *names, "our time", "against MKL"], body)
+        harness.table(["K×D", first, *names, "our time", " / ".join(f"× {name}" for name in LIBRARIES)], body)
 
 
 def print_bar(rows: list[dict[str, Any]]) -> None:
     low, high = BAR_DENSITIES
     for product, formula in PRODUCTS.items():
         inside = [r for r in rows if r["product"] == product and low <= r["density"] <= high and r["N"] == BATCH]
-        for which in ("minimum", "median"):
-            ratios = [(ratio, r) for r in inside if (ratio := against_mkl(r, which)) is not None]
+        for name, which in itertools.product(LIBRARIES, ("minimum", "median")):
+            ratios = [(ratio, r) for r in inside if (ratio := against(name, r, which)) is not None]
             if ratios:
                 least, row = min(ratios, key=lambda pair: pair[0])
                 verdict = "reached" if least >= BAR else "missed"
                 where = f"{_shape(row['shape'])} at density {row['density']}"
-                print(f"{formula}, {which}: {least:.2f} × MKL or more (least: {where}); bar {BAR} ×: {verdict}")
+                print(f"{formula}, {which}: {least:.2f} × {name} or more (least: {where}); bar {BAR} ×: {verdict}")
     print()
 
 
@@ -420,9 +419,7 @@ def plot(path: Any, rows: list[dict[str, Any]], names: list[str]) -> None:
     for (product, formula), upper, lower in zip(PRODUCTS.items(), *axes, strict=True):
         upper.set_title(formula)
         for ax, x, fixed in ((upper, "density", ("N", BATCH)), (lower, "N", ("density", BATCH_DENSITY))):
-            chosen = [
-                r for r in rows if r["shape"] == shape and r["product"] == product and r[fixed[0]] == fixed[1]
-            ]
+            chosen = [r for r in rows if r["shape"] == shape and r["product"] == product and r[fixed[0]] == fixed[1]]
             for name in names:
                 points = sorted((row[x], rate(row, name, "minimum")) for row in chosen if name in row["seconds"])
                 if points:
@@ -466,11 +463,17 @@ def main(
         print("MKL: to make and destroy a handle, against a product Y that has one\n")
         chosen = [r for r in rows if r["product"] == "Y" and r["N"] == BATCH]
         body = [
-            [_shape(r["shape"]), r["density"], *map(harness.time_text, (r["mkl_handle_seconds"]["minimum"], r["seconds"]["MKL"]["minimum"]))]
+            [
+                _shape(r["shape"]),
+                r["density"],
+                *map(harness.time_text, (r["mkl_handle_seconds"]["minimum"], r["seconds"]["MKL"]["minimum"])),
+            ]
             for r in chosen
         ]
         harness.table(["K×D", "density", "handle", "Y"], body)
-    crossings = [break_even(workers["nerva_py"], shape, BREAK_EVEN[1::2] if short else BREAK_EVEN, rounds) for shape in shapes]
+    crossings = [
+        break_even(workers["nerva_py"], shape, BREAK_EVEN[1::2] if short else BREAK_EVEN, rounds) for shape in shapes
+    ]
     print(f"Density from which on a layer's step (forward, backward, Nesterov; batch {BATCH}) is faster dense\n")
     harness.table(
         ["K×D", "break-even density"],

@@ -160,7 +160,10 @@ def print_stalls(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         times = np.sort(row["times"])
         share = times[-max(1, len(times) // 100) :].sum() / times.sum()
-        cells = [harness.time_text(value) for value in (times[0], *np.percentile(times, PERCENTILES), times[-1], times.mean())]
+        cells = [
+            harness.time_text(value)
+            for value in (times[0], *np.percentile(times, PERCENTILES), times[-1], times.mean())
+        ]
         body.append([row["setting"], "yes" if row["beside a busy process"] else "no", *cells, f"{share:.0%}"])
     header = ["threads", "busy process", "fastest", *(f"{p} %" for p in PERCENTILES), "slowest", "mean"]
     harness.table([*header, "time in the slowest 1 %"], body)
@@ -196,10 +199,10 @@ def main(
 ) -> None:
     """Speed-up with the number of threads; stalls of threads that are not bound."""
     facts = harness.heading(threads)
-    samples = 5000 if short else SAMPLES
+    samples = 2000 if short else SAMPLES
     scaled = [scaling(threads, sparsity, samples, rounds=2 if short else 5) for sparsity in SPARSITIES]
     print_scaling(scaled)
-    stalled = stalls(threads, samples, rounds=2 if short else 10, count=50 if short else 500)
+    stalled = stalls(threads, samples, rounds=2 if short else 10, count=30 if short else 500)
     print_stalls(stalled)
     harness.write_json(json_file, facts, scaling=scaled, steps=stalled)
     if plot_file:

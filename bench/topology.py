@@ -124,13 +124,16 @@ def update_table(result: dict[str, Any]) -> str:
     K, D = layer["shape"]
     lines = [
         f"one update of a {K}×{D} layer with {layer['nnz']} weights, batch {layer['batch']}; "
-        f"a training step takes {result['step_us']:.0f} µs",
-        f"{'':22}{'drop':>8}{'grow':>8}{'remap':>8}{'CSC':>8}{'total µs':>10}{'min':>8}{'steps':>8}",
+        f"a training step takes {result['step_us']:.0f} µs, at least {result['step_minimum_us']:.0f}",
+        f"{'':22}{'drop':>8}{'grow':>8}{'remap':>8}{'CSC':>8}{'total µs':>10}{'min':>8}{'steps':>8}{'of min':>8}",
     ]
     for name, row in result["methods"].items():
         cells = "".join(f"{row[f'{phase}_us']:8.0f}" for phase in ("drop", "grow", "remap", "csc"))
         bar = "  " + verdict(row["steps"] < BARS[name], f"< {BARS[name]:g}") if name in BARS else ""
-        lines.append(f"{name:22}{cells}{row['total_us']:10.0f}{row['minimum_us']:8.0f}{row['steps']:8.2f}{bar}")
+        lines.append(
+            f"{name:22}{cells}{row['total_us']:10.0f}{row['minimum_us']:8.0f}{row['steps']:8.2f}"
+            f"{row['steps_of_minima']:8.2f}{bar}"
+        )
     return "\n".join(lines)
 
 

@@ -126,6 +126,7 @@ def update_costs(options: dict[str, Any]) -> dict[str, Any]:
             "total_us": 1e6 * statistics.median(totals),
             "minimum_us": 1e6 * min(totals),
             "steps": statistics.median(totals) / step,
+            "steps_of_minima": min(totals) / min(steps),
         }
     one_layer = {"shape": [1024, 3072], "density": DENSITY, "nnz": trained["SET(0.3)"].layer.nnz, "batch": BATCH}
     return {"layer": one_layer, "step_us": 1e6 * step, "step_minimum_us": 1e6 * min(steps), "methods": rows}

@@ -120,11 +120,11 @@ def test_move() -> None:
         old, fresh = (np.array([matrix[x] for x in chosen], object) for matrix, chosen in ((W, stored), (F, new)))
         places = np.array([stored.index(x) for x in kept], int)
         _, source, _ = merged(kept, places, new, parts)
-        moved = garbage(source.size)
-        positions.move.py_func(source, old, fresh, moved)
         numbers = np.full(source.size, -7)
         positions.move.py_func(source, 100 + np.arange(old.size), 200 + np.arange(fresh.size), numbers)
         confirm("numbers", numbers, [100 + s if s >= 0 else 199 - s for s in source], (stored, kept, new))
+        moved = garbage(source.size)
+        positions.move.py_func(source, old, fresh, moved)
         confirm("W′", moved, [W[x] if x in kept else F[x] for x in sorted(kept + new)], (stored, kept, new))
 
 

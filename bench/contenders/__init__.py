@@ -4,10 +4,11 @@ The interface, which every benchmark may rely on:
 
     problem = Problem.load(path)                 data, weights, biases and hyperparameters; see `problem.py`
     reason = unsuitable(name, problem)           a sentence if this contender cannot run this problem, else None
-    contender = load(name, problem)              ImportError where its package is missing
+    require(name)                                ImportError where its package is missing
+    contender = load(name, problem)
     with contender.running():                    what a trainer sets up once a run, around everything that follows
         result = contender.step(rows)            one step with the samples `rows` (positions in problem.X)
-        contender.loss(result)                   -> float, the mean loss of that mini-batch before its update; before the next step
+        contender.loss(result)                   -> float, the mean loss of that mini-batch; ask before the next step
         contender.predict(X)                     -> logits (N, K), a NumPy array
         contender.nbytes()                       -> {"weights": ..., "indices": ..., "masks": ..., ...}, what it keeps
 
@@ -16,7 +17,7 @@ which it takes as normalised. `nbytes` counts what the trainer keeps from one st
 biases, gradients and velocities, but neither data nor activations.
 
 A contender keeps its own copy of the data in whatever form suits it best: normalising beforehand is not timed, gathering a
-mini-batch is. Import and compilation are not timed either. To run one in a process of its own: `process.Process`.
+mini-batch is. `agreement` says whether two contenders compute the same; no ratio is reported of two that do not.
 """
 
 from __future__ import annotations
@@ -67,6 +68,12 @@ class Contender:
         raise NotImplementedError
 
 
+def require(name: str) -> None:
+    """Import what this contender needs; ImportError where it is missing."""
+    module, _, options = CONTENDERS[known(name)]
+    getattr(importlib.import_module(f"{__name__}.{module}"), "require", lambda **options: None)(**options)
+
+
 def load(name: str, problem: Problem) -> Contender:
     """The contender of that name, ready for its first step."""
     module, kind, options = CONTENDERS[known(name)]
@@ -89,7 +96,10 @@ def known(name: str) -> str:
     return name
 
 
-def batches(problem: Problem, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The samples in a random order, in mini-batches."""
-    order = rng.permutation(len(problem.X))
-    return (order[first : first + problem.batch_size] for first in range(0, len(order), problem.batch_size))
+def batches(problem: Problem, seed: int = 1) -> Iterator[np.ndarray]:
+    """Mini-batches of the samples in a random order, epoch after epoch, without end."""
+    rng = np.random.default_rng(seed)
+    while True:
+        order = rng.permutation(len(problem.X))
+        for first in range(0, len(order), problem.batch_size):
+            yield order[first : first + problem.batch_size]

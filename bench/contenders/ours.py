@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,21 @@ from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP, LinearLayer
 from nerva_py.network.building import store
 from nerva_py.network.outputs import OUTPUTS
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import SparseWeight, get_backend
 from nerva_py.training.loop import resolve_optimizers, training_step
 
 from . import Contender
 from .problem import Problem
 
 
+def require(backend: str = "numba") -> None:
+    get_backend(backend)
+
+
 class NervaPy(Contender):
     """The step that `nerva_py.train` takes, in the two contexts that it takes it in."""
 
     def __init__(self, problem: Problem, backend: str = "numba"):
-        from dataclasses import replace
-
         data = from_arrays(problem.X, problem.T, num_classes=problem.num_classes)
         self.data = replace(data, scale=problem.scale, shift=problem.shift)
         last = len(problem.weights) - 1

@@ -32,7 +32,7 @@ class ScikitLearn(Contender):
             shuffle=False,
         )
         self.classes = np.arange(problem.num_classes)
-        self.model.partial_fit(self.X[: problem.batch_size], self.T[: problem.batch_size], self.classes)
+        self.model.partial_fit(self.X[: problem.batch_size], self.T[: problem.batch_size], classes=self.classes)
         for i, (W, b) in enumerate(zip(problem.weights, problem.biases, strict=True)):
             self.model.coefs_[i][...] = W.toarray().T
             self.model.intercepts_[i][...] = b[0]

@@ -16,6 +16,7 @@ _ALL_IN_ONE_PART = (
 )
 _ZERO = "0 is the same number, whatever type of zero the sum starts from."
 _EMPTY_BLOCKS = "The blocks beyond the last one are empty slices, so they do nothing."
+_LOOK = "Then the elements of more chunks are looked at one by one, where both conditions are tested again."
 _RANKS = "Each rank is below the number of unset bits of its row, so q reaches its end before d does."
 
 _UPDATES = tuple(f"matrix.elementwise.update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3"))
@@ -103,6 +104,14 @@ EQUIVALENT: dict[str, str] = {
     ),
     "sparse.kernels.bits.unset_columns: q < q_end and d < D -> q < q_end": _RANKS,
     "sparse.kernels.bits.unset_columns: d < D -> d <= D": _RANKS,
+    "sparse.kernels.largest.keep_largest: keys.dtype -> rows.dtype": "The same number, in a type that is as wide or wider.",
+    "sparse.kernels.largest.scan: False -> True": _LOOK,
+    **{
+        f"sparse.kernels.largest.scan: (key > threshold) & (key < marked) -> {after}": _LOOK
+        for after in ("(key > threshold) | (key < marked)", "key > threshold", "key < marked")
+    },
+    "sparse.kernels.largest.scan: key > threshold -> key >= threshold": _LOOK,
+    "sparse.kernels.largest.scan: key < marked -> key <= marked": _LOOK,
     "matrix.dense_weight.keep_masked: data.dtype -> mask.dtype": _ZERO,
     "matrix.dense_weight.keep_masked: data.size -> mask.size": "The values and their mask have one length.",
 }

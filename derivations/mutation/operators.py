@@ -52,6 +52,7 @@ SWAPPED_FROM = {
     "hadamard_apply": 3,
     "where": 1,
     "getattr": 2,
+    "kth_largest": 1,
 }
 
 # Functions that may be forgotten, and which of the arguments may then be left.

@@ -89,7 +89,7 @@ class Coverage:
     @property
     def unfired(self) -> int:
         """How many positions have never had a weight. Raises NervaError where that is only estimated."""
-        self._bits()
+        self.require_bits()
         return self.size - self._count
 
     def random_unfired(self, count: int, rng: np.random.Generator) -> Support:
@@ -97,7 +97,7 @@ class Coverage:
         K, D = self.shape
         if not 0 <= count <= self.unfired:
             raise NervaError(f"count must be from 0 to the number of unfired positions, {self.unfired}, not {count}")
-        unset = D - np.bitwise_count(self._bits()).sum(axis=1, dtype=np.int64)
+        unset = D - np.bitwise_count(self.require_bits()).sum(axis=1, dtype=np.int64)
         first = np.concatenate(([0], np.cumsum(unset)))
         ranks = random_positions(int(first[-1]), count, rng)
         chosen = np.searchsorted(ranks, first)
@@ -107,7 +107,8 @@ class Coverage:
         dtype = index_dtype(count, K, D)
         return Support(self.shape, chosen.astype(dtype), columns.astype(dtype))
 
-    def _bits(self) -> np.ndarray:
+    def require_bits(self) -> np.ndarray:
+        """The bitset. Raises NervaError for a layer too large to have one."""
         if self.bits is None:
             raise NervaError(
                 f"RandomUnfired needs one bit a position, {self.size / 8e9:.3g} GB for {self.shape[0]}×{self.shape[1]}; "

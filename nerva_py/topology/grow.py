@@ -39,6 +39,7 @@ class Grow:
     choose: Choose
     batches: int = 1
     returning: bool = False
+    needs_bits: bool = False  # whether it asks which positions have ever had a weight
 
     def __call__(self, layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
         chosen = self.choose(layer, kept, count, rng)
@@ -94,7 +95,7 @@ def RandomUnfired() -> Grow:
             return fresh
         return merged(fresh, random_free(merged(kept, fresh), count - fresh.nnz, rng))
 
-    return Grow("RandomUnfired", choose, batches=0)
+    return Grow("RandomUnfired", choose, batches=0, needs_bits=True)
 
 
 def draw(weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -42,8 +42,8 @@ def degree_statistics(degrees: np.ndarray) -> dict[str, float]:
 
 
 def summary(layers: Sequence[TopologyLayer], changes: Sequence[Change]) -> dict[str, Any]:
-    """R_s of the whole network and, for each layer: R_s, nnz, density, shares dropped and grown since the epoch began,
-    number of updates, neurons without inputs and without outputs, degrees.
+    """R_s of the whole network and, for each layer: R_s, nnz, density, what was dropped and grown since the
+    epoch began as shares of the weights that there were then, number of updates, neurons without inputs and without outputs, degrees.
 
     A neuron of layer l is without outputs if no weight of layer l + 1 leaves it; those of the last layer are the outputs.
     """
@@ -57,8 +57,8 @@ def summary(layers: Sequence[TopologyLayer], changes: Sequence[Change]) -> dict[
             "R_s": layer.coverage.share,
             "nnz": layer.nnz,
             "density": layer.nnz / layer.size,
-            "dropped": change.dropped / layer.nnz if layer.nnz else 0.0,
-            "grown": change.grown / layer.nnz if layer.nnz else 0.0,
+            "dropped": change.dropped / max(change.before, 1),
+            "grown": change.grown / max(change.before, 1),
             "updates": change.updates,
             "without_inputs": int(np.count_nonzero(inputs == 0)),
             "without_outputs": 0 if leaving is None else int(np.count_nonzero(leaving == 0)),

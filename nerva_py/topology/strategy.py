@@ -27,8 +27,9 @@ from .schedules import GradualDensity
 
 @dataclass
 class Change:
-    """What has happened to a layer since the epoch began."""
+    """What has happened to a layer since the epoch began, when it had `before` weights."""
 
+    before: int = 0
     dropped: int = 0
     grown: int = 0
     updates: int = 0
@@ -97,7 +98,7 @@ class DynamicTopology(Callback):
         self._compile(state)
 
     def on_epoch_begin(self, state: TrainingState) -> None:
-        self.changes = [Change() for _ in self.layers]
+        self.changes = [Change(layer.nnz) for layer in self.layers]
 
     def on_step_end(self, state: TrainingState) -> None:
         """Count the steps, and update when it is time."""
@@ -175,7 +176,7 @@ class DynamicTopology(Callback):
             TopologyLayer(number, layer, state.optimizer_states, *backends[:1])
             for number, layer in enumerate(linear, 1)
         ]
-        self.changes = [Change() for _ in self.layers]
+        self.changes = [Change(layer.nnz) for layer in self.layers]
         for one in linear:
             one.keeps_DZ = self.grow is not None and self.grow.batches > 0
 
@@ -183,6 +184,9 @@ class DynamicTopology(Callback):
         """Refuse what would never do anything."""
         if self.drop is not None and self.density is None and all(layer.full for layer in self.layers):
             raise NervaError(f"{self.name}: all layers are dense, so no weight can move; give a density below 1")
+        if self.grow is not None and self.grow.needs_bits:
+            for layer in self.layers:
+                layer.coverage.require_bits()
         if self.density is not None and self.density.final > self.initial_density:
             raise NervaError(
                 f"{self.name}: the network has density {self.initial_density:.4g}; a final density of "

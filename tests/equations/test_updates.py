@@ -48,6 +48,36 @@ def test_decay_of_adamw_is_apart_from_the_gradient():
     assert (theta, m, v) == (pytest.approx(2.0 * (1 - 0.1 * 0.5)), 0, 0)
 
 
+LOGS = (float(np.log(0.9)), float(np.log(0.999)))
+AGES = st.integers(0, 500)
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, st.floats(0, 2), AGES, st.floats(0, 0.5))
+def test_after_its_warm_up_smet_is_adam_at_the_age_of_the_weight(theta, g, m, v, age, decay):
+    t = age + 1
+    adam = updates.adam(theta, g, m, v, 0.1, decay, 0.9, 0.999, 1e-8, 1 - 0.9**t, 1 - 0.999**t)
+    smet = updates.smet(theta, g, m, v, float(age), 0.1, decay, 0.9, 0.999, 1e-8, *LOGS, 1.0)
+    assert smet[1:] == (*adam[1:], t)
+    assert smet[0] == pytest.approx(adam[0], rel=1e-9, abs=1e-9)
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, st.floats(0.01, 2), AGES, st.integers(1, 300))
+def test_the_step_of_smet_grows_with_the_age_until_the_warm_up_is_over(theta, g, m, v, age, warm_up):
+    """θ′ − θ is min(1, τ′/T_w) of what it would be without warm-up; the states do not know of it."""
+    plain, *states = updates.smet(theta, g, m, v, float(age), 0.1, 0.0, 0.9, 0.999, 1e-8, *LOGS, 1.0)
+    warm, *same = updates.smet(theta, g, m, v, float(age), 0.1, 0.0, 0.9, 0.999, 1e-8, *LOGS, float(warm_up))
+    assert same == states
+    assert warm - theta == pytest.approx(min(1, (age + 1) / warm_up) * (plain - theta), rel=1e-9, abs=1e-12)
+
+
+@given(NUMBERS.filter(lambda g: abs(g) > 0.01), st.floats(0.001, 1))
+def test_the_first_step_of_a_new_weight_in_smet(g, eta):
+    """m = v = τ = 0: a hundredth of η, whatever the gradient, because the bias corrections are those of τ′ = 1."""
+    theta, m, v, age = updates.smet(0.0, g, 0.0, 0.0, 0.0, eta, 0.0, 0.9, 0.999, 1e-12, *LOGS, 100.0)
+    assert theta == pytest.approx(-eta / 100 * np.sign(g), rel=1e-6)
+    assert (m, v, age) == (pytest.approx(0.1 * g), pytest.approx(0.001 * g * g), 1)
+
+
 TORCH = {
     "GradientDescent": lambda torch, p: torch.optim.SGD(p, lr=0.1),
     "GradientDescent(weight_decay=0.05)": lambda torch, p: torch.optim.SGD(p, lr=0.1, weight_decay=0.05),

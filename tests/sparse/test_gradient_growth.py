@@ -14,6 +14,8 @@ from tests import naive
 from tests.samples import DTYPES
 from tests.sparse.supports import LIMITS, assert_valid, at, int32_limit, positions, supports, threads
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def integers(rng, N: int, K: int, dtype, largest: int = 2) -> np.ndarray:
     """A batch of small integers: products are exact, and ties are frequent."""
@@ -65,6 +67,15 @@ def test_many_blocks_give_the_same_with_one_thread_or_two(count, dtype, rng):
         with threads(threads_):
             grown = largest_free(S, DY, X, count)
         assert np.array_equal(grown.rows().astype(np.int64) * 2100 + grown.indices, expected)
+
+
+@pytest.mark.parametrize("rows", [100, 200, 300, 400])
+def test_ties_go_to_the_first_rows_whichever_thread_finds_them(rows):
+    """The blocks of two threads alternate; all |G| are equal."""
+    for threads_ in (1, 2):
+        with threads(threads_):
+            grown = largest_free(Support.empty((450, 16)), np.ones((2, 450)), np.ones((2, 16)), rows * 16)
+        assert np.array_equal(np.diff(grown.indptr), np.where(np.arange(450) < rows, 16, 0))
 
 
 @pytest.mark.parametrize("scale", [2.0**-75, 2.0**-140, 2.0**70], ids=["small", "subnormal", "large"])

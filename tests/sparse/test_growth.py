@@ -14,6 +14,8 @@ from nerva_py.sparse.growth import free_count, merged, union, without
 from tests import naive
 from tests.sparse.supports import LIMITS, SHAPES, assert_valid, at, int32_limit, positions, supports, threads
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SEEDS = st.integers(0, 10**6)
 
 
@@ -45,7 +47,6 @@ def test_all_free_positions_are_the_complement(S):
     assert positions(grown) == naive.free(S.shape, set(positions(S)))
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_every_set_of_free_positions_is_equally_likely():
     """Before, between and behind what is stored, in rows that are empty and full."""
     S = at((4, 3), {(0, 1), (1, 0), (1, 1), (1, 2), (3, 0), (3, 2)})
@@ -140,6 +141,14 @@ def test_set_operations(pair, limit, count):
             assert set(positions(result)) == expected
         place = {position: p for p, position in enumerate(positions(A))}
         assert A.find(B).tolist() == [place.get(position, -1) for position in positions(B)]
+
+
+@given(supports(), st.integers(0, 10**6))
+def test_among_forgets_how_often_and_in_which_order(S, seed):
+    several = np.random.default_rng(seed).choice(S.nnz, 2 * S.nnz) if S.nnz else np.zeros(0, int)
+    drawn = [positions(S)[place] for place in several]
+    rows, columns = np.array(drawn, np.int64).reshape(-1, 2).T
+    assert positions(Support.among(S.shape, rows, columns)) == sorted(set(drawn))
 
 
 def test_merged_refuses_what_both_have():

@@ -11,6 +11,8 @@ from tests import naive
 from tests.samples import DTYPES
 from tests.sparse.supports import LIMITS, assert_valid, at, int32_limit, positions, supports, threads
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def check(old: Support, kept: np.ndarray, inserted: set, returning: bool, dtype) -> None:
     """Everything that a change does, against dictionaries of positions."""
@@ -30,7 +32,7 @@ def check(old: Support, kept: np.ndarray, inserted: set, returning: bool, dtype)
     moved = remap.move(numbers, np.array([fresh[p] for p in positions(remap.inserted)], dtype))
     assert moved.dtype == dtype
     assert moved.tolist() == list(expected.values())
-    zeros = {position: 0 for position in fresh}
+    zeros = dict.fromkeys(fresh, 0)
     assert remap.move(numbers).tolist() == list(naive.remap(before, survivors, zeros, returning).values())
 
 

@@ -40,9 +40,9 @@ def random_layer(rng, K: int, D: int, nnz: int, dtype=np.float64, ties: bool = F
 
 
 @st.composite
-def layers(draw, sizes=st.integers(1, 9)) -> TopologyLayer:
+def layers(draw, largest: int = 9) -> TopologyLayer:
     """Of every density, empty and full ones often; single rows and columns; both element types; 0 to 3 states."""
-    K, D = draw(sizes), draw(sizes)
+    K, D = draw(st.integers(1, largest)), draw(st.integers(1, largest))
     nnz = draw(st.sampled_from([0, K * D]) | st.integers(0, K * D))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     return random_layer(

@@ -12,6 +12,8 @@ from nerva_py.topology import Coverage, coverage
 from tests import naive
 from tests.sparse.supports import LIMITS, SHAPES, assert_valid, at, int32_limit, positions, supports, threads
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SKETCHED = {"limit": 0}
 
 
@@ -95,7 +97,9 @@ def test_more_than_are_unfired(rng):
 def test_a_sketch_cannot_list_positions(rng):
     sketch = Coverage((4, 5), limit=0)
     for ask in (lambda: sketch.unfired, lambda: sketch.random_unfired(1, rng)):
-        with pytest.raises(NervaError, match=r"RandomUnfired needs one bit a position, .* GB for 4×5; .*Random instead"):
+        with pytest.raises(
+            NervaError, match=r"RandomUnfired needs one bit a position, .* GB for 4×5; .*Random instead"
+        ):
             ask()
 
 

@@ -14,6 +14,8 @@ from nerva_py.topology import DROP_RULES, Drop, by_score
 from tests import naive
 from tests.topology.cases import layer_of, random_layer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WEIGHTS = st.lists(st.sampled_from([-3.0, -1.0, -0.0, 0.0, 1.0, 3.0]) | st.floats(-3, 3), min_size=1, max_size=30)
 ZETAS = st.sampled_from([0.0, 0.3, 0.5, 1.0]) | st.floats(0, 1)
 
@@ -109,7 +111,9 @@ def layer_of_zero_gradient(weights):
     return one
 
 
-@pytest.mark.parametrize("weights", [[1.0, 2.0, 3.0], [-1.0, -2.0, -3.0], [-3.0, -2.0, -1.0, 5.0], [5.0, -1.0, 4.0, 3.0]])
+@pytest.mark.parametrize(
+    "weights", [[1.0, 2.0, 3.0], [-1.0, -2.0, -3.0], [-3.0, -2.0, -1.0, 5.0], [5.0, -1.0, 4.0, 3.0]]
+)
 def test_set_when_one_sign_loses_nothing(weights):
     (places,) = dropped(DROP_RULES["SET"](0.67), layer(weights))
     signs = np.sign(weights)
@@ -154,7 +158,9 @@ def test_scores_of_the_wrong_shape():
     def short(layer, rng):
         return layer.values[1:]
 
-    with pytest.raises(NervaError, match=r"short must return 4 scores, one a weight of TopologyLayer\(W1, .*not \(3,\)"):
+    with pytest.raises(
+        NervaError, match=r"short must return 4 scores, one a weight of TopologyLayer\(W1, .*not \(3,\)"
+    ):
         dropped(by_score(short), layer([1.0, 2.0, 3.0, 4.0]))
 
 

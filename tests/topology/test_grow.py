@@ -26,7 +26,9 @@ def integer_batch(layer, rng, largest: int = 3) -> None:
 
 
 @pytest.mark.parametrize("name", GROW_RULES)
-@given(layer=layers(), limit=LIMITS, keep=st.floats(0, 1), part=st.sampled_from([0, 0.2, 1]), seed=st.integers(0, 10**6))
+@given(
+    layer=layers(), limit=LIMITS, keep=st.floats(0, 1), part=st.sampled_from([0, 0.2, 1]), seed=st.integers(0, 10**6)
+)
 def test_as_many_as_asked_for_outside_what_is_kept(name, layer, limit, keep, part, seed):
     rng = np.random.default_rng(seed)
     with int32_limit(limit):

@@ -37,7 +37,9 @@ def test_fault_1_set_keeps_only_the_most_negative_weights(rng):
     assert layer.values.tolist() == [-5.0, 4.0, -6.0, 7.0]
 
 
-@pytest.mark.parametrize("drop", ["Magnitude(0.37)", "SET(0.37)", "GlobalMagnitude(0.37)", "Taylor(0.37)", "Random(0.37)"])
+@pytest.mark.parametrize(
+    "drop", ["Magnitude(0.37)", "SET(0.37)", "GlobalMagnitude(0.37)", "Taylor(0.37)", "Random(0.37)"]
+)
 @pytest.mark.parametrize("grow", ["Random", "Gradient", "Guided", "RandomUnfired"])
 def test_fault_2_the_density_drifts(drop, grow, rng):
     """Bernoulli growth hits the number only on average; a comparison with a threshold takes all ties or none."""
@@ -85,8 +87,8 @@ def test_fault_5_removed_neurons_get_connections_back():
     )  # fmt: skip
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] == ((40, 64), (30, 40), (10, 30))
-    assert sizes[-1] == ((20, 64), (15, 20), (10, 15)) or sizes[-1][0][0] < 40
-    assert sizes[-1] == sizes[11], "not one comes back after the last removal, though topology goes on changing"
+    # A fifth of each hidden layer goes after the steps 6, 9 and 12 of 18; SET goes on growing after each third step.
+    assert sizes[11:] == [((21, 64), (16, 21), (10, 16))] * 7
 
 
 @pytest.mark.parametrize("nnz", [20, 80], ids=["sparse", "masked"])
@@ -113,9 +115,8 @@ def test_fault_7_random_growth_never_reaches_the_end(rng):
 
 def test_fault_8_the_topology_is_not_in_the_checkpoint(tmp_path, data):
     """A mask that is made again from the nonzero weights forgets those that have just grown at 0."""
-    net = network(0.5)
+    net, again = (mlp("ReLU;ReLU;Linear", [8, 20, 12, 3], layer_densities=[0.3, 0.6, 0.3], seed=1) for _ in range(2))
     train(net, data, epochs=2, callbacks=[DynamicTopology("Magnitude(0.3)", "Random", "Zero")])
-    again = network(0.5)
     save_weights(tmp_path / "w.npz", net)
     load_weights(tmp_path / "w.npz", again)
     kinds = set()

@@ -15,6 +15,8 @@ from tests.samples import DTYPES, assert_close
 from tests.sparse.supports import LIMITS, at, int32_limit, positions, threads
 from tests.topology.cases import assert_sound, layer_of, layers, numbers, random_layer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SEVEN = INITIALIZERS["Uniform"](7, 7)
 STORED = {"sparse": 10, "masked": 40, "dense": 56}  # nnz of a 7×8 layer
 

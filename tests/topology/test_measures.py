@@ -60,13 +60,13 @@ def test_summary(rng):
     first = layer_of(at((4, 6), {(0, 0), (0, 5), (2, 1)}), np.ones(3), rng)
     second = layer_of(at((3, 4), {(0, 0), (0, 1), (2, 0)}), np.ones(3), rng, number=2)
     first.coverage.add(at((4, 6), {(3, 3)}))
-    result = measures.summary([first, second], [Change(2, 1, 4), Change()])
+    result = measures.summary([first, second], [Change(before=8, dropped=6, grown=1, updates=4), Change()])
     assert result["R_s"] == (4 + 3) / (24 + 12)
     one, other = result["layers"]
     assert {name: one[name] for name in ("layer", "nnz", "updates", "without_inputs", "without_outputs")} == {
         "layer": 1, "nnz": 3, "updates": 4, "without_inputs": 2, "without_outputs": 2,
     }  # fmt: skip
-    assert (one["R_s"], one["density"], one["dropped"], one["grown"]) == (4 / 24, 3 / 24, 2 / 3, 1 / 3)
+    assert (one["R_s"], one["density"], one["dropped"], one["grown"]) == (4 / 24, 3 / 24, 6 / 8, 1 / 8)
     assert (one["in_degree"]["max"], one["out_degree"]["max"]) == (2, 1)
     assert (other["layer"], other["without_inputs"], other["without_outputs"]) == (2, 1, 0)
 

@@ -17,6 +17,8 @@ from nerva_py.training.optimizers import states_for
 from tests import naive
 from tests.samples import assert_close, dense, sparse
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SIZES = [9, 12, 7, 4]
 DENSITIES = {"sparse": [0.3] * 3, "masked": [0.7] * 3, "dense": [1.0] * 3, "mixed": [1.0, 0.2, 0.6]}
 
@@ -56,7 +58,6 @@ keeps = st.integers(1, 2).flatmap(
 )
 
 
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("densities", DENSITIES.values(), ids=DENSITIES)
 @given(chosen=keeps)
 def test_the_reduced_network_computes_as_if_they_had_no_outgoing_weights(densities, chosen):

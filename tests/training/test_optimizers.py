@@ -12,7 +12,7 @@ from nerva_py.training import OPTIMIZERS
 from nerva_py.training.optimizers import OptimizerState, states_for
 from tests.samples import DTYPES, assert_close
 
-STATES = {"GradientDescent": 0, "Momentum": 1, "Nesterov": 1, "Adam": 2, "AdamW": 2}
+STATES = {"GradientDescent": 0, "Momentum": 1, "Nesterov": 1, "Adam": 2, "AdamW": 2, "SMET": 3}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -76,6 +76,59 @@ def test_nan_in_a_gradient_is_visible():
         np.testing.assert_array_equal(np.isnan(parameter.value), [[True, False]])
 
 
+# ----------------------------------------------------------------------------------------------------------------- SMET
+
+
+@pytest.mark.parametrize("density", [0.01, 0.1, 0.25, 0.6, 1.0])
+def test_smet_divides_the_rate_by_the_density_of_the_layer(density, rng):
+    """Of this layer alone, sparse or masked; the rate of the biases and of the next layer stays η."""
+    (K, D), eta, warm_up = (20, 50), 0.01, 10
+    network = mlp("Linear;Linear", [D, K, 3], layer_densities=[density, 1], dtype=np.float64, seed=1)
+    steps = {}
+    for state in states_for(network.parameters(), OPTIMIZERS["SMET"](warm_up=warm_up, epsilon=1e-300)):
+        parameter = state.parameter
+        before, gradient = parameter.vector.copy(), rng.standard_normal(parameter.vector.size)
+        if getattr(parameter.value, "mask", None) is not None:
+            gradient *= parameter.value.mask.reshape(-1)
+        parameter.gradient = parameter.value.like(gradient) if hasattr(parameter.value, "like") else gradient[None]
+        state.step(eta, 1)
+        steps[len(steps)] = np.unique(np.abs(parameter.vector - before)[gradient != 0].round(12))
+    # The first step of Adam has the length of the rate; that of the warm-up is a tenth of it.
+    assert [step.tolist() for step in steps.values()] == [
+        [pytest.approx(eta / factor / warm_up)] for factor in (density, 1, 1, 1)
+    ]
+
+
+def test_smet_of_a_layer_without_weights():
+    network = mlp("Linear", [20, 10], layer_densities=[0.0], seed=1)
+    W = network.linear_layers[0].W
+    W.gradient = W.value.like(W.vector.copy())
+    (state,) = states_for([W], OPTIMIZERS["SMET"]())
+    state.step(0.1, 1)
+    assert state.vectors[0].size == 0
+
+
+def test_smet_gives_each_weight_its_own_age(rng):
+    """A weight that is grown after five steps goes the way of one that begins training then."""
+    optimizer, gradients = OPTIMIZERS["SMET"](warm_up=4), rng.standard_normal((9, 1, 2))
+    theta = Parameter("theta", np.zeros((1, 2)))
+    state = OptimizerState(theta, optimizer)
+    for t, gradient in enumerate(gradients, 1):
+        if t == 6:  # as a change of the topology leaves it
+            theta.value[0, 1] = 0
+            for vector in state.vectors:
+                vector[1] = 0
+        theta.gradient = gradient
+        state.step(0.1, t)
+    young = Parameter("theta", np.zeros((1, 1)))
+    other = OptimizerState(young, optimizer)
+    for t, gradient in enumerate(gradients[5:], 1):
+        young.gradient = gradient[:, 1:].copy()
+        other.step(0.1, t)
+    assert theta.value[0, 1] == young.value[0, 0]
+    assert state.vectors[2].tolist() == [9, 4]
+
+
 def test_specifications():
     optimizer = build("optimizer", "nesterov(0.8, weight_decay=0.1)", OPTIMIZERS)
     assert (optimizer.name, optimizer.update, optimizer.weight_decay) == ("Nesterov", updates.nesterov, 0.1)
@@ -90,6 +143,14 @@ def test_specifications():
         ("Adam(beta1=1)", "beta1 must be"),
         ("AdamW(beta2=2)", "beta2 must be"),
         ("Adam(epsilon=0)", "epsilon must be positive"),
+        ("SMET(beta1=1)", "beta1 must be at least 0 and less than 1, not 1"),
+        ("SMET(beta2=-0.1)", "beta2 must be"),
+        ("SMET(beta1=0)", "beta1 and beta2 must be positive, not 0, 0.999"),
+        ("SMET(beta2=0)", "beta1 and beta2 must be positive, not 0.9, 0"),
+        ("SMET(epsilon=0)", "epsilon > 0 and warm_up ≥ 1 are needed, not epsilon=0"),
+        ("SMET(warm_up=0.5)", "warm_up ≥ 1 are needed, not epsilon=1e-08, warm_up=0.5"),
+        ("SMET(warm_up=1e999)", "warm_up=inf"),
+        ("SMET(weight_decay=-1)", "weight_decay must be a finite number of at least 0"),
         ("GradientDescent(-1)", "weight_decay must be a finite number of at least 0"),
         ("GradientDescent(1e999)", "weight_decay must be a finite number"),
     ],

@@ -88,7 +88,8 @@ def search(
     """The candidates of part p; returns their number. See `largest_products`."""
     N, D = X.shape
     bits = 8 * g.itemsize - 1
-    marked = keys.dtype.type((np.int64(1) << bits) - 1)  # all bits but the sign: no number that is computed
+    half = np.int64(1) << (bits - 1)
+    marked = keys.dtype.type(half - 1 + half)  # all bits but the sign: no number that is computed
     n, threshold = 0, keys.dtype.type(threshold)
     for first in range(p * block, rows.size, parts * block):
         size = min(block, rows.size - first)

@@ -1,0 +1,181 @@
+"""Where the time of nerva_py's own step goes: every call of it, timed in the order of the step. For `epoch.py --phases`.
+
+Beside each stands what it does to numbers and to memory, operations and bytes at least (every operand once), as rates; and
+for all of them the machine's own: a dense product, a sum of two long vectors, and the launch of a kernel that does nothing.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import harness
+import numpy as np
+from contenders import batches
+from contenders.problem import Problem
+
+ROUNDS, STEPS = 10, 50
+EXPLAINED = 0.15  # the sum of the calls and the step may differ by this share of the step
+
+
+class Clock:
+    """Seconds of each call, by name, and what it does at least."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+        self.work: dict[str, tuple[float, float]] = {}
+
+    @contextmanager
+    def __call__(self, name: str, operations: float = 0, moved: float = 0) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name].append(time.perf_counter() - start)
+        self.work[name] = (operations, moved)
+
+
+class Phases:
+    """In a process of its own, like a contender."""
+
+    def measure(self, path: str) -> dict[str, Any]:
+        """Milliseconds of each call, of their sum, and of a step taken as training takes it; rounds alternate."""
+        from contenders.ours import NervaPy
+
+        problem = Problem.load(path)
+        ours, clock, whole = NervaPy(problem), Clock(), []
+        with ours.running():
+            rows = batches(problem)
+            for batch in islice(rows, STEPS):
+                ours.step(batch)
+            for _ in range(ROUNDS):
+                for batch in islice(rows, STEPS):
+                    timed_step(ours, batch, clock)
+                for batch in islice(rows, STEPS):
+                    start = time.perf_counter()
+                    ours.step(batch)
+                    whole.append(time.perf_counter() - start)
+            machine = roofline(problem)
+        calls = {}
+        for name, seconds in clock.seconds.items():
+            each = statistics.median(seconds)
+            operations, moved = clock.work[name]
+            calls[name] = {"ms": 1e3 * each, "gflops": operations / each / 1e9, "gbytes": moved / each / 1e9}
+        step = 1e3 * statistics.median(whole)
+        total = sum(call["ms"] for call in calls.values())
+        return {"calls": calls, "sum_ms": total, "step_ms": step, "explained": total / step, "machine": machine}
+
+
+def timed_step(ours: Any, rows: np.ndarray, clock: Clock) -> None:
+    """`nerva_py.training.loop.training_step`, call by call."""
+    from nerva_py.data import gather
+    from nerva_py.equations.linear import linear, linear_input_gradient
+    from nerva_py.equations.losses import SoftmaxCrossEntropy
+    from nerva_py.matrix import columns_sum, product_on
+    from nerva_py.training.evaluation import targets
+
+    data, network, N = ours.data, ours.network, len(rows)
+    layers = network.linear_layers
+    ours.t += 1
+    with clock("gather", moved=5 * N * data.num_features):
+        X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype)
+    with clock("one-hot targets"):
+        T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
+    for i, layer in enumerate(layers, 1):
+        W, (K, D) = layer.W.value, layer.W.value.shape
+        with clock(f"forward {i}", *work(W, N)):
+            Z = linear(X, W, layer.b.value)
+        layer.X = X
+        with clock(f"activation {i}", moved=8 * N * K):
+            X = layer.output.forward(Z)
+    with clock("loss gradient"):
+        DY = SoftmaxCrossEntropy.mean_gradient(X, T)
+    for i in range(len(layers), 0, -1):
+        layer = layers[i - 1]
+        W, K = layer.W.value, layer.W.value.shape[0]
+        with clock(f"activation derivative {i}", moved=12 * N * K):
+            DZ = layer.output.backward(DY)
+        with clock(f"weight gradient {i}", *work(W, N)):
+            layer.W.gradient = product_on(W, DZ.T, layer.X)
+        with clock(f"bias gradient {i}", moved=4 * N * K):
+            layer.b.gradient = columns_sum(DZ)
+        if i > 1:
+            with clock(f"input gradient {i}", *work(W, N)):
+                DY = linear_input_gradient(W, DZ)
+    for k, state in enumerate(ours.states):
+        parameter = state.parameter
+        with clock(f"update {parameter.name}{k // 2 + 1}", moved=20 * parameter.vector.size):
+            state.step(ours.learning_rate, ours.t)
+
+
+def work(W: Any, N: int) -> tuple[float, float]:
+    """Operations of a product with W or on its support, and bytes: both batches, values, and indices of a sparse W."""
+    from nerva_py.sparse import SparseWeight
+
+    (K, D), sparse = W.shape, isinstance(W, SparseWeight)
+    stored = W.nnz if sparse else K * D
+    return 2 * N * stored, 4 * N * (K + D) + (8 if sparse else 4) * stored
+
+
+def roofline(problem: Problem) -> dict[str, float]:
+    """GFLOP/s of the first layer's dense product, GB/s of adding vectors too long for the cache, µs of a launch."""
+    from numba import prange
+
+    from nerva_py.matrix import DenseWeight, batch_empty
+    from nerva_py.matrix.compiling import kernel
+
+    @kernel("F1, F1, F1", parallel=True)
+    def add(a, b, c):  # type: ignore[no-untyped-def]
+        for i in prange(c.size):
+            c[i] = a[i] + b[i]
+
+    rng = np.random.default_rng(0)
+    K, D = problem.weights[0].shape
+    W = DenseWeight(rng.standard_normal((K, D)).astype(np.float32))
+    X = batch_empty(problem.batch_size, D)
+    X[...] = 1
+    a, b, c = (np.ones(2**25, np.float32) for _ in range(3))
+    product = harness.seconds(lambda: X @ W.T, 0.5)["minimum"]
+    stream = harness.seconds(lambda: add(a, b, c), 0.5)["minimum"]
+    launch = harness.seconds(lambda: add(a[:2], b[:2], c[:2]), 0.2)["minimum"]
+    return {
+        "dense_gflops": 2 * problem.batch_size * K * D / product / 1e9,
+        "stream_gbytes": 3 * c.nbytes / stream / 1e9,
+        "launch_us": 1e6 * launch,
+    }
+
+
+def ask(process: harness.Process, problem: Problem, sparsity: float) -> dict[str, Any]:
+    """Measure in that process."""
+    if reason := process.ready():
+        raise SystemExit(reason)
+    with tempfile.TemporaryDirectory() as folder:
+        found = process.ask("measure", path=str(problem.save(Path(folder) / "problem.npz")))
+    process.close()
+    return {"sparsity": sparsity, **found}
+
+
+def show(row: dict[str, Any]) -> None:
+    """The calls in their order, and whether they explain the step."""
+    machine = row["machine"]
+    print(f"Sparsity {100 * row['sparsity']:g} %: a step takes {row['step_ms']:.3f} ms; its calls, timed one by one:\n")
+    body = []
+    for name, call in row["calls"].items():
+        of_dense = f"{100 * call['gflops'] / machine['dense_gflops']:.0f} %" if call["gflops"] else ""
+        rates = [f"{call[rate]:.1f}" if call[rate] else "" for rate in ("gflops", "gbytes")]
+        body.append(
+            [name, f"{call['ms']:.4f}", f"{100 * call['ms'] / row['sum_ms']:.1f} %", rates[0], of_dense, rates[1]]
+        )
+    harness.table(["call", "ms", "share", "GFLOP/s", "of dense", "GB/s"], body)
+    verdict = "explains" if abs(row["explained"] - 1) <= EXPLAINED else "DOES NOT EXPLAIN"
+    print(f"The sum, {row['sum_ms']:.3f} ms, is {100 * row['explained']:.0f} % of the step, which it {verdict}.")
+    print(
+        f"This machine: dense product {machine['dense_gflops']:.0f} GFLOP/s, memory {machine['stream_gbytes']:.1f} GB/s, "
+        f"launch of a kernel {machine['launch_us']:.1f} µs.\n",
+        flush=True,
+    )
