@@ -182,17 +182,17 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 def time_text(value: float) -> str:
     """Three digits and a unit."""
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-        if value * scale >= 1:
-            break
-    return f"{value * scale:.3g} {unit}"
+    return _with_unit(value, (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)))
 
 
 def size_text(value: float) -> str:
     """Three digits and a unit."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if value >= scale:
-            break
+    return _with_unit(value, (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)))
+
+
+def _with_unit(value: float, units: Sequence[tuple[str, float]]) -> str:
+    """In the largest unit of which there is one at least, else in the smallest."""
+    unit, scale = next((pair for pair in units if value >= pair[1]), units[-1])
     return f"{value / scale:.3g} {unit}"
 
 

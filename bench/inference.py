@@ -252,7 +252,9 @@ def plot(path: Path, rows: list[dict[str, Any]], names: list[str]) -> None:
         harness.bare(ax)
     axes[0].set_ylabel("time a sample (µs)")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=2 if len(sparsities) == 1 else len(labels), frameon=False
+    )
     figure.savefig(path)
 
 

@@ -17,16 +17,18 @@ what is free:
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import harness
 import numpy as np
+import typer
 
 SPARSITIES = (0.9, 0.99, 0.999)
 WIDTH, BATCH, SAMPLES, LEARNING_RATE, MOMENTUM = 8192, 100, 200, 0.001, 0.9
@@ -201,10 +203,8 @@ def _erdos_renyi(shapes: list[tuple[int, int]], density: float) -> list[float]:
 def resident() -> int:
     """Resident bytes of this process, free memory returned to the system first."""
     gc.collect()
-    try:
+    with contextlib.suppress(AttributeError):  # other C libraries have no such function
         ctypes.CDLL(None).malloc_trim(0)
-    except AttributeError:
-        pass  # not glibc
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -295,10 +295,11 @@ def main(
     short: harness.Short = False,
     json_file: harness.JsonFile = None,
     plot_file: harness.PlotFile = None,
+    width: Annotated[int, typer.Option(help="Of inputs and hidden layers; the short version takes a quarter.")] = WIDTH,
 ) -> None:
     """Memory of model, training state and step, and the size on disk."""
     facts = harness.heading(threads)
-    width = WIDTH // 4 if short else WIDTH
+    width = width // 4 if short else width
     sizes = [width, width, width, 10]
     rows: list[dict[str, Any]] = []
     for sparsity in SPARSITIES[:2] if short else SPARSITIES:

@@ -10,8 +10,6 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,25 +17,35 @@ from typing import Any
 import harness
 import numpy as np
 from contenders import batches
+from contenders.ours import NervaPy
 from contenders.problem import Problem
+from numba import prange
+
+from nerva_py.data import gather
+from nerva_py.equations.linear import linear, linear_input_gradient
+from nerva_py.equations.losses import SoftmaxCrossEntropy
+from nerva_py.matrix import DenseWeight, batch_empty, columns_sum, product_on
+from nerva_py.matrix.compiling import kernel
+from nerva_py.sparse import SparseWeight
+from nerva_py.training.evaluation import targets
 
 ROUNDS, STEPS = 10, 50
 EXPLAINED = 0.15  # the sum of the calls and the step may differ by this share of the step
 
 
 class Clock:
-    """Seconds of each call, by name, and what it does at least."""
+    """Seconds from one lap to the next, by name."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = defaultdict(list)
-        self.work: dict[str, tuple[float, float]] = {}
 
-    @contextmanager
-    def __call__(self, name: str, operations: float = 0, moved: float = 0) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[name].append(time.perf_counter() - start)
-        self.work[name] = (operations, moved)
+    def start(self) -> None:
+        self.last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name].append(now - self.last)
+        self.last = time.perf_counter()
 
 
 class Phases:
@@ -45,8 +53,6 @@ class Phases:
 
     def measure(self, path: str) -> dict[str, Any]:
         """Milliseconds of each call, of their sum, and of a step taken as training takes it; rounds alternate."""
-        from contenders.ours import NervaPy
-
         problem = Problem.load(path)
         ours, clock, whole = NervaPy(problem), Clock(), []
         with ours.running():
@@ -61,10 +67,10 @@ class Phases:
                     ours.step(batch)
                     whole.append(time.perf_counter() - start)
             machine = roofline(problem)
-        calls = {}
+        calls, least = {}, work(ours, problem.batch_size)
         for name, seconds in clock.seconds.items():
             each = statistics.median(seconds)
-            operations, moved = clock.work[name]
+            operations, moved = least.get(name, (0, 0))
             calls[name] = {"ms": 1e3 * each, "gflops": operations / each / 1e9, "gbytes": moved / each / 1e9}
         step = 1e3 * statistics.median(whole)
         total = sum(call["ms"] for call in calls.values())
@@ -73,67 +79,61 @@ class Phases:
 
 def timed_step(ours: Any, rows: np.ndarray, clock: Clock) -> None:
     """`nerva_py.training.loop.training_step`, call by call."""
-    from nerva_py.data import gather
-    from nerva_py.equations.linear import linear, linear_input_gradient
-    from nerva_py.equations.losses import SoftmaxCrossEntropy
-    from nerva_py.matrix import columns_sum, product_on
-    from nerva_py.training.evaluation import targets
-
-    data, network, N = ours.data, ours.network, len(rows)
-    layers = network.linear_layers
+    data, network, lap = ours.data, ours.network, clock.lap
+    layers = list(enumerate(network.linear_layers, 1))
     ours.t += 1
-    with clock("gather", moved=5 * N * data.num_features):
-        X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype)
-    with clock("one-hot targets"):
-        T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
-    for i, layer in enumerate(layers, 1):
-        W, (K, D) = layer.W.value, layer.W.value.shape
-        with clock(f"forward {i}", *work(W, N)):
-            Z = linear(X, W, layer.b.value)
+    clock.start()
+    X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype)
+    lap("gather")
+    T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
+    lap("one-hot targets")
+    for i, layer in layers:
         layer.X = X
-        with clock(f"activation {i}", moved=8 * N * K):
-            X = layer.output.forward(Z)
-    with clock("loss gradient"):
-        DY = SoftmaxCrossEntropy.mean_gradient(X, T)
-    for i in range(len(layers), 0, -1):
-        layer = layers[i - 1]
-        W, K = layer.W.value, layer.W.value.shape[0]
-        with clock(f"activation derivative {i}", moved=12 * N * K):
-            DZ = layer.output.backward(DY)
-        with clock(f"weight gradient {i}", *work(W, N)):
-            layer.W.gradient = product_on(W, DZ.T, layer.X)
-        with clock(f"bias gradient {i}", moved=4 * N * K):
-            layer.b.gradient = columns_sum(DZ)
+        Z = linear(X, layer.W.value, layer.b.value)
+        lap(f"forward {i}")
+        X = layer.output.forward(Z)
+        lap(f"activation {i}")
+    DY = SoftmaxCrossEntropy.mean_gradient(X, T)
+    lap("loss gradient")
+    for i, layer in reversed(layers):
+        DZ = layer.output.backward(DY)
+        lap(f"activation derivative {i}")
+        layer.W.gradient = product_on(layer.W.value, DZ.T, layer.X)
+        lap(f"weight gradient {i}")
+        layer.b.gradient = columns_sum(DZ)
+        lap(f"bias gradient {i}")
         if i > 1:
-            with clock(f"input gradient {i}", *work(W, N)):
-                DY = linear_input_gradient(W, DZ)
+            DY = linear_input_gradient(layer.W.value, DZ)
+            lap(f"input gradient {i}")
     for k, state in enumerate(ours.states):
-        parameter = state.parameter
-        with clock(f"update {parameter.name}{k // 2 + 1}", moved=20 * parameter.vector.size):
-            state.step(ours.learning_rate, ours.t)
+        state.step(ours.learning_rate, ours.t)
+        lap(f"update {state.parameter.name}{k // 2 + 1}")
 
 
-def work(W: Any, N: int) -> tuple[float, float]:
-    """Operations of a product with W or on its support, and bytes: both batches, values, and indices of a sparse W."""
-    from nerva_py.sparse import SparseWeight
+def work(ours: Any, N: int) -> dict[str, tuple[float, float]]:
+    """Operations and bytes of each call, at least: every operand is read or written once."""
+    found: dict[str, tuple[float, float]] = {"gather": (0, 5 * N * ours.data.num_features)}
+    for i, layer in enumerate(ours.network.linear_layers, 1):
+        W, (K, D) = layer.W.value, layer.W.value.shape
+        sparse = isinstance(W, SparseWeight)
+        stored = W.nnz if sparse else K * D
+        product = 2 * N * stored, 4 * N * (K + D) + (8 if sparse else 4) * stored  # values, and 4 bytes of indices
+        found |= dict.fromkeys((f"forward {i}", f"weight gradient {i}", f"input gradient {i}"), product)
+        if layer is not ours.network.linear_layers[-1]:
+            found |= {f"activation {i}": (0, 8 * N * K), f"activation derivative {i}": (0, 12 * N * K)}
+        found |= {f"bias gradient {i}": (0, 4 * N * K), f"update W{i}": (0, 20 * stored), f"update b{i}": (0, 20 * K)}
+    return found
 
-    (K, D), sparse = W.shape, isinstance(W, SparseWeight)
-    stored = W.nnz if sparse else K * D
-    return 2 * N * stored, 4 * N * (K + D) + (8 if sparse else 4) * stored
+
+@kernel("F1, F1, F1", parallel=True)
+def add(a, b, c):  # type: ignore[no-untyped-def]
+    """c = a + b"""
+    for i in prange(c.size):
+        c[i] = a[i] + b[i]
 
 
 def roofline(problem: Problem) -> dict[str, float]:
     """GFLOP/s of the first layer's dense product, GB/s of adding vectors too long for the cache, µs of a launch."""
-    from numba import prange
-
-    from nerva_py.matrix import DenseWeight, batch_empty
-    from nerva_py.matrix.compiling import kernel
-
-    @kernel("F1, F1, F1", parallel=True)
-    def add(a, b, c):  # type: ignore[no-untyped-def]
-        for i in prange(c.size):
-            c[i] = a[i] + b[i]
-
     rng = np.random.default_rng(0)
     K, D = problem.weights[0].shape
     W = DenseWeight(rng.standard_normal((K, D)).astype(np.float32))

@@ -16,9 +16,11 @@ each takes 2·N·nnz operations, and GFLOP/s counts these alone, also of those w
 - dense BLAS: NumPy's `matmul(..., out=...)` of full matrices, DW included.
 
 All have the batch adjacent in memory (dense is a C-contiguous (D, N)), preallocated outputs where their interface takes
-them, the same threads, a process each. Every result is compared with float64. Rounds alternate between the
-contenders; reported are the fastest call, and the median of the rounds' medians. The last table is about a whole step of a layer (forward, backward and
-Nesterov update, batch 100) in CSR against a `DenseWeight` with its mask: `nerva_py.network.building.BREAK_EVEN_DENSITY`.
+them, the same threads, a process each. Every result is compared with float64. Rounds alternate between the contenders;
+reported are the fastest call, and the median of the rounds' medians.
+
+The last table is about a whole step of a layer (forward, backward and Nesterov update, batch 100) in CSR against a
+`DenseWeight` with its mask: `nerva_py.network.building.BREAK_EVEN_DENSITY`.
 """
 
 from __future__ import annotations
@@ -129,7 +131,7 @@ class NervaPy(Contender):
             return harness.seconds(step)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=2)  # CSR and dense take turns
 def _layer(shape: tuple[int, int], density: float, dense: bool, batch_empty: Callable[..., Any]) -> Callable[[], None]:
     from nerva_py.equations.linear import linear, linear_backward
     from nerva_py.matrix import DenseWeight
@@ -352,7 +354,8 @@ def break_even(worker: harness.Process, shape: tuple[int, int], densities: tuple
     ratios, times = [], []
     for density in densities:
         ask = functools.partial(worker.ask, "layer_step", shape=shape, density=density)
-        found = harness.alternate({"CSR": lambda: ask(dense=False), "dense": lambda: ask(dense=True)}, rounds)
+        forms = {"CSR": functools.partial(ask, dense=False), "dense": functools.partial(ask, dense=True)}
+        found = harness.alternate(forms, rounds)
         times.append(found)
         ratios.append(found["CSR"]["minimum"] / found["dense"]["minimum"])
     above = next((i for i, ratio in enumerate(ratios) if ratio > 1), None)

@@ -147,10 +147,8 @@ def print_scaling(rows: list[dict[str, Any]]) -> None:
         one = row["seconds"]["1"]
         for count, times in row["seconds"].items():
             gains = [one[which] / times[which] for which in ("minimum", "median")]
-            body.append(
-                [f"{row['sparsity']:.0%}", count, f"{times['minimum']:.3f} ({times['median']:.3f})"]
-                + [f"{gains[0]:.2f} × ({gains[1]:.2f} ×)"]
-            )
+            seconds = f"{times['minimum']:.3f} ({times['median']:.3f})"
+            body.append([f"{row['sparsity']:.0%}", count, seconds, f"{gains[0]:.2f} × ({gains[1]:.2f} ×)"])
     harness.table(["sparsity", "threads", "epoch (s)", "speed-up"], body)
 
 

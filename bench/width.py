@@ -12,6 +12,7 @@ fitted by least squares on both logarithms, over widths whose step is dominated 
 from __future__ import annotations
 
 import functools
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,7 +51,7 @@ def layer_sizes(width: int) -> list[int]:
 def needed(name: str, width: int) -> float:
     """Predicted bytes."""
     sizes = layer_sizes(width)
-    dense = sum(D * K for D, K in zip(sizes[:-1], sizes[1:], strict=True))
+    dense = sum(D * K for D, K in pairwise(sizes))
     return RESERVE * BYTES[name] * dense * (DENSITY if name == "nerva_py" else 1) + MEGABYTES
 
 

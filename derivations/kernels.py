@@ -308,7 +308,7 @@ PROVED = {
     "affine", "product", "product_on", "affine_single", "columns_sum", "matmul", "matmul_bias", "keep_masked",
     "gather_bytes", "gather_values", "gather_images",
     # in the next chapter
-    "free_columns", "find", "merge", "move", "mark", "unset_columns", "largest_products",
+    "free_columns", "find", "merge", "move", "transpose", "mark", "unset_columns", "largest_products",
 }  # fmt: skip
 
 

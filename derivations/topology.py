@@ -111,6 +111,22 @@ def merged(survivors: list[Position], places: np.ndarray, new: list[Position], p
     return outputs
 
 
+@claim("transpose: column by column the rows, rising, and the place of each", KERNEL, "all sets, 2×4 and 4×2")
+def test_transpose() -> None:
+    for K, D in ((2, 4), (4, 2)):
+        grid = list(np.ndindex(K, D))
+        for chosen in product((False, True), repeat=len(grid)):
+            stored = [x for x, is_stored in zip(grid, chosen, strict=True) if is_stored]
+            by_column = sorted(stored, key=lambda x: x[::-1])
+            first = np.array([sum(d < column for _, d in stored) for column in range(D)])
+            ends = np.array([sum(d <= column for _, d in stored) for column in range(D)])
+            rows, perm = np.full(len(stored), -7), np.full(len(stored), -7)
+            positions.transpose.py_func(*csr(stored, K), first, rows, perm)
+            confirm("rows", rows, [k for k, _ in by_column], stored)
+            confirm("places", perm, [stored.index(x) for x in by_column], stored)
+            confirm("ends", first, ends, stored)
+
+
 @claim("move after merge: W′ is W where it is kept, F where it is inserted, 0 elsewhere", KERNEL, "all changes, 2×3")
 def test_move() -> None:
     """A position is dropped, kept, inserted where it was free, or dropped and inserted again, with a number that is new."""

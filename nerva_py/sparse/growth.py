@@ -10,7 +10,7 @@ from nerva_py.errors import NervaError
 from .kernels import positions
 from .remap import Remap
 from .selection import lowest
-from .support import Support, flat_positions, index_dtype, random_positions
+from .support import Support, flat_positions, index_dtype, scattered_positions
 
 
 def free_count(support: Support) -> int:
@@ -27,7 +27,7 @@ def random_free(support: Support, count: int, rng: np.random.Generator) -> Suppo
     K, D = support.shape
     check_count(support, count)
     free = free_count(support)
-    ranks = random_positions(free, count, rng, index_dtype(free, K, D))
+    ranks = scattered_positions(free, count, rng, index_dtype(free, K, D))
     first_rank = np.arange(K + 1, dtype=np.int64) * D - support.indptr
     dtype = index_dtype(count, K, D)
     indptr = np.searchsorted(ranks, first_rank).astype(dtype)

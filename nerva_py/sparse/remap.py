@@ -40,6 +40,8 @@ class Remap:
         it had not been dropped (and is not in the result's `inserted`). Raises ShapeError for another shape, NervaError
         for a position that is inserted though it is kept.
         """
+        if self.inserted.nnz:
+            raise NervaError(f"inserting: {self!r} has positions inserted already; insert all at once")
         if inserted.shape != self.old.shape:
             raise ShapeError(f"inserted has shape {inserted.shape}; the support has {self.old.shape}")
         if returning:

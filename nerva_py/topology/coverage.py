@@ -15,6 +15,7 @@ from nerva_py.sparse.support import index_dtype, random_positions
 
 # A layer up to this many positions gets one bit for each (64 MB); of a larger one a sample is kept.
 BITSET_LIMIT = 2**29
+PIECE = 2**20  # positions that are hashed at a time
 SKETCH = 2**16  # positions in the sample: the estimate has a relative standard error of 1/√65536 = 0.4 %
 
 
@@ -40,11 +41,15 @@ class Coverage:
             bits.mark(support.parts(numba.get_num_threads()), support.indptr, support.indices, self.bits, new)
             self._count += int(new.sum())
             return
-        flat = support.rows().astype(np.uint64) * np.uint64(self.shape[1]) + support.indices.astype(np.uint64)
-        hashes = _hash(flat)
-        if self.hashes.size == SKETCH:
-            hashes = hashes[hashes < self.hashes[-1]]
-        self.hashes = np.unique(np.concatenate((self.hashes, hashes)))[:SKETCH]
+        # In pieces, so that nothing as large as the layer is made; most hashes are then too large to be looked at again.
+        for first in range(0, support.nnz, PIECE):
+            places = slice(first, first + PIECE)
+            rows = np.searchsorted(support.indptr, np.arange(first, min(first + PIECE, support.nnz)), side="right") - 1
+            flat = rows.astype(np.uint64) * np.uint64(self.shape[1]) + support.indices[places].astype(np.uint64)
+            hashes = _hash(flat)
+            if self.hashes.size == SKETCH:
+                hashes = hashes[hashes < self.hashes[-1]]
+            self.hashes = np.unique(np.concatenate((self.hashes, hashes)))[:SKETCH]
 
     def add_all(self) -> None:
         """Every position has a weight now."""

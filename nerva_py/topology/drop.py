@@ -99,12 +99,26 @@ def Random(zeta: float = 0.3) -> Drop:
 
 
 def nearest_zero_of_each_sign(values: np.ndarray, zeta: float) -> np.ndarray:
-    """SET's choice among these weights: (nnz,) booleans."""
+    """SET's choice among these weights: (nnz,) booleans.
+
+    In the order of the weights, those to drop lie next to zero on both sides: only the two ends are looked for.
+    """
     negative = values < 0
+    negatives = int(np.count_nonzero(negative))
     chosen = np.zeros(values.size, bool)
-    for places in (np.flatnonzero(negative), np.flatnonzero(~negative)):
-        chosen[places] = lowest(np.abs(values[places]), share(zeta, places.size))
+    if count := share(zeta, negatives):
+        end = np.partition(values, negatives - count)[negatives - count]
+        chosen |= _with_ties(negative & (values > end), values == end, count)
+    if count := share(zeta, values.size - negatives):
+        end = np.partition(values, negatives + count - 1)[negatives + count - 1]
+        chosen |= _with_ties(~negative & (values < end), values == end, count)
     return chosen
+
+
+def _with_ties(nearer: np.ndarray, equal: np.ndarray, count: int) -> np.ndarray:
+    """Those that are nearer to zero than the end, and of those equal to it the first, until they are `count`."""
+    nearer[np.flatnonzero(equal)[: count - int(np.count_nonzero(nearer))]] = True
+    return nearer
 
 
 def smallest_of_all(layers: Sequence[TopologyLayer], count: int) -> Masks:

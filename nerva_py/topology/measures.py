@@ -42,8 +42,8 @@ def degree_statistics(degrees: np.ndarray) -> dict[str, float]:
 
 
 def summary(layers: Sequence[TopologyLayer], changes: Sequence[Change]) -> dict[str, Any]:
-    """R_s of the whole network and, for each layer: R_s, nnz, density, what was dropped and grown since the
-    epoch began as shares of the weights that there were then, number of updates, neurons without inputs and without outputs, degrees.
+    """R_s of the whole network and, for each layer: R_s, nnz, density, what was dropped and grown since the epoch began as
+    shares of the weights that there were then, number of updates, neurons without inputs and without outputs, degrees.
 
     A neuron of layer l is without outputs if no weight of layer l + 1 leaves it; those of the last layer are the outputs.
     """

@@ -78,3 +78,17 @@ def move(source, old, fresh, new):
     for p in prange(source.size):
         s = source[p]
         new[p] = old[s] if s >= 0 else fresh[-1 - s]
+
+
+@kernel("I1, I1, I1, I1, I1")
+def transpose(indptr, indices, free, indices_T, perm):
+    """The CSC view of positions in CSR: rows of each column in rising order, and the place of each in the CSR order.
+
+    `free[d]` is where column d begins; afterwards, where it ends. Places are given out one after another, so this loop is
+    not parallel.        O(nnz)
+    """
+    for k in range(indptr.size - 1):
+        for p in range(indptr[k], indptr[k + 1]):
+            q = free[indices[p]]
+            indices_T[q], perm[q] = k, p
+            free[indices[p]] = q + 1
