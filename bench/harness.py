@@ -67,8 +67,10 @@ class Process:
 
     def close(self) -> None:
         assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
     def _answer(self) -> Any:
         assert self._process.stdout

@@ -40,6 +40,7 @@ class ScikitLearn(Contender):
             velocity[...] = 0
 
     def step(self, rows: np.ndarray) -> Any:
+        self.model.batch_size = len(rows)  # it warns where there are fewer samples
         self.model.partial_fit(self.X[rows], self.T[rows])
         return self.model.loss_
 

@@ -114,11 +114,18 @@ def test_wrong_shapes():
     with pytest.raises(ShapeError, match="kept must be 2 booleans, one a position, not int64"):
         Remap(S, np.ones(2, np.int64))
     with pytest.raises(ShapeError, match=r"inserted has shape \(3, 2\); the support has \(2, 3\)"):
-        remap.inserting(Support.empty((3, 2)))
+        Remap(S, np.ones(2, bool)).inserting(Support.empty((3, 2)))
     with pytest.raises(ShapeError, match="2 old and 1 fresh numbers are needed"):
         remap.move(np.ones(3))
     with pytest.raises(ShapeError, match=r"not \(2,\) and \(2,\)"):
         remap.move(np.ones(2), np.ones(2))
+
+
+def test_all_is_inserted_at_once():
+    S = at((2, 3), {(0, 0), (1, 2)})
+    remap = Remap(S, np.ones(2, bool)).inserting(at((2, 3), {(0, 1)}))
+    with pytest.raises(NervaError, match="has positions inserted already"):
+        remap.inserting(at((2, 3), {(0, 2)}))
 
 
 def test_repr():
