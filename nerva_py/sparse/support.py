@@ -62,7 +62,7 @@ class Support:
     @classmethod
     def among(cls, shape: tuple[int, int], rows: np.ndarray, columns: np.ndarray) -> Support:
         """As `at` for positions within the shape, some of which may come several times."""
-        return cls._sorted(shape, _sorted_unique(rows.astype(np.int64) * shape[1] + columns))
+        return cls._sorted(shape, sorted_unique(rows.astype(np.int64) * shape[1] + columns))
 
     @classmethod
     def from_mask(cls, mask: np.ndarray) -> Support:
@@ -217,7 +217,7 @@ def random_positions(size: int, count: int, rng: np.random.Generator, dtype: DTy
         keep = np.ones(size, bool)
         keep[random_positions(size, size - count, rng, dtype)] = False
         return np.flatnonzero(keep).astype(dtype, copy=False)
-    return _completed(_sorted_unique(rng.integers(0, size, count, dtype)), size, count, rng)
+    return _completed(sorted_unique(rng.integers(0, size, count, dtype)), size, count, rng)
 
 
 def scattered_positions(size: int, count: int, rng: np.random.Generator, dtype: DTypeLike = np.int64) -> np.ndarray:
@@ -236,14 +236,14 @@ def scattered_positions(size: int, count: int, rng: np.random.Generator, dtype: 
 def _completed(drawn: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Sorted numbers, and as many others as are missing to `count`."""
     while drawn.size < count:
-        more = _sorted_unique(rng.integers(0, size, count - drawn.size, drawn.dtype))
+        more = sorted_unique(rng.integers(0, size, count - drawn.size, drawn.dtype))
         place = np.searchsorted(drawn, more)
         new = drawn[np.minimum(place, drawn.size - 1)] != more
         drawn = np.insert(drawn, place[new], more[new])
     return drawn
 
 
-def _sorted_unique(numbers: np.ndarray) -> np.ndarray:
+def sorted_unique(numbers: np.ndarray) -> np.ndarray:
     """As `np.unique`, whose hash table is many times slower here than a sort in place."""
     numbers.sort()
     return numbers[_first_of_equal(numbers)]

@@ -11,7 +11,7 @@ import numpy as np
 from nerva_py.errors import NervaError
 from nerva_py.sparse import Support
 from nerva_py.sparse.kernels import bits
-from nerva_py.sparse.support import index_dtype, random_positions
+from nerva_py.sparse.support import index_dtype, random_positions, sorted_unique
 
 # A layer up to this many positions gets one bit for each (64 MB); of a larger one a sample is kept.
 BITSET_LIMIT = 2**29
@@ -49,7 +49,7 @@ class Coverage:
             hashes = _hash(flat)
             if self.hashes.size == SKETCH:
                 hashes = hashes[hashes < self.hashes[-1]]
-            self.hashes = np.unique(np.concatenate((self.hashes, hashes)))[:SKETCH]
+            self.hashes = sorted_unique(np.concatenate((self.hashes, hashes)))[:SKETCH]
 
     def add_all(self) -> None:
         """Every position has a weight now."""
