@@ -22,7 +22,7 @@ from .parameter import Weight
 from .specs import build, split
 
 # Above this density a layer is stored dense: there BLAS is faster than the sparse kernels, the optimizer's update included.
-# Measured with bench/break_even.py on two cores with AVX-512: 0.39 for 4096×4096, 0.5 for 1024×3072, 0.55 for 512×1024.
+# measured with bench/products.py on two cores with AVX-512: 0.39 for 4096×4096, 0.5 for 1024×3072, 0.55 for 512×1024.
 BREAK_EVEN_DENSITY = 0.4
 
 BETWEEN = {"BatchNormalization": BatchNormLayer, "BatchNorm": BatchNormLayer, "Dropout": DropoutLayer}
