@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from nerva_py.network import building
+
+# The networks of most tests are so narrow that no layer of them would be stored dense with a mask, which is to be tested, too.
+building.NARROW = 0
+
 # No deadline: the first call of a kernel compiles it.
 settings.register_profile(
     "nerva_py", deadline=None, max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -1,4 +1,4 @@
-"""The one place that holds the compile flags, and the two things every kernel is written with: `kernel` and `column`.
+"""The one place that holds the compile flags, and what kernels are written with: `kernel`, `column` and `element`.
 
 A kernel is a plain function on plain arrays: sizes, inputs, preallocated outputs, no validation. `@kernel(signature)`
 compiles it on first use, once per element type, whatever the memory layout of the arrays that are passed.
@@ -40,7 +40,8 @@ def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[...,
     """Decorator: compile a kernel on first use for the types that `signature` describes.
 
     One token an argument, separated by commas: `i` an intp, `f` a scalar of type F; a capital letter is a type variable
-    followed by the number of dimensions: `F1` a contiguous vector, `F2` a matrix of any layout; `t3` a tuple of three
+    followed by the number of dimensions: `F1` a contiguous vector, `F2` a matrix of any layout, `F2r` one that
+    may be read-only; `t3` a tuple of three
     scalars of type F. So `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
     """
     return lambda function: Kernel(function, signature, parallel)
@@ -102,10 +103,10 @@ class Kernel:
             return types.intp
         if token == "f":
             return variables["F"]
-        dimensions = int(token[1:])
+        dimensions = int(token[1])
         if token[0] == "t":
             return types.UniTuple(variables["F"], dimensions)
-        return types.Array(variables[token[0]], dimensions, "C" if dimensions == 1 else "A")
+        return types.Array(variables[token[0]], dimensions, "C" if dimensions == 1 else "A", readonly=token.endswith("r"))
 
 
 def _not_compiled(*arguments: Any) -> None:
@@ -118,6 +119,19 @@ def column(X: np.ndarray, j: int) -> np.ndarray:
     Compiled, it tells the optimizer that they are adjacent, which the type of a strided matrix does not.
     """
     return X[:, j]
+
+
+def element(x: np.ndarray, i: int) -> Any:
+    """x[i] for an index that is not negative.
+
+    Compiled, it saves the test whether `i` counts from the end, which costs a lookup at random more than the load itself.
+    """
+    return x[i]
+
+
+@overload(element, inline="always")
+def _element(x, i):  # type: ignore[no-untyped-def]
+    return lambda x, i: x[np.uint64(i)]
 
 
 @intrinsic

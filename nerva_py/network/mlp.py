@@ -71,13 +71,17 @@ class MLP:
     def predict(self, X: np.ndarray, batch_size: int = 1000) -> np.ndarray:
         """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`."""
         X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.sizes[0]:
-            raise ShapeError(f"X must be a matrix with {self.sizes[0]} columns, not of shape {X.shape}")
-        Y = np.empty((X.shape[0], self.sizes[-1]), self.dtype)
+        weights = [layer.W.value for layer in self.linear_layers]
+        D, K, dtype = weights[0].shape[1], weights[-1].shape[0], weights[0].dtype
+        if X.ndim != 2 or X.shape[1] != D:
+            raise ShapeError(f"X must be a matrix with {D} columns, not of shape {X.shape}")
+        if len(X) == 1:  # neither memory to use again nor products of BLAS, so nothing to set up
+            return self.forward(batch_layout(X.astype(dtype, copy=False)))
+        Y = np.empty((X.shape[0], K), dtype)
         with workspace(), one_blas_thread:
             for start in range(0, X.shape[0], batch_size):
                 rows = slice(start, start + batch_size)
-                Y[rows] = self.forward(batch_layout(X[rows].astype(self.dtype, copy=False)))
+                Y[rows] = self.forward(batch_layout(X[rows].astype(dtype, copy=False)))
         return Y
 
     def release(self) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from numba import prange
 
-from nerva_py.matrix.compiling import column, kernel
+from nerva_py.matrix.compiling import column, element, kernel
 
 
 @kernel("P1, I1, I1, F1, F2, F1, F2", parallel=True)
@@ -120,9 +120,15 @@ def product_on(parts, indptr, indices, DY, X, gradient):
 @kernel("P1, I1, I1, F1, F1, F1, F1", parallel=True)
 def affine_single(parts, indptr, indices, data, x, b, y):
     """y = x Wᵀ + b for a single sample        x (D,), b (K,), y (K,): no batch to stream along, one dot product a row"""
+    zero = y.dtype.type(0)
     for part in prange(parts.size - 1):
         for k in range(parts[part], parts[part + 1]):
-            total = b[k]
-            for p in range(indptr[k], indptr[k + 1]):
-                total += data[p] * x[indices[p]]
-            y[k] = total
+            p, end = indptr[k], indptr[k + 1]
+            s0 = s1 = zero
+            while p + 2 <= end:
+                s0 += element(data, p) * element(x, element(indices, p))
+                s1 += element(data, p + 1) * element(x, element(indices, p + 1))
+                p += 2
+            if p < end:
+                s0 += element(data, p) * element(x, element(indices, p))
+            y[k] = b[k] + (s0 + s1)
