@@ -1,4 +1,4 @@
-"""The one place that holds the compile flags, and what kernels are written with: `kernel`, `column` and `element`.
+"""The one place that holds the compile flags, and the two things every kernel is written with: `kernel` and `column`.
 
 A kernel is a plain function on plain arrays: sizes, inputs, preallocated outputs, no validation. `@kernel(signature)`
 compiles it on first use, once per element type, whatever the memory layout of the arrays that are passed.
@@ -106,7 +106,9 @@ class Kernel:
         dimensions = int(token[1])
         if token[0] == "t":
             return types.UniTuple(variables["F"], dimensions)
-        return types.Array(variables[token[0]], dimensions, "C" if dimensions == 1 else "A", readonly=token.endswith("r"))
+        return types.Array(
+            variables[token[0]], dimensions, "C" if dimensions == 1 else "A", readonly=token.endswith("r")
+        )
 
 
 def _not_compiled(*arguments: Any) -> None:
@@ -119,19 +121,6 @@ def column(X: np.ndarray, j: int) -> np.ndarray:
     Compiled, it tells the optimizer that they are adjacent, which the type of a strided matrix does not.
     """
     return X[:, j]
-
-
-def element(x: np.ndarray, i: int) -> Any:
-    """x[i] for an index that is not negative.
-
-    Compiled, it saves the test whether `i` counts from the end, which costs a lookup at random more than the load itself.
-    """
-    return x[i]
-
-
-@overload(element, inline="always")
-def _element(x, i):  # type: ignore[no-untyped-def]
-    return lambda x, i: x[np.uint64(i)]
 
 
 @intrinsic

@@ -52,17 +52,17 @@ class LinearLayer:
 
     def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
         W, b = self.W.value, self.b.value
-        if training and self.dropout:
+        if not training:
+            self.X = self.R = None
+            return self.output.evaluate(X, W, b)
+        if self.dropout:
             self.R = W.like(dropout_mask(W.data.shape, self.dropout, W.dtype, rng))
             Z = dropout.dropout_linear(X, W, b, self.R)
         else:
             self.R = None
             Z = linear.linear(X, W, b)
-        self.X = X if training else None
-        Y = self.output.forward(Z)
-        if not training:
-            self.output.release()
-        return Y
+        self.X = X
+        return self.output.forward(Z)
 
     def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         DZ = self.output.backward(DY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -148,6 +149,17 @@ def affine(X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
     check_product(X, W.shape[1], W, "X @ W.T")
     check_bias(b, W)
     return W.backend.affine(X, W, b)
+
+
+@table.affine_apply.register(SparseWeight)
+def affine_apply(
+    X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], *parameters: float
+) -> np.ndarray:
+    if X.shape[0] != 1:  # in a batch, the pass that applies f is a small part
+        return table.affine_apply.definition(X, W, b, f, *parameters)
+    check_product(X, W.shape[1], W, "X @ W.T")
+    check_bias(b, W)
+    return W.backend.affine_apply_single(X, W, b, f, parameters)
 
 
 @table.product_on.register(SparseWeight)

@@ -5,8 +5,7 @@ import pytest
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import DenseWeight
-from nerva_py.network import BREAK_EVEN_DENSITY, BatchNormLayer, DropoutLayer, LinearLayer, mlp
-from nerva_py.network import building
+from nerva_py.network import BREAK_EVEN_DENSITY, BatchNormLayer, DropoutLayer, LinearLayer, building, mlp
 from nerva_py.network.building import BETWEEN
 from nerva_py.network.outputs import OUTPUTS
 from nerva_py.sparse import SparseWeight, erdos_renyi

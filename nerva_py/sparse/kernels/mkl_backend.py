@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nerva_py.errors import MissingBackendError
+from nerva_py.matrix import apply
 from nerva_py.matrix.layout import batch_empty
 
 from .numba_backend import NumbaBackend
@@ -45,6 +47,11 @@ class MKLBackend(NumbaBackend):
         Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
         np.add(self._product(W.csr, X.T).T, b, out=Y)
         return Y
+
+    def affine_apply_single(
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
+    ) -> np.ndarray:
+        return apply(f, self.affine(X, W, b), *parameters)
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
         DX = batch_empty(DY.shape[0], W.shape[1], W.dtype)

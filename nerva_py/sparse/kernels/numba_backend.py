@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -29,6 +30,16 @@ class NumbaBackend:
             compiled.affine_single(parts, S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, Y[0])
         else:
             compiled.affine(parts, S.indptr, S.indices, W.data, batch_layout(X), bias, Y)
+        return Y
+
+    def affine_apply_single(
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
+    ) -> np.ndarray:
+        S = W.support
+        Y = np.empty((1, W.shape[0]), W.dtype)
+        run = compiled.affine_apply_single(f, len(parameters))
+        x, bias = np.ascontiguousarray(X[0]), np.ascontiguousarray(b[0])
+        run(S.parts(numba.get_num_threads()), S.indptr, S.indices, W.data, x, bias, parameters, Y[0])
         return Y
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
