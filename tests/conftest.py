@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+os.environ.pop("NERVA_BREAK_EVEN_DENSITY", None)  # which layers are dense is told by the constant
 
 import numpy as np
 import pytest

@@ -34,7 +34,7 @@ class Regions:
 
 
 def measure(least: float = 0.6) -> Regions:
-    """Regions one after another for that many seconds, in blocks with pauses. Raises `NervaError` where Numba has no threads."""
+    """Regions one after another for that many seconds, in blocks with pauses. `NervaError` where Numba has no threads."""
     import numba
     import numpy as np
 
