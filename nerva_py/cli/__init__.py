@@ -51,5 +51,6 @@ def _fail(message: str) -> int:
 
 def _help_command(given: Sequence[str]) -> str:
     return next(
-        (f"nerva-py {command} --help" for command in ("train", "verify") if command in given), "nerva-py --help"
+        (f"nerva-py {command} --help" for command in ("train", "verify", "doctor") if command in given),
+        "nerva-py --help",
     )

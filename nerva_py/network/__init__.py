@@ -1,6 +1,7 @@
 """Networks: layers, initial weights, and how they are specified."""
 
-from .building import BREAK_EVEN_DENSITY, mlp
+from .break_even import BREAK_EVEN_DENSITY, break_even_density, set_break_even_density
+from .building import mlp
 from .initializers import INITIALIZERS, Initializer
 from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from .mlp import MLP
@@ -19,7 +20,9 @@ __all__ = [
     "Layer",
     "LinearLayer",
     "Parameter",
+    "break_even_density",
     "load_weights",
     "mlp",
     "save_weights",
+    "set_break_even_density",
 ]

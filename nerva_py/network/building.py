@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -15,19 +14,13 @@ from nerva_py.errors import NervaError, ShapeError, unknown
 from nerva_py.matrix import DenseWeight
 from nerva_py.sparse import SparseWeight, Support, densities, nonzeros
 
+from .break_even import break_even_density
 from .initializers import INITIALIZERS, Initializer
 from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from .mlp import MLP
 from .outputs import OUTPUTS, Identity, Pointwise
 from .parameter import Weight
 from .specs import build, split
-
-# Above this density a layer is stored dense: there BLAS is faster than the sparse kernels, the optimizer's update included.
-# measured with bench/products.py on two cores with AVX-512: 0.39 for 4096×4096, 0.5 for 1024×3072, 0.55 for 512×1024.
-BREAK_EVEN_DENSITY = 0.4
-# BLAS does badly on products with so few columns: a layer with fewer neurons is stored dense at density 1 only. Measured for
-# 10×512 at density 0.6, batch 100: all three products 72 µs in CSR, 153 µs dense.
-NARROW = 64
 
 BETWEEN = {"BatchNormalization": BatchNormLayer, "BatchNorm": BatchNormLayer, "Dropout": DropoutLayer}
 LAYERS: dict[str, Callable[..., Any]] = {**OUTPUTS, **BETWEEN}  # all that a specification can name
@@ -52,7 +45,7 @@ def mlp(
     `layer_sizes`: [3072, 1024, 512, 10], inputs first. `overall_density` is shared out by `distribution`
     (ErdosRenyi or Uniform), or `layer_densities` gives one density a linear layer. `weights`: initializer, one for all or
     one a layer. `dropouts`: rate of dropout on the weights of each linear layer. A layer above the break-even density is
-    stored as a dense array, with the same number of nonzeros.
+    stored as a dense array, with the same number of nonzeros; see `break_even_density`.
     """
     names = split(layers) if isinstance(layers, str) else list(layers)
     shapes = checked_sizes(layer_sizes)
@@ -107,14 +100,9 @@ def make_weight(
 
 def store(W: SparseWeight) -> Weight:
     """W itself, or the same weights in a dense array where that is faster."""
-    if W.density <= break_even_density(W.shape):
+    if W.density <= break_even_density(W.shape[0]):
         return W
     return DenseWeight(W.toarray(), None if W.density == 1 else W.support.mask())
-
-
-def break_even_density(shape: tuple[int, int]) -> float:
-    """Up to this density a layer of shape (K, D) is stored in CSR; a layer of density 1 never is."""
-    return math.nextafter(1, 0) if shape[0] < NARROW else BREAK_EVEN_DENSITY
 
 
 def choose_densities(
