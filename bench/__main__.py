@@ -4,9 +4,9 @@
 
 Each writes NAME.json and NAME.png into the folder: bench/results/short, or bench/results/full for the full versions. The
 committed results in bench/results itself are only replaced if that folder is named, and only by full versions. Without
-CIFAR-10 in `--data-dir` the timings use random bytes of its shape; the accuracies of the short version are those of the
-digits data set, which needs no download, and the full version downloads what it lacks. An experiment that fails does not hinder the others. Every script can be run alone,
-with more options: `python bench/epoch.py --help`.
+CIFAR-10 in `--data-dir` the timings use random bytes of its shape; the accuracies of the short version are those of the digits
+data set, which needs no download, and the full version downloads what it lacks. An experiment that fails does not hinder
+the others. Every script can be run alone, with more options: `python bench/epoch.py --help`.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def affine_apply_single(f: Callable[..., Any], parameters: int) -> Kernel:
     f = scalar_function(f)
 
     @kernel(f"P1, I1, I1, F1, F1, F1, t{parameters}, F1", parallel=True)
-    def affine_apply(parts, indptr, indices, data, x, b, parameters, y):  # type: ignore[no-untyped-def]
+    def affine_apply(parts, indptr, indices, data, x, b, parameters, y):
         for part in prange(parts.size - 1):
             for k in range(parts[part], parts[part + 1]):
                 total = b[k]
