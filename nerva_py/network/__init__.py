@@ -2,7 +2,7 @@
 
 from .building import BREAK_EVEN_DENSITY, mlp
 from .initializers import INITIALIZERS, Initializer
-from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
+from .layers import ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from .mlp import MLP
 from .outputs import OUTPUTS
 from .parameter import Parameter
@@ -13,6 +13,7 @@ __all__ = [
     "INITIALIZERS",
     "MLP",
     "OUTPUTS",
+    "ActivationLayer",
     "BatchNormLayer",
     "DropoutLayer",
     "Initializer",
