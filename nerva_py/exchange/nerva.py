@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from nerva_py.errors import NervaError
 from nerva_py.files import write_atomically
-from nerva_py.network import MLP, BatchNormLayer, mlp
+from nerva_py.network import MLP, BatchNormLayer, LinearLayer, mlp
 from nerva_py.network.weights_io import layer_sizes, load_weights
 
 
@@ -49,9 +49,9 @@ def to_nerva(network: MLP, path: str | PathLike[str]) -> None:
     keeps both the support and the memory small. Raises NervaError for layers that the file has no place for.
     """
     for layer in network.layers:
-        if isinstance(layer, BatchNormLayer) or getattr(getattr(layer, "output", None), "parameters", ()):
+        if isinstance(layer, BatchNormLayer) or (isinstance(layer, LinearLayer) and layer.output.parameters):
             raise NervaError(f"Nerva's files hold weights and biases only, not all of {network!r}; see save_weights")
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for number, layer in enumerate(network.linear_layers, 1):
         arrays[f"W{number}"], arrays[f"b{number}"] = layer.W.value.toarray(), layer.b.value[0]
     write_atomically(Path(path), lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]

@@ -29,18 +29,19 @@ def to_onnx(network: MLP, path: str | PathLike[str] | None = None, sparse: bool 
     """The `onnx.ModelProto` of the network in evaluation mode, with input X (N, D) and output Y (N, K); N is free.
 
     With `path` it is also written there, whole or not at all. Weights are dense initializers; with `sparse` those of sparse
-    layers are ONNX's `sparse_initializer` (COO), so that the file is small; onnxruntime reads both, and computes densely.
-    Dropout, which only acts in training, is left out. There is no way back: use `save_weights`. Raises NervaError.
+    layers are ONNX's `sparse_initializer` (COO), so that the file is small. onnxruntime reads both, and computes densely;
+    other programs may know dense initializers only, as does the type inference of the onnx package itself.
+    Numbers keep their type, but ONNX has slopes and the ε of batch normalisation in float32. Dropout, which only acts in
+    training, is left out. There is no way back: use `save_weights`. Raises NervaError.
     """
-    needed("onnx", "to_onnx")
+    onnx = needed("onnx", "to_onnx")
     graph = _Graph(sparse)
     value = "X"
     for number, layer in enumerate(network.layers, 1):
         value = graph.add(layer, number, value)
     model = graph.model(value, network)
     if path is not None:
-        contents = model.SerializeToString()
-        write_atomically(Path(path), lambda file: file.write(contents) and None)
+        write_atomically(Path(path), functools.partial(onnx.save_model, model))
     return model
 
 

@@ -67,21 +67,21 @@ def to_sklearn(network: MLP, classes: ArrayLike | None = None) -> Any:
     weights = [layer.W.value.toarray() for layer in network.linear_layers]
     biases = [layer.b.value[0] for layer in network.linear_layers]
     K = network.sizes[-1]
-    sizes = tuple(network.sizes[1:-1])
+    named = {"hidden_layer_sizes": tuple(network.sizes[1:-1]), "activation": FROM_OURS[hidden]}
     X = np.zeros((1, network.sizes[0]), network.dtype)
     estimator: Any
     # One step on nothing makes all that a fitted estimator has; then its numbers are replaced.
     if output == "Sigmoid" and classes is None and K > 1:
-        estimator = MLPClassifier(sizes, FROM_OURS[hidden])
+        estimator = MLPClassifier(**named)
         estimator.partial_fit(X, np.zeros((1, K), int), classes=np.arange(K))
     elif classes is not None or output in ("Softmax", "LogSoftmax", "Sigmoid"):
         labels = _labels(np.arange(max(K, 2)) if classes is None else classes, K, output)
         order = np.argsort(labels, kind="stable")  # scikit-learn sorts them
         weights[-1], biases[-1] = _outputs(weights[-1], biases[-1], order)
-        estimator = MLPClassifier(sizes, FROM_OURS[hidden])
+        estimator = MLPClassifier(**named)
         estimator.partial_fit(X, labels[:1], classes=labels[order])
     elif output == "Linear":
-        estimator = MLPRegressor(sizes, FROM_OURS[hidden])
+        estimator = MLPRegressor(**named)
         estimator.partial_fit(X, np.zeros((1, K), network.dtype) if K > 1 else np.zeros(1, network.dtype))
     else:
         allowed = "Linear, Softmax, LogSoftmax or Sigmoid"

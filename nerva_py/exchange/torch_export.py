@@ -59,8 +59,8 @@ def _linear(torch: Any, layer: LinearLayer) -> Any:
     with torch.no_grad():
         linear.weight.copy_(_tensor(torch, array))
         linear.bias.copy_(_tensor(torch, layer.b.value[0]))
-    if mask is not None:
-        custom_from_mask(linear, "weight", torch.from_numpy(mask))
+        if mask is not None:  # without a gradient, so that `copy.deepcopy` takes the module
+            custom_from_mask(linear, "weight", torch.from_numpy(mask))
     return linear
 
 
@@ -70,8 +70,9 @@ def _sparse_linear(torch: Any, layer: LinearLayer) -> Any:
     if layer.dropout:
         raise NervaError(f"sparse=True: dropout on weights (p={layer.dropout:g}) needs sparse=False")
     csr = csr_of(layer.W.value)
-    indices = [torch.from_numpy(part.astype(np.int64)) for part in (csr.indptr, csr.indices)]
-    return SparseLinear(*indices, _tensor(torch, csr.data), csr.shape, _tensor(torch, layer.b.value[0]))
+    crow_indices, col_indices = (torch.from_numpy(part.astype(np.int64)) for part in (csr.indptr, csr.indices))
+    values, bias = _tensor(torch, csr.data), _tensor(torch, layer.b.value[0])
+    return SparseLinear(crow_indices, col_indices, values, csr.shape, bias)
 
 
 def _batch_norm(torch: Any, layer: BatchNormLayer) -> Any:

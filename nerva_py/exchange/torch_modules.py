@@ -51,8 +51,8 @@ class SparseLinear(nn.Module):
 class WeightDropoutLinear(nn.Linear):
     """Y = X (W ⊙ R)ᵀ + b; in training R is 0 with probability p, else 1 / (1 − p); in evaluation 1."""
 
-    def __init__(self, in_features: int, out_features: int, p: float, **named: Any):
-        super().__init__(in_features, out_features, **named)
+    def __init__(self, in_features: int, out_features: int, p: float, device: Any = None, dtype: Any = None):
+        super().__init__(in_features, out_features, device=device, dtype=dtype)
         self.p = p
 
     def forward(self, input: Tensor) -> Tensor:
