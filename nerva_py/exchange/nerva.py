@@ -19,6 +19,7 @@ def from_nerva(
     path: str | PathLike[str],
     layers: str | Sequence[str],
     *,
+    drop_zeros: bool = True,
     dtype: DTypeLike = np.float32,
     backend: str = "numba",
     seed: int | np.random.Generator | None = None,
@@ -26,13 +27,17 @@ def from_nerva(
     """The network whose weights are in the file: those of `nerva` or of `save_weights`.
 
     `layers`: "ReLU;ReLU;Linear" as in `mlp`, which no weight file tells; the sizes are those of the file. Of a layer that is
-    stored as a dense array the nonzeros are the support; one without any zero is dense. Raises DataError and NervaError.
+    stored as a dense array the nonzeros are the support, and one without any zero is dense; with `drop_zeros=False`, for
+    files of `save_weights`, all of its positions are weights. Raises DataError and NervaError.
     """
     sizes = layer_sizes(path)
+    with np.load(path, allow_pickle=False) as file:
+        stored_dense = [f"W{number}" in file.files for number in range(1, len(sizes))]
     network = mlp(
         layers,
         sizes,
-        layer_densities=[0.0] * (len(sizes) - 1),  # the file decides which weights exist; nothing dense is made before
+        # The file decides which weights exist: a layer that stands for a sparse one has none before.
+        layer_densities=[float(dense and not drop_zeros) for dense in stored_dense],
         weights="Zero",
         dtype=dtype,
         backend=backend,

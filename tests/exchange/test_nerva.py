@@ -31,7 +31,9 @@ def test_a_file_of_ours_decides_about_the_support(tmp_path: Path) -> None:
     for name in ("between", "activations"):
         source = network(name)
         nv.save_weights(tmp_path / "w.npz", source)
-        assert_same(source, nv.from_nerva(tmp_path / "w.npz", SPECS[name]))
+        assert_same(source, nv.from_nerva(tmp_path / "w.npz", SPECS[name], drop_zeros=False))
+        W = nv.from_nerva(tmp_path / "w.npz", SPECS[name]).linear_layers[2].W.value
+        assert W.nnz == W.array.size - 2  # the dense layer has two weights of value 0
 
 
 def test_what_is_written_is_dense_and_comes_back(tmp_path: Path) -> None:
