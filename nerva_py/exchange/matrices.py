@@ -15,6 +15,7 @@ from nerva_py.network.building import alternate_all_relu
 from nerva_py.network.outputs import Identity
 from nerva_py.network.specs import build, split
 
+from .arguments import checked_network
 from .masks import csr_of, weight_of
 
 
@@ -34,9 +35,10 @@ def from_scipy(
     in `mlp`, one a layer; without them ReLU, and Linear at the end. `dtype`: float64 if a matrix is, else float32.
     All arrays are copied. Raises NervaError.
     """
+    if not isinstance(weights, list | tuple) or not weights:
+        given = f"a {type(weights).__name__}" if not isinstance(weights, list | tuple) else "an empty one"
+        raise NervaError(f"weights must be a list of matrices (K, D), one a layer, not {given}")
     matrices = list(weights)
-    if not matrices:
-        raise NervaError("weights must be at least one matrix, not an empty list")
     names = _names(activations, len(matrices))
     chosen = np.dtype(dtype or np.result_type(np.float32, *(_dtype(matrix) for matrix in matrices)))
     vectors = list(biases) if biases is not None else [None] * len(matrices)
@@ -61,7 +63,7 @@ def to_scipy(network: MLP) -> tuple[list[csr_array], list[np.ndarray]]:
 
     Of a dense layer every position is stored. Raises NervaError for batch normalisation, which is no part of these.
     """
-    if any(isinstance(layer, BatchNormLayer) for layer in network.layers):
+    if any(isinstance(layer, BatchNormLayer) for layer in checked_network(network).layers):
         raise NervaError(f"network must have linear layers and dropout only, not {network!r}; see save_weights")
     linear = network.linear_layers
     return [csr_of(layer.W.value) for layer in linear], [layer.b.value[0].copy() for layer in linear]

@@ -14,6 +14,8 @@ from nerva_py.files import write_atomically
 from nerva_py.network import MLP, BatchNormLayer, LinearLayer, mlp
 from nerva_py.network.weights_io import layer_sizes, load_weights
 
+from .arguments import checked_network
+
 
 def from_nerva(
     path: str | PathLike[str],
@@ -53,7 +55,7 @@ def to_nerva(network: MLP, path: str | PathLike[str]) -> None:
     A kept weight of value 0 cannot be told from an absent one in such a file, and needs K·D numbers a layer; `save_weights`
     keeps both the support and the memory small. Raises NervaError for layers that the file has no place for.
     """
-    for layer in network.layers:
+    for layer in checked_network(network).layers:
         if isinstance(layer, BatchNormLayer) or (isinstance(layer, LinearLayer) and layer.output.parameters):
             raise NervaError(f"Nerva's files hold weights and biases only, not all of {network!r}; see save_weights")
     arrays: dict[str, np.ndarray] = {}

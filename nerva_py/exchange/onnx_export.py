@@ -16,6 +16,7 @@ from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, LinearLayer
 from nerva_py.network.outputs import TrainedSReLU
 
+from .arguments import checked_network
 from .masks import csr_of
 from .packages import needed
 
@@ -37,7 +38,7 @@ def to_onnx(network: MLP, path: str | PathLike[str] | None = None, sparse: bool 
     onnx = needed("onnx", "to_onnx")
     graph = _Graph(sparse)
     value = "X"
-    for number, layer in enumerate(network.layers, 1):
+    for number, layer in enumerate(checked_network(network).layers, 1):
         value = graph.add(layer, number, value)
     model = graph.model(value, network)
     if path is not None:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP, DropoutLayer, LinearLayer
 
+from .arguments import checked_network
 from .matrices import from_scipy
 
 ACTIVATIONS = {"identity": "Linear", "logistic": "Sigmoid", "tanh": "HyperbolicTangent", "relu": "ReLU"}
@@ -63,7 +64,7 @@ def to_sklearn(network: MLP, classes: ArrayLike | None = None) -> Any:
     """
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    hidden, output = _activations(network)
+    hidden, output = _activations(checked_network(network))
     weights = [layer.W.value.toarray() for layer in network.linear_layers]
     biases = [layer.b.value[0] for layer in network.linear_layers]
     K = network.sizes[-1]

@@ -12,6 +12,7 @@ from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, LinearLayer
 from nerva_py.network.outputs import Identity, LogSoftmax, Pointwise, Softmax, TrainedSReLU
 
+from .arguments import checked_network
 from .masks import csr_of, mask_from_csr
 from .packages import needed
 
@@ -25,7 +26,7 @@ def to_torch(network: MLP, sparse: bool = False) -> Any:
     `nerva_py.exchange.torch_modules`. `from_torch` goes back, bit for bit. Raises NervaError.
     """
     torch = needed("torch", "to_torch")
-    modules = [module for layer in network.layers for module in _modules(torch, layer, sparse)]
+    modules = [module for layer in checked_network(network).layers for module in _modules(torch, layer, sparse)]
     return torch.nn.Sequential(*modules).eval()
 
 

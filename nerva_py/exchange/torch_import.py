@@ -186,6 +186,8 @@ def _batch_norm(leaf: Any, dtype: np.dtype) -> BatchNormLayer:
 
 def _array(tensor: Any) -> np.ndarray:
     """A copy in NumPy; half precision, of which NumPy knows one kind only, becomes float32."""
+    if hasattr(tensor, "materialize"):
+        raise NervaError("it has no numbers yet, as a lazy module before its first batch")
     tensor = tensor.detach().cpu()
     if not tensor.is_floating_point():
         raise NervaError(f"numbers of {tensor.dtype}; real floating point is needed")

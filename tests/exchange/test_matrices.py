@@ -69,7 +69,8 @@ def test_batch_normalisation_is_no_list_of_matrices() -> None:
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        (([],), NervaError, "at least one matrix"),
+        (([],), NervaError, r"a list of matrices \(K, D\), one a layer, not an empty one"),
+        ((W1,), NervaError, "a list of matrices .* not a csr_array"),
         (([W1.T, W2],), ShapeError, "one has 5 outputs, the next 6 inputs"),
         (([W1, W2], [B1]), NervaError, "biases must be 2, one a weight matrix, not 1"),
         (([W1, W2], [B1, B1]), ShapeError, r"biases\[1\] must be 3 numbers.* not of shape \(6,\)"),

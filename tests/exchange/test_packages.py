@@ -1,4 +1,4 @@
-"""A missing package is named, with the command that installs it."""
+"""A missing package is named, with the command that installs it; and what is no network is, too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import nerva_py as nv
-from nerva_py.errors import MissingBackendError
+from nerva_py.errors import MissingBackendError, NervaError
 
 from .networks import network
 
@@ -24,3 +24,9 @@ def test_the_message_has_the_command(package: str, call, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
     with pytest.raises(MissingBackendError, match=rf"needs the package {package}: pip install 'nerva-py\[{package}\]'"):
         call()
+
+
+@pytest.mark.parametrize("function", [nv.to_scipy, nv.to_sklearn, lambda net: nv.to_nerva(net, "w.npz")])
+def test_only_networks_are_exchanged(function) -> None:
+    with pytest.raises(NervaError, match=r"network must be an MLP, as mlp\(\) makes it, not list"):
+        function([])

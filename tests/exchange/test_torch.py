@@ -254,6 +254,7 @@ def test_half_precision_and_double() -> None:
     [
         (nn.Sequential(nn.Linear(3, 2), nn.GELU()), r"module 1 is a GELU, which is unknown here. Known: Linear, ReLU"),
         (nn.Sequential(nn.Sequential(nn.Conv2d(1, 1, 1)), nn.Linear(3, 2)), r"module 0\.0 is a Conv2d"),
+        (nn.Sequential(nn.LazyLinear(3)), r"module 0 \(LazyLinear\): it has no numbers yet"),
         (nn.Sequential(nn.ReLU()), "at least one torch.nn.Linear, not only ReLU"),
         (nn.Sequential(), "at least one torch.nn.Linear, not only nothing"),
         (nn.Sequential(nn.Linear(3, 2), nn.Softmax(dim=0)), r"module 1 \(Softmax\): dim=0; 1 \(or -1\)"),
