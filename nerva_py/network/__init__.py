@@ -3,7 +3,7 @@
 from .break_even import BREAK_EVEN_DENSITY, break_even_density, set_break_even_density
 from .building import mlp
 from .initializers import INITIALIZERS, Initializer
-from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
+from .layers import ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from .mlp import MLP
 from .outputs import OUTPUTS
 from .parameter import Parameter
@@ -14,6 +14,7 @@ __all__ = [
     "INITIALIZERS",
     "MLP",
     "OUTPUTS",
+    "ActivationLayer",
     "BatchNormLayer",
     "DropoutLayer",
     "Initializer",

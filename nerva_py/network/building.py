@@ -72,7 +72,7 @@ def mlp(
         W = make_weight(shape, chosen[position], initializer, rng, dtype, backend)
         b = initializer.biases(shape, rng).astype(dtype)
         output: Identity = build("layer", name, LAYERS)
-        _alternate_all_relu(output, position)
+        alternate_all_relu(output, position)
         layer = LinearLayer(W, b, output, rates[position])
         layer.astype(np.dtype(dtype))
         result.append(layer)
@@ -153,7 +153,7 @@ def _between(name: str, width: int, dtype: DTypeLike) -> Layer:
     return build("layer", name, {kind: batch_norm})
 
 
-def _alternate_all_relu(output: Identity, position: int) -> None:
+def alternate_all_relu(output: Identity, position: int) -> None:
     """All-ReLU has slopes −α, +α, −α, ... in hidden layers 1, 2, 3, ..."""
     if isinstance(output, Pointwise) and output.f.name == "AllReLU":
         (alpha,) = output.f.parameters

@@ -88,6 +88,35 @@ class LinearLayer:
             )
 
 
+class ActivationLayer:
+    """Y = output(X), for an activation that does not directly follow a linear layer: linear, batch norm, ReLU.
+
+    A trained SReLU belongs to a linear layer, under whose number its parameters are stored. Raises NervaError.
+    """
+
+    parameters: tuple[Parameter, ...] = ()
+
+    def __init__(self, output: Identity):
+        if output.parameters:
+            raise NervaError(f"output must have no parameters; {output.name} has, and belongs to a LinearLayer")
+        self.output = output
+
+    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
+        Y = self.output.forward(X)
+        if not training:
+            self.output.release()
+        return Y
+
+    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        return self.output.backward(DY)
+
+    def release(self) -> None:
+        self.output.release()
+
+    def astype(self, dtype: Any) -> None:
+        """No parameters to convert."""
+
+
 class BatchNormLayer:
     """Y = γ ⊙ (X − mean) / √(Σ + ε) + β, with the batch's mean and variance in training, running ones in evaluation."""
 

@@ -118,4 +118,4 @@ class MLP:
 
 
 def _name(layer: Any) -> str:
-    return layer.output.name if isinstance(layer, LinearLayer) else type(layer).__name__.removesuffix("Layer")
+    return layer.output.name if hasattr(layer, "output") else type(layer).__name__.removesuffix("Layer")

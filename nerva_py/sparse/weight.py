@@ -113,7 +113,9 @@ class SparseWeight:
 
     def toarray(self) -> np.ndarray:
         """W as a dense NumPy array."""
-        return self.csr.toarray()
+        array = np.zeros(self.shape, self.dtype)
+        array[self.support.rows(), self.support.indices] = self.data  # SciPy adds to 0, which makes 0 of −0
+        return array
 
     def __repr__(self) -> str:
         K, D = self.shape
