@@ -134,7 +134,7 @@ def test_affine_apply_single(pattern: str) -> None:
     _, support, data, W = sparse(pattern)
     x, b, y = symbols("x", W.shape[1]), symbols("b", W.shape[0]), garbage(W.shape[0])
     f, parameters = activations.SReLU().function, sp.symbols("a t b u")
-    run = compiled.affine_apply_single(f, 4).py_func
+    run = compiled.affine_apply_single(f, 4, True).py_func
     run(support.parts(2), support.indptr, support.indices, data, x, b, parameters, y)
     for k, z in enumerate((product(x[None], W.T) + b)[0]):
         same(y[k : k + 1], np.array([f(z, *parameters)], object))
@@ -341,7 +341,7 @@ def test_gather_images() -> None:
 
 
 PROVED = {
-    "affine", "product", "product_on", "affine_single", "columns_sum", "matmul", "matmul_bias", "keep_masked",
+    "affine", "product", "product_on", "affine_single", "affine_single_serial", "columns_sum", "matmul", "matmul_bias", "keep_masked",
     "affine_row", "copy_transposed",
     "gather_bytes", "gather_values", "gather_images",
     # in the next chapter

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nerva_py.errors import ShapeError
-from nerva_py.matrix import batch_layout, one_blas_thread, workspace
+from nerva_py.errors import NervaError, ShapeError
+from nerva_py.matrix import DenseWeight, batch_layout, one_blas_thread, workspace
 
 from .layers import Layer, LinearLayer
 from .parameter import Parameter
@@ -68,17 +69,20 @@ class MLP:
                 return
             DY = DX
 
-    def predict(self, X: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+    def predict(self, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`."""
         X = np.asarray(X)
         weights = [layer.W.value for layer in self.linear_layers]
         D, K, dtype = weights[0].shape[1], weights[-1].shape[0], weights[0].dtype
         if X.ndim != 2 or X.shape[1] != D:
             raise ShapeError(f"X must be a matrix with {D} columns, not of shape {X.shape}")
+        if batch_size < 1:
+            raise NervaError(f"batch_size must be at least 1, not {batch_size!r}")
         if len(X) == 1:  # neither memory to use again nor products of BLAS, so nothing to set up
             return self.forward(batch_layout(X.astype(dtype, copy=False)))
         Y = np.empty((X.shape[0], K), dtype)
-        with workspace(), one_blas_thread:
+        dense = any(isinstance(W, DenseWeight) for W in weights)
+        with workspace(), one_blas_thread if dense else nullcontext():
             for start in range(0, X.shape[0], batch_size):
                 rows = slice(start, start + batch_size)
                 Y[rows] = self.forward(batch_layout(X[rows].astype(dtype, copy=False)))

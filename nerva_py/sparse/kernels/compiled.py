@@ -137,12 +137,15 @@ def affine_single(parts, indptr, indices, data, x, b, y):
             y[k] = total
 
 
+affine_single_serial = kernel("P1, I1, I1, F1, F1, F1, F1")(affine_single.py_func)  # for few nonzeros
+
+
 @cache
-def affine_apply_single(f: Callable[..., Any], parameters: int) -> Kernel:
+def affine_apply_single(f: Callable[..., Any], parameters: int, parallel: bool) -> Kernel:
     """y = f(x Wᵀ + b) for a single sample; see `affine_single`."""
     f = scalar_function(f)
 
-    @kernel(f"P1, I1, I1, F1, F1, F1, t{parameters}, F1", parallel=True)
+    @kernel(f"P1, I1, I1, F1, F1, F1, t{parameters}, F1", parallel=parallel)
     def affine_apply(parts, indptr, indices, data, x, b, parameters, y):
         for part in prange(parts.size - 1):
             for k in range(parts[part], parts[part + 1]):
