@@ -4,8 +4,8 @@
 
 Each writes NAME.json and NAME.png into the folder: bench/results/short, or bench/results/full for the full versions. The
 committed results in bench/results itself are only replaced if that folder is named, and only by full versions. Without
-CIFAR-10 in `--data-dir` the timings use random bytes of its shape; the accuracies of the short version are those of the digits
-data set, which needs no download, and the full version downloads what it lacks. An experiment that fails does not hinder
+CIFAR-10 in `--data-dir` the timings use random bytes of its shape; the accuracies of the short version are those of the
+digits data set, which needs no download; the full version downloads what it lacks. An experiment that fails does not hinder
 the others. Every script can be run alone, with more options: `python bench/epoch.py --help`.
 """
 
@@ -93,9 +93,8 @@ def main(
 def run(name: str, version: str, target: Path, data_dir: Path | None, threads: int) -> str | None:
     """One experiment in a process of its own; what went wrong, or None."""
     files = [target / f"{name}.json", target / f"{name}.png"]
-    if (
-        version == "short"
-    ):  # accuracies go on where the file ends, and what is left of an earlier run would look like success
+    if version == "short":
+        # Accuracies go on where the file ends; and what is left of an earlier run would look like success.
         for file in files:
             file.unlink(missing_ok=True)
     code = subprocess.run(command(name, version, files, data_dir, threads), check=False).returncode

@@ -1,4 +1,4 @@
-"""How long a parallel region of Numba's threads lasts that has nothing to do: microseconds, if all is well.
+"""How long a parallel region of Numba's threads lasts that has hardly anything to do: microseconds, if all is well.
 
     python -m nerva_py.doctor.regions        measures in this environment, and prints JSON
 
@@ -38,21 +38,24 @@ def measure(least: float = 0.6) -> Regions:
     import numba
     import numpy as np
 
-    from .kernels import touch
+    from nerva_py.matrix import batch_empty
+    from nerva_py.matrix.elementwise import columns_sum
 
     try:
-        x = np.zeros(numba.get_num_threads(), np.float32)
+        threads = numba.get_num_threads()
     except ValueError as error:  # the layer that NUMBA_THREADING_LAYER names cannot be loaded
         raise NervaError(f"Numba starts no threads: {error}; unset NUMBA_THREADING_LAYER") from error
-    touch(x)
+    X, total = batch_empty(1, threads), np.empty(threads, np.float32)
+    X[...] = 1
+    columns_sum(X, total)
     times: list[float] = []
     for _ in range(BLOCKS):
         time.sleep(0.02)  # the threads fall asleep, and the scheduler places them anew
         end = time.perf_counter() + least / BLOCKS
         while (start := time.perf_counter()) < end:
-            touch(x)
+            columns_sum(X, total)
             times.append(time.perf_counter() - start)
-    return summed_up(times, numba.threading_layer(), numba.get_num_threads())
+    return summed_up(times, numba.threading_layer(), threads)
 
 
 def summed_up(times: Sequence[float], layer: str, threads: int) -> Regions:

@@ -68,7 +68,7 @@ def test_both_steps_train_the_same_layer():
 
 @pytest.mark.parametrize(
     ("ratios", "expected"),
-    [([0.5, 0.9, 1.1], 0.35), ([0.5, 1.5], 0.25), ([0.5, 0.6, 0.7], None), ([1.2], None)],
+    [([0.5, 0.9, 1.3], 0.325), ([0.8, 1.2], 0.25), ([0.5, 0.6, 0.7], None), ([1.2], None)],
 )
 def test_break_even_is_interpolated(monkeypatch, ratios, expected):
     times = iter([value for ratio in ratios for _ in range(speed.ROUNDS) for value in (ratio, 1.0)])
