@@ -11,6 +11,7 @@ import numpy as np
 from nerva_py.data import Dataset, gather
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
+from nerva_py.matrix import SparseBatch
 from nerva_py.network import MLP
 from nerva_py.network.weights_io import parameter_names
 
@@ -39,7 +40,7 @@ def check_gradients(
     if not (step > 0 and math.isfinite(step)):
         raise NervaError(f"the step of a gradient check must be a positive finite number, not {step!r}")
     shadow = copy.deepcopy(network).astype(np.float64)
-    rows = np.arange(min(batch_size, len(data.Xtrain)))
+    rows = np.arange(min(batch_size, len(data.Ttrain)))
     X = gather(data.Xtrain, rows, data.scale, data.shift, np.float64)
     T = targets(data.Ttrain, rows, data.num_classes, np.dtype(np.float64))
 
@@ -54,7 +55,11 @@ def check_gradients(
     for name, parameter, gradient in zip(parameter_names(shadow), shadow.parameters(), gradients, strict=True):
         theta = parameter.vector
         trained = np.flatnonzero(_trained(parameter.value, theta.size))
-        chosen = rng.permutation(trained)[:numbers]
+        chosen = rng.permutation(trained)
+        if isinstance(X, SparseBatch):  # most features do not occur: half of the numbers from those that do something
+            active = chosen[gradient[chosen] != 0][: numbers // 2]
+            chosen = np.concatenate((active, chosen[~np.isin(chosen, active)]))
+        chosen = chosen[:numbers]
         differences = np.empty(chosen.size)
         for position, i in enumerate(chosen):
             old = theta[i]
