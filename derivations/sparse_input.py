@@ -73,12 +73,14 @@ def test_gather_rows(case: str) -> None:
     same(values, np.array([data[p] * (scale[indices[p]] if scale.size else 1) for p in (2, 3, 4, 2, 3, 4)]))
 
 
-@claim("sort_by_digit: a stable sort by one digit of the column", KERNEL, "all four columns < 8, digits of 1 and 2 bits")
+@claim(
+    "sort_by_digit: a stable sort by one digit of the column", KERNEL, "all four columns < 8, digits of 1 and 2 bits"
+)
 def test_sort_by_digit() -> None:
     for bits, shift in tuples((1, 2), (0, 1, 2)):
         for columns in tuples(range(8), repeat=4):
             given = np.array(columns), np.arange(4), symbols("x", 4)
-            sorted_by = sorted(range(4), key=lambda q: columns[q] // 2**shift % 2**bits)  # noqa: B023  used at once
+            sorted_by = sorted(range(4), key=lambda q: columns[q] // 2**shift % 2**bits)
             outputs = garbage(4), garbage(4), garbage(4)
             counts = np.full(2**bits, -7)
             sparse_columns.sort_by_digit.py_func(shift, *given, counts, *outputs)
@@ -86,7 +88,11 @@ def test_sort_by_digit() -> None:
                 confirm("order", after, [before[q] for q in sorted_by], (columns, bits, shift))
 
 
-@claim("different_columns: the different ones of sorted columns, and where each begins", KERNEL, "all of up to five columns < 3")
+@claim(
+    "different_columns: the different ones of sorted columns, and where each begins",
+    KERNEL,
+    "all of up to five columns < 3",
+)
 def test_different_columns() -> None:
     for size in range(6):
         for columns in tuples(range(3), repeat=size):
@@ -100,7 +106,11 @@ def test_different_columns() -> None:
             confirm("starts", starts[: F + 1], [*map(columns.index, different), size], columns)
 
 
-@claim("A batch is the rows of the CSR matrix: gathering and all passes together", KERNEL, "40 matrices of up to 2²³ columns")
+@claim(
+    "A batch is the rows of the CSR matrix: gathering and all passes together",
+    KERNEL,
+    "40 matrices of up to 2²³ columns",
+)
 def test_from_rows() -> None:
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -120,14 +130,20 @@ def test_from_rows() -> None:
 # ------------------------------------------------------------------------------------------------------------- products
 
 
-@claim("first_from: the first place from which the indices are at least k", KERNEL, "all subsets of 0..5, all parts of them")
+@claim(
+    "first_from: the first place from which the indices are at least k",
+    KERNEL,
+    "all subsets of 0..5, all parts of them",
+)
 def test_first_from() -> None:
     for chosen in tuples((False, True), repeat=6):
         indices = np.flatnonzero(chosen)
         for start in range(indices.size + 1):
             for end, k in tuples(range(start, indices.size + 1), range(8)):
                 expected = start + sum(int(i) < k for i in indices[start:end])
-                confirm("place", [sparse_input.first_from(indices, start, end, k)], [expected], (indices, start, end, k))
+                confirm(
+                    "place", [sparse_input.first_from(indices, start, end, k)], [expected], (indices, start, end, k)
+                )
 
 
 @claim("affine, sparse X and sparse W: Y = X Wᵀ + 1 b; X, W: {case}", KERNEL, cases=CASES)

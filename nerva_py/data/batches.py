@@ -8,8 +8,6 @@ the same element, and the result does not depend on how many there are.
 
 from __future__ import annotations
 
-from functools import singledispatch
-
 import numpy as np
 from numba import prange
 from numpy.typing import DTypeLike
@@ -29,16 +27,15 @@ U64 = np.uint64
 U8, U16, U24, U32, U40, U48, U56 = (np.uint64(8 * k) for k in range(1, 8))
 
 
-@singledispatch
 def gather(
-    X: np.ndarray,
+    X: np.ndarray | csr_array,
     rows: np.ndarray,
     scale: np.ndarray,
     shift: np.ndarray,
     dtype: DTypeLike = np.float32,
     augmentation: Crops | None = None,
     image_shape: tuple[int, int, int] | None = None,
-) -> np.ndarray:
+) -> np.ndarray | SparseBatch:
     """Y[i, j] = X[rows[i], j] · scale[j] + shift[j]     X (M, D), rows (N,), scale and shift (D,) -> Y (N, D)
 
     X is C-contiguous, of uint8, float32 or float64; Y is batch-contiguous, of `dtype` (float32 or float64). With an
@@ -46,10 +43,14 @@ def gather(
     and Y holds their crops. Bytes are computed with in `dtype`, floating-point values in the wider of the two types.
     Cost: O(N·D), one pass over the chosen rows.
 
-    Of a `csr_array` X the batch is a `SparseBatch`, in O(nonzeros of these rows): nothing of size N·D or D is made.
-    Raises DataError.
+    Of a `csr_array` X the batch is a `SparseBatch`, computed in float64 in O(nonzeros of these rows): nothing of size N·D
+    or D is made. Its shift must be 0, which `Dataset` looks after. Raises DataError.
     """
     dtype = np.dtype(dtype)
+    if isinstance(X, csr_array):
+        if augmentation is not None:
+            raise DataError("augmentation: X is sparse; only images of uint8 can be augmented")
+        return SparseBatch.from_rows(X, _checked_indices(X, rows, scale, shift, dtype), dtype, scale)
     rows = _checked_rows(X, rows, scale, shift, dtype)
     Y = batch_empty(len(rows), X.shape[1], dtype)
     values = X.reshape(-1)
@@ -70,23 +71,6 @@ def gather(
             _vector(scale, dtype), _vector(shift, dtype), Y,
         )  # fmt: skip
     return Y
-
-
-@gather.register(csr_array)
-def gather_sparse(
-    X: csr_array,
-    rows: np.ndarray,
-    scale: np.ndarray,
-    shift: np.ndarray,
-    dtype: DTypeLike = np.float32,
-    augmentation: Crops | None = None,
-    image_shape: tuple[int, int, int] | None = None,
-) -> SparseBatch:
-    """Y[i, j] = X[rows[i], j] · scale[j], computed in float64. The shift must be 0, which `Dataset` looks after."""
-    if augmentation is not None:
-        raise DataError("augmentation: X is sparse; only images of uint8 can be augmented")
-    rows = _checked_indices(X, rows, scale, shift, np.dtype(dtype))
-    return SparseBatch.from_rows(X, rows, dtype, scale)
 
 
 def one_hot(labels: np.ndarray, K: int, dtype: DTypeLike = np.float32) -> np.ndarray:

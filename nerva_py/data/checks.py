@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +15,7 @@ from nerva_py.matrix.sparse_batch import canonical_csr
 CHUNK = 1 << 18  # values looked at together: a temporary of 2 MB in float64, whatever the size of the data
 SAMPLE_TYPES = (np.uint8, np.float32, np.float64)
 
-Samples = np.ndarray | csr_array
+Samples: TypeAlias = np.ndarray | csr_array
 
 
 def chunks(X: np.ndarray) -> Iterator[np.ndarray]:
@@ -58,9 +59,8 @@ def check_samples(name: str, X: Samples) -> None:
 def check_sparse_samples(name: str, X: csr_array) -> None:
     """DataError unless X is such a `csr_array` as `as_samples` makes."""
     canonical = canonical_csr(name, X)
-    arrays = ((getattr(X, a, None), getattr(canonical, a)) for a in ("data", "indices", "indptr"))
-    if not isinstance(X, csr_array) or any(
-        a.dtype != b.dtype or a.size != b.size or (a.size and a.ctypes.data != b.ctypes.data) for a, b in arrays
+    if not isinstance(X, csr_array) or not all(
+        _same_memory(getattr(X, array), getattr(canonical, array)) for array in ("data", "indices", "indptr")
     ):
         raise DataError(
             f"{name}: {type(X).__name__} of {X.dtype}; a csr_array of float32 or float64 with sorted indices, each position "
@@ -70,6 +70,10 @@ def check_sparse_samples(name: str, X: csr_array) -> None:
     if wrong.size:
         i, j = np.searchsorted(X.indptr, wrong[0], side="right") - 1, X.indices[wrong[0]]
         raise DataError(f"{name}[{i}, {j}]: {X.data[wrong[0]]}; finite values are allowed")
+
+
+def _same_memory(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and a.size == b.size and (a.size == 0 or a.ctypes.data == b.ctypes.data)
 
 
 def check_targets(name: str, T: np.ndarray, num_classes: int | None) -> None:

@@ -47,7 +47,9 @@ class Dataset:
             raise DataError(f"Xtrain: shape {self.Xtrain.shape}; at least one sample of at least one feature is needed")
         if self.sparse != issparse(self.Xtest):
             kinds = {True: "sparse", False: "dense"}
-            raise DataError(f"Xtest: {kinds[not self.sparse]}, but Xtrain is {kinds[self.sparse]}; both or neither are allowed")
+            raise DataError(
+                f"Xtest: {kinds[not self.sparse]}, but Xtrain is {kinds[self.sparse]}; both or neither are allowed"
+            )
         check_samples("Xtest", self.Xtest)
         check_targets("Ttrain", self.Ttrain, self.num_classes)
         check_targets("Ttest", self.Ttest, self.num_classes)
@@ -93,7 +95,9 @@ class Dataset:
         """One line: how many samples, of what kind, and what is to be learnt."""
         shape = "" if self.image_shape is None else f" ({'×'.join(map(str, self.image_shape))})"
         target = f"{self.num_outputs} targets" if self.num_classes is None else f"{self.num_classes} classes"
-        stored = f", {self.Xtrain.nnz / math.prod(self.Xtrain.shape):.3g} of them stored" if self.sparse else ""
+        stored = ""
+        if isinstance(self.Xtrain, csr_array):
+            stored = f", {self.Xtrain.nnz / math.prod(self.Xtrain.shape):.3g} of them stored"
         return (
             f"{self.name}: {len(self.Ttrain):,} training and {len(self.Ttest):,} test samples, "
             f"{self.num_features:,} {self.Xtrain.dtype} features{shape}{stored}, {target}"

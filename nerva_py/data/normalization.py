@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Literal
-
-import math
 
 import numpy as np
 from scipy.sparse import csr_array, issparse

@@ -22,15 +22,15 @@ TEST_FILES = 5  # every fifth file is for testing
 def load_text(features: int = 2**17) -> Dataset:
     """Paragraphs of the docstrings of six installed packages as sparse samples; the class is the package.
 
-    A sample holds the hashed counts of its words and pairs of words, scaled to length 1 (scikit-learn's HashingVectorizer):
-    about 0.05 % of 131,072 features. Each paragraph is there once; paragraphs of one file are all for training or all for
+    A sample says with ones which words and pairs of words occur in it, hashed by scikit-learn's HashingVectorizer: about 40
+    of 131,072 features. Each paragraph is there once; paragraphs of one file are all for training or all for
     testing, every fifth file. Numbers depend on the versions of the packages. Raises DataError.
     """
     from sklearn.feature_extraction.text import HashingVectorizer
 
     if not isinstance(features, int) or not 1 <= features < 2**31:
         raise DataError(f"features: {features!r}; an integer from 1 to {2**31 - 1} is allowed")
-    vectorizer = HashingVectorizer(n_features=features, ngram_range=(1, 2), dtype=np.float32)
+    vectorizer = HashingVectorizer(n_features=features, ngram_range=(1, 2), binary=True, norm=None, dtype=np.float32)
     texts: tuple[list[str], list[str]] = [], []
     labels: tuple[list[int], list[int]] = [], []
     seen: set[str] = set()

@@ -154,8 +154,9 @@ def hadamard(X: DenseWeight, Y: DenseWeight) -> DenseWeight:
 
 def check_product(X: Any, columns: int, W: Any, what: str, kind: type = np.ndarray) -> None:
     """Refuse a matrix that does not fit W: wrong kind, number of columns, or element type."""
-    if not isinstance(X, kind) or len(X.shape) != 2 or X.shape[1] != columns:  # type: ignore[attr-defined]
-        given = f"shape {X.shape}" if isinstance(X, kind) else f"type {type(X).__name__}"  # type: ignore[attr-defined]
+    right = isinstance(X, kind)
+    if not right or len(X.shape) != 2 or X.shape[1] != columns:
+        given = f"shape {X.shape}" if right else f"type {type(X).__name__}"
         raise ShapeError(f"{what}: expected a matrix with {columns} columns for W {W.shape}, got {given}")
     if X.dtype != W.dtype:
         raise ShapeError(f"{what}: element types differ, {X.dtype} and {W.dtype} (W); convert one of them with astype")

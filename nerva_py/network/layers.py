@@ -14,7 +14,6 @@ from nerva_py.matrix import SparseBatch, batch_empty
 from .outputs import Identity
 from .parameter import Parameter, Weight
 
-
 CENTRES = (
     "layers: BatchNormalization comes before the first linear layer, where it would subtract a mean from each feature and so "
     "make a sparse batch dense; leave it out and scale the features with from_arrays(..., normalization='feature'), or give "
@@ -114,7 +113,7 @@ class BatchNormLayer:
     def parameters(self) -> tuple[Parameter, ...]:
         return (self.gamma, self.beta)
 
-    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
+    def forward(self, X: np.ndarray | SparseBatch, training: bool, rng: np.random.Generator) -> np.ndarray:
         if isinstance(X, SparseBatch):
             raise NervaError(CENTRES)
         gamma, beta = self.gamma.value, self.beta.value

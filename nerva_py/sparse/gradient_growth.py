@@ -151,7 +151,17 @@ def _candidates(
         packed = np.empty((parts, N * block), X.dtype).T
         with one_blas_thread:
             largest.largest_products(
-                gemm_address(X.dtype), rows, support.indptr, support.indices, DY, X, count, block, at_least, packed, *results
+                gemm_address(X.dtype),
+                rows,
+                support.indptr,
+                support.indices,
+                DY,
+                X,
+                count,
+                block,
+                at_least,
+                packed,
+                *results,
             )
     sizes = counts.tolist()
     keys, where, which = (

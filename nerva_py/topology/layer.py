@@ -16,7 +16,6 @@ from nerva_py.training.optimizers import OptimizerState
 
 from .coverage import Coverage
 
-
 Samples = np.ndarray | SparseBatch
 
 
@@ -90,10 +89,10 @@ class TopologyLayer:
         if len(pairs) == 1:
             return pairs[0]
         DZ = batch_layout(np.concatenate([DZ for DZ, _ in pairs]))
-        batches = [X for _, X in pairs]
-        if isinstance(batches[0], SparseBatch):
-            return DZ, SparseBatch.stacked(batches)
-        return DZ, batch_layout(np.concatenate(batches))
+        sparse = [X for _, X in pairs if isinstance(X, SparseBatch)]
+        if sparse:
+            return DZ, SparseBatch.stacked(sparse)
+        return DZ, batch_layout(np.concatenate([X for _, X in pairs if isinstance(X, np.ndarray)]))
 
     def keep_batch(self) -> None:
         """Keep a copy of this step's batch for the update that comes in a few steps."""

@@ -148,7 +148,13 @@ def test_unsorted_and_repeated_indices_are_put_in_order_in_a_copy(index_dtype):
 
 def test_other_formats_and_numbers():
     array = np.array([[0, 2], [3, 0]])
-    for X in (coo_array(array), csr_matrix(array), csr_array(array).tocsc(), csr_array(array.astype(bool)), csr_array(array)):
+    for X in (
+        coo_array(array),
+        csr_matrix(array),
+        csr_array(array).tocsc(),
+        csr_array(array.astype(bool)),
+        csr_array(array),
+    ):
         Y = canonical_csr("X", X)
         assert type(Y) is csr_array
         assert Y.dtype == np.float32
