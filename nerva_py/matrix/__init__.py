@@ -33,10 +33,12 @@ from .primitives import (
     sqrt,
     zeros,
 )
+from .sparse_batch import SparseBatch
 
 __all__ = [
     "DenseWeight",
     "Diag",
+    "SparseBatch",
     "affine",
     "affine_apply",
     "apply",

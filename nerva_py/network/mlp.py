@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+from scipy.sparse import csr_array, issparse
 
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.matrix import DenseWeight, batch_layout, one_blas_thread, workspace
+from nerva_py.matrix import DenseWeight, SparseBatch, batch_layout, one_blas_thread, workspace
+from nerva_py.matrix.sparse_batch import canonical_csr
 
 from .layers import Layer, LinearLayer
 from .parameter import Parameter
@@ -51,11 +53,12 @@ class MLP:
         for layer in self.layers:
             yield from layer.parameters
 
-    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
+    def forward(self, X: np.ndarray | SparseBatch, training: bool = False) -> np.ndarray:
         """Y (N, K) of a batch X (N, D); with `training`, what `backward` needs is kept and batch statistics are used."""
+        Y: Any = X
         for layer in self.layers:
-            X = layer.forward(X, training, self.rng)
-        return X
+            Y = layer.forward(Y, training, self.rng)
+        return Y
 
     def backward(self, DY: np.ndarray) -> None:
         """Set the gradient of every parameter, from the gradient DY of the loss with respect to the outputs.
@@ -69,23 +72,27 @@ class MLP:
                 return
             DY = DX
 
-    def predict(self, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`."""
-        X = np.asarray(X)
+    def predict(self, X: np.ndarray | csr_array, batch_size: int = 256) -> np.ndarray:
+        """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`.
+
+        X may be a SciPy sparse matrix; then the batches are sparse, too.
+        """
+        X = canonical_csr("X", X) if issparse(X) else np.asarray(X)
         weights = [layer.W.value for layer in self.linear_layers]
         D, K, dtype = weights[0].shape[1], weights[-1].shape[0], weights[0].dtype
         if X.ndim != 2 or X.shape[1] != D:
             raise ShapeError(f"X must be a matrix with {D} columns, not of shape {X.shape}")
         if batch_size < 1:
             raise NervaError(f"batch_size must be at least 1, not {batch_size!r}")
-        if len(X) == 1:  # neither memory to use again nor products of BLAS, so nothing to set up
-            return self.forward(batch_layout(X.astype(dtype, copy=False)))
-        Y = np.empty((X.shape[0], K), dtype)
+        N = X.shape[0]
+        if N == 1:  # neither memory to use again nor products of BLAS, so nothing to set up
+            return self.forward(_batch(X, slice(0, 1), dtype))
+        Y = np.empty((N, K), dtype)
         dense = any(isinstance(W, DenseWeight) for W in weights)
         with workspace(), one_blas_thread if dense else nullcontext():
-            for start in range(0, X.shape[0], batch_size):
-                rows = slice(start, start + batch_size)
-                Y[rows] = self.forward(batch_layout(X[rows].astype(dtype, copy=False)))
+            for start in range(0, N, batch_size):
+                rows = slice(start, min(start + batch_size, N))
+                Y[rows] = self.forward(_batch(X, rows, dtype))
         return Y
 
     def release(self) -> None:
@@ -123,3 +130,10 @@ class MLP:
 
 def _name(layer: Any) -> str:
     return layer.output.name if hasattr(layer, "output") else type(layer).__name__.removesuffix("Layer")
+
+
+def _batch(X: np.ndarray | csr_array, rows: slice, dtype: np.dtype) -> np.ndarray | SparseBatch:
+    """These rows, as the layers take them."""
+    if issparse(X):
+        return SparseBatch.from_rows(X, np.arange(rows.start, rows.stop), dtype)
+    return batch_layout(X[rows].astype(dtype, copy=False))

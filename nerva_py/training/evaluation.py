@@ -18,13 +18,13 @@ def evaluate(network: MLP, data: Dataset, loss: Loss, part: str = "test") -> tup
     X, T = (data.Xtrain, data.Ttrain) if part == "train" else (data.Xtest, data.Ttest)
     total, right = 0.0, 0
     with workspace(), one_blas_thread:
-        for start in range(0, len(X), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(X)))
+        for start in range(0, len(T), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(T)))
             Y = network.forward(gather(X, rows, data.scale, data.shift, network.dtype))
             total += float(loss.total(Y, targets(T, rows, data.num_classes, network.dtype)))
             if data.num_classes is not None:
                 right += int(np.count_nonzero(Y.argmax(axis=1) == T[rows]))
-    return total / len(X), right / len(X) if data.num_classes is not None else None
+    return total / len(T), right / len(T) if data.num_classes is not None else None
 
 
 def targets(T: np.ndarray, rows: np.ndarray, num_classes: int | None, dtype: np.dtype) -> np.ndarray:

@@ -16,6 +16,7 @@ from nerva_py.equations.losses import LOSSES, Loss
 from nerva_py.errors import DivergedError, NervaError, ShapeError, unknown
 from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
+from nerva_py.network.layers import check_sparse_input
 from nerva_py.network.specs import build
 
 from .callbacks import Callback, TrainingState, step_callbacks
@@ -59,7 +60,7 @@ def train(
     states = resolve_optimizers(network, optimizer)
     order_seed, augmentation_seed, callback_seed = np.random.SeedSequence(seed).spawn(3)
     order_rng, augmentation_rng = np.random.default_rng(order_seed), np.random.default_rng(augmentation_seed)
-    M = len(data.Xtrain)
+    M = len(data.Ttrain)
     history = History()
     state = TrainingState(network, data, states, history, epochs, -(-M // batch_size), seeds=callback_seed)
     after_step = step_callbacks(callbacks)
@@ -205,10 +206,12 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
         raise ShapeError(f"network has {sizes[-1]} outputs, but {data.name!r} needs {data.num_outputs}")
     if not isinstance(epochs, int) or epochs < 0:
         raise NervaError(f"epochs must be an integer of at least 0, not {epochs!r}")
-    if not isinstance(batch_size, int) or not 1 <= batch_size <= len(data.Xtrain):
+    if not isinstance(batch_size, int) or not 1 <= batch_size <= len(data.Ttrain):
         raise NervaError(
-            f"batch_size must be from 1 to the number of training samples, {len(data.Xtrain)}, not {batch_size!r}"
+            f"batch_size must be from 1 to the number of training samples, {len(data.Ttrain)}, not {batch_size!r}"
         )
+    if data.sparse:
+        check_sparse_input(network.layers)
     if augmentation is not None and not data.augmentable:
         raise NervaError(f"augmentation needs images stored as bytes, which {data.name!r} is not")
 
@@ -220,7 +223,7 @@ def _statistics(network: MLP, data: Dataset, loss: Loss, wanted: bool) -> Statis
     """Loss and accuracy on the training data, then on the test data."""
     if not wanted:
         return None, None, None, None
-    test = evaluate(network, data, loss, "test") if len(data.Xtest) else (None, None)
+    test = evaluate(network, data, loss, "test") if len(data.Ttest) else (None, None)
     return (*evaluate(network, data, loss, "train"), *test)
 
 
