@@ -18,7 +18,7 @@ from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.network.specs import build
 
-from .callbacks import Callback, TrainingState, step_callbacks
+from .callbacks import Callback, TrainingState, end_all, in_order, step_callbacks
 from .evaluation import evaluate, targets
 from .history import Epoch, History
 from .optimizers import OPTIMIZERS, Optimizer, OptimizerState, states_for
@@ -61,15 +61,19 @@ def train(
     order_rng, augmentation_rng = np.random.default_rng(order_seed), np.random.default_rng(augmentation_seed)
     M = len(data.Xtrain)
     history = History()
-    state = TrainingState(network, data, states, history, epochs, -(-M // batch_size), seeds=callback_seed)
+    steps = -(-M // batch_size)
+    state = TrainingState(network, data, states, history, epochs, steps, loss=chosen_loss, seeds=callback_seed)
+    callbacks = in_order(callbacks)
     after_step = step_callbacks(callbacks)
+    begun: list[Callback] = []
     clock = PhaseClock() if timer else None
     phase = clock.phase if clock else _no_phase
 
     _compile_kernels(network, data, chosen_loss, states, min(batch_size, M), augmentation)
-    _each(callbacks, "on_train_begin", state)
-    t = 0
     try:
+        for callback in callbacks:
+            callback.on_train_begin(state)
+            begun.append(callback)
         with workspace(), one_blas_thread:
             for epoch in range(epochs):
                 state.epoch, state.step, state.learning_rate = epoch + 1, 0, schedule(epoch)
@@ -79,8 +83,10 @@ def train(
                 for first in range(0, M, batch_size):
                     rows = order[first : first + batch_size]
                     crops = augmentation.draw(augmentation_rng, len(rows)) if augmentation else None
-                    t += 1
-                    Y = training_step(network, data, chosen_loss, states, rows, crops, state.learning_rate, t, clock)
+                    state.t += 1
+                    state.outputs = Y = training_step(
+                        network, data, chosen_loss, states, rows, crops, state.learning_rate, state.t, clock
+                    )
                     state.step += 1
                     for callback in after_step:
                         with phase(callback.phase):
@@ -102,7 +108,8 @@ def train(
         if clock:
             history.phases = dict(clock.seconds)
         network.release()
-        _each(callbacks, "on_train_end", state)
+        state.outputs = None
+        end_all(begun, state)
     return history
 
 
