@@ -14,6 +14,8 @@ from typing import Any
 
 # Name -> module. Imported when first used, so that `import nerva_py` is quick and never imports an optional package.
 _EXPORTS = {
+    "load": "nerva_py.checkpoints",
+    "save": "nerva_py.checkpoints",
     "CropFlip": "nerva_py.data",
     "Dataset": "nerva_py.data",
     "from_arrays": "nerva_py.data",
@@ -38,13 +40,16 @@ _EXPORTS = {
     "Callback": "nerva_py.training",
     "EarlyStopping": "nerva_py.training",
     "History": "nerva_py.training",
+    "ModelCheckpoint": "nerva_py.training",
     "evaluate": "nerva_py.training",
+    "read_checkpoint": "nerva_py.training",
     "train": "nerva_py.training",
     "DynamicTopology": "nerva_py.topology",
     "method": "nerva_py.topology",
 }
 _MODULES = {
-    "data", "equations", "errors", "matrix", "network", "plots", "sparse", "threads", "topology", "training", "verify",
+    "checkpoints", "data", "equations", "errors", "matrix", "network", "plots", "sparse", "threads", "topology", "training",
+    "verify",
 }  # fmt: skip
 
 __all__ = [*_EXPORTS, "__version__"]
