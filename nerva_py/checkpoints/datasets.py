@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nerva_py.data import Dataset
-from nerva_py.errors import DataError, ShapeError
+from nerva_py.errors import DataError
 
 from . import fields
 
@@ -31,13 +31,6 @@ class DataDescription:
     def num_features(self) -> int:
         """D, the width of a sample."""
         return self.scale.size
-
-    def normalized(self, X: np.ndarray) -> np.ndarray:
-        """X · scale + shift, what the network sees of raw samples X (M, D), in float64. Raises ShapeError."""
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.num_features or X.dtype.kind not in "biuf":
-            raise ShapeError(f"X must be numbers of shape (M, {self.num_features}), not {X.dtype} {X.shape}")
-        return X * self.scale + self.shift
 
     def tree(self) -> dict[str, Any]:
         """What is written."""

@@ -17,11 +17,15 @@ from nerva_py.checkpoints.datasets import DataDescription, build_description
 from nerva_py.checkpoints.generators import build_generator, build_seeds, generator_tree, seeds_tree
 from nerva_py.checkpoints.networks import build_network, described
 from nerva_py.checkpoints.trees import MALFORMED
-from nerva_py.errors import DataError, NervaError
+from nerva_py.data import gather
+from nerva_py.data.checks import as_samples, check_finite
+from nerva_py.errors import DataError, NervaError, ShapeError
 from nerva_py.files import reading
+from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP, BatchNormLayer
 
 from .callbacks import Callback, Order, TrainingState
+from .evaluation import BATCH
 from .history import Epoch, History
 from .optimizers import OptimizerState
 
@@ -42,8 +46,20 @@ class Checkpoint:
     notes: Tree
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Y (M, K) of raw samples X (M, D), normalised as those that the network has learnt from."""
-        return self.network.predict(X if self.data is None else self.data.normalized(X))
+        """Y (M, K) of raw samples X (M, D), normalised as those that the network has learnt from. Raises ShapeError,
+        DataError."""
+        X = as_samples("X", X)
+        if X.ndim != 2 or X.shape[1] != self.network.sizes[0]:
+            raise ShapeError(f"X must be a matrix with {self.network.sizes[0]} columns, not of shape {X.shape}")
+        check_finite("X", X)
+        if self.data is None:
+            return self.network.predict(X)
+        Y = np.empty((len(X), self.network.sizes[-1]), self.network.dtype)
+        with workspace(), one_blas_thread:
+            for start in range(0, len(X), BATCH):
+                rows = np.arange(start, min(start + BATCH, len(X)))
+                Y[rows] = self.network.forward(gather(X, rows, self.data.scale, self.data.shift, self.network.dtype))
+        return Y
 
 
 def read_checkpoint(path: str | PathLike[str], backend: str | None = None) -> Checkpoint:

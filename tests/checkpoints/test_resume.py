@@ -75,13 +75,13 @@ def test_early_stopping_goes_on_and_brings_the_best_back(crash, data, tmp_path):
     run, path = RUNS["SET"], tmp_path / "run.npz"
 
     def callbacks():
-        return [EarlyStopping("test_loss", patience=2), nv.ModelCheckpoint(path)]
+        return [EarlyStopping("test_accuracy", patience=2), nv.ModelCheckpoint(path)]
 
-    options = {"learning_rate": 0.1, "epochs": 9}
+    options = {"learning_rate": 0.03, "epochs": 20}
     whole = callbacks()
     network = run.network()
     history = run.train(network, data, whole, **options)
-    assert 2 < len(history) < 9, "this is to stop early"
+    assert 3 < len(history) < 20, "this is to stop early"
     with pytest.raises(Crash):
         run.train(run.network(), data, [*callbacks(), CrashAt(**crash)], **options)
     other, resumed = run.network(), callbacks()
