@@ -12,7 +12,7 @@ from nerva_py.errors import NervaError
 from nerva_py.files import reading
 from nerva_py.network import MLP
 
-from . import container, fields
+from . import container, fields, trees
 from .datasets import DataDescription, describe
 from .networks import build_network, network_tree
 
@@ -37,7 +37,7 @@ def load(path: str | PathLike[str], backend: str | None = None) -> MLP:
     """
     path = Path(path)
     tree = container.read(path)
-    with reading(path):
+    with reading(path), trees.well_formed("its network"):
         return build_network(fields.field(tree, "network"), backend)
     raise AssertionError  # `reading` ends in a result or an error
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,17 @@ PLACE = "$array"
 MALFORMED = (
     ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
+
+
+@contextmanager
+def well_formed(what: str) -> Iterator[None]:
+    """Within this context whatever a tree of the wrong shape makes Python raise is a DataError."""
+    try:
+        yield
+    except NervaError:
+        raise
+    except MALFORMED as error:
+        raise DataError(f"malformed: {what} ({type(error).__name__}: {error})") from error
 
 
 def dump(tree: Any) -> tuple[bytes, Arrays]:

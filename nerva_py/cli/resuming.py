@@ -10,6 +10,7 @@ from nerva_py.errors import DataError, NervaError
 from nerva_py.training import Checkpoint, ModelCheckpoint, read_checkpoint
 from nerva_py.training.intervals import every
 
+from .choices import Choices
 from .options import OUTPUTS, Options, Precision
 
 EVERY = "1 epoch"
@@ -50,12 +51,21 @@ def resumed(options: Options) -> tuple[Options, Checkpoint | None]:
         raise NervaError(f"--resume {options.resume}: holds a network, but no run to go on with")
     kept = kept_options(checkpoint)
     given = {name: value for name, value in vars(options).items() if value != getattr(_DEFAULTS, name)}
+    if options.learning_rate_scheduler is not None:
+        kept.pop("learning_rate", None)
     merged = replace(_DEFAULTS, **kept | given)
     return replace(merged, save=merged.save or options.resume), checkpoint
 
 
-def notes(options: Options) -> dict[str, Any]:
-    """The options that a checkpoint keeps: those that are not the default, paths in full."""
+def notes(options: Options, choices: Choices) -> dict[str, Any]:
+    """The options that a checkpoint keeps: those that are not the default, paths in full; and of those that depend on others
+    what was chosen, so that a run with more epochs goes on with the learning rates that it had."""
+    chosen: dict[str, Any] = {
+        "epochs": choices.epochs,
+        "batch_size": choices.batch_size,
+        "learning_rate": str(choices.learning_rate),
+    }
+    options = replace(options, **chosen | {"learning_rate_scheduler": None})
     given = {name: value for name, value in vars(options).items() if value != getattr(_DEFAULTS, name)}
     kept = {name: value for name, value in given.items() if name not in NOT_KEPT}
     return {"options": {name: str(v.resolve()) if isinstance(v, Path) else v for name, v in kept.items()}}
@@ -70,11 +80,11 @@ def kept_options(checkpoint: Checkpoint) -> dict[str, Any]:
     return {name: _typed(checkpoint, name, value) for name, value in kept.items()}
 
 
-def saver(options: Options) -> list[ModelCheckpoint]:
+def saver(options: Options, choices: Choices) -> list[ModelCheckpoint]:
     """What writes --save."""
     if options.save is None:
         return []
-    return [ModelCheckpoint(options.save, options.checkpoint_every or EVERY, notes=notes(options))]
+    return [ModelCheckpoint(options.save, options.checkpoint_every or EVERY, notes=notes(options, choices))]
 
 
 def _typed(checkpoint: Checkpoint, name: str, value: Any) -> Any:

@@ -114,7 +114,7 @@ def _callbacks(options: Options, choices: Choices, console: Console) -> list[Cal
         callbacks += recorders(options.topology_plot)
     if options.log is not None:
         callbacks.append(JSONLinesLogger(options.log))
-    callbacks += saver(options)
+    callbacks += saver(options, choices)
     callbacks.append(EpochLines(console))
     if console.is_terminal and not console.is_dumb_terminal:
         callbacks.append(BatchBar(console))

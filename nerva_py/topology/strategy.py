@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nerva_py.checkpoints import fields
 from nerva_py.checkpoints.generators import build_generator, generator_tree
 from nerva_py.errors import NervaError
 from nerva_py.matrix import batch_layout
@@ -139,16 +140,17 @@ class DynamicTopology(Callback):
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from there. Raises NervaError if it is the state of another method."""
+        theirs = saved["settings"]
         for name, value in self.settings().items():
-            if saved["settings"].get(name) != value:
-                raise NervaError(
-                    f"the run was that of method {saved['settings'].get('name')} with {name} "
-                    f"{saved['settings'].get(name)}; the method that is given, {self.name}, has {value}"
-                )
-        self.t, self.initial_density = int(saved["t"]), float(saved["initial_density"])
-        self.rng = build_generator(saved["rng"])
-        self.changes = [Change(**change) for change in saved["changes"]]
-        for layer, one in zip(self.layers, saved["layers"], strict=True):
+            if theirs.get(name) != value:
+                what = "" if name == "name" else f" with {name} = {value!r}, not {theirs.get(name)!r}"
+                raise NervaError(f"the method is {self.name}{what}; its run has {theirs.get('name')}")
+        self.t, self.initial_density = fields.integer(saved, "t"), fields.number(saved, "initial_density")
+        self.rng = build_generator(fields.field(saved, "rng"))
+        names = ("before", "dropped", "grown", "updates")
+        changes = fields.items(saved, "changes")
+        self.changes = [Change(*(fields.integer(change, name) for name in names)) for change in changes]
+        for _, layer, one in zip(self.changes, self.layers, fields.items(saved, "layers"), strict=True):
             layer.load_state_dict(one)
 
     def settings(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nerva_py.checkpoints.fields import integer
 from nerva_py.checkpoints.networks import build_snapshot, snapshot_tree
 from nerva_py.errors import NervaError
 from nerva_py.network.snapshot import Snapshot, restore, snapshot
@@ -83,6 +84,6 @@ class EarlyStopping(Callback):
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.monitor.load_state_dict(saved["monitor"])
-        self.waited, self.stopped_epoch = saved["waited"], saved["stopped_epoch"]
+        self.waited, self.stopped_epoch = integer(saved, "waited"), integer(saved, "stopped_epoch")
         if self.restore_best and saved["kept"] is not None:
             self._kept = build_snapshot(saved["kept"], self._network)

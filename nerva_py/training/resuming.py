@@ -16,7 +16,7 @@ from nerva_py.checkpoints import container, describe, fields
 from nerva_py.checkpoints.datasets import DataDescription, build_description
 from nerva_py.checkpoints.generators import build_generator, build_seeds, generator_tree, seeds_tree
 from nerva_py.checkpoints.networks import build_network, described
-from nerva_py.checkpoints.trees import MALFORMED
+from nerva_py.checkpoints.trees import well_formed
 from nerva_py.data import gather
 from nerva_py.data.checks import as_samples, check_finite
 from nerva_py.errors import DataError, NervaError, ShapeError
@@ -66,7 +66,7 @@ def read_checkpoint(path: str | PathLike[str], backend: str | None = None) -> Ch
     """Everything in a file that `save` or a `ModelCheckpoint` has written. Raises DataError."""
     path = Path(path)
     tree = container.read(path)
-    with reading(path):
+    with reading(path), well_formed("its contents"):
         network = build_network(fields.field(tree, "network"), backend)
         data = None if fields.field(tree, "data") is None else build_description(tree["data"])
         if data is not None and data.num_features != network.sizes[0]:
@@ -97,8 +97,9 @@ def training_tree(state: TrainingState) -> Tree:
         "optimizers": [_optimizer_tree(one) | {"vectors": one.vectors} for one in state.optimizer_states],
         "history": [vars(epoch) for epoch in state.history],
         "callbacks": [
-            {"name": _name(callback), "changes": callback.order == Order.CHANGES, "state": callback.state_dict()}
+            {"name": _name(callback), "changes": callback.order == Order.CHANGES, "state": remembered}
             for callback in state.callbacks
+            if (remembered := callback.state_dict()) or callback.order == Order.CHANGES
         ],
     }
 
@@ -125,8 +126,8 @@ def resume(state: TrainingState, path: str | PathLike[str], schedule: Callable[[
     """Put the network, the optimizer states, the random generators and the position of the run into `state`.
 
     Returns a function that gives the callbacks back what they remembered, to be called after their `on_train_begin`.
-    Everything is read and compared with the run that is given before anything is changed. Raises DataError for a file that
-    cannot be used, NervaError where the file's run is another one.
+    Everything but that is read and compared with the run that is given before anything is changed. Raises DataError for a file
+    that cannot be used, NervaError where the file's run is another one.
     """
     path = Path(path)
     backends = [layer.W.value.backend for layer in state.network.linear_layers if hasattr(layer.W.value, "backend")]
@@ -134,7 +135,7 @@ def resume(state: TrainingState, path: str | PathLike[str], schedule: Callable[[
     tree = checkpoint.training
     if tree is None:
         raise DataError(f"{path}: holds a network, but no run to resume, as save has written it. {AFRESH}")
-    with reading(path):
+    with reading(path), well_formed("its run"):
         try:
             _check_same_run(state, checkpoint, tree, schedule)
         except DataError:
@@ -168,13 +169,12 @@ def resume(state: TrainingState, path: str | PathLike[str], schedule: Callable[[
         with reading(path):
             for callback, remembered in saved:
                 try:
-                    callback.load_state_dict(remembered)
-                except NervaError:
+                    with well_formed(f"what {_name(callback)} remembered"):
+                        callback.load_state_dict(remembered)
+                except DataError:
                     raise
-                except MALFORMED as error:
-                    raise DataError(
-                        f"malformed: what {_name(callback)} remembered ({type(error).__name__}: {error})"
-                    ) from error
+                except NervaError as error:
+                    raise NervaError(f"{path} cannot be resumed: {error}. {AFRESH}") from None
 
     return callbacks
 
