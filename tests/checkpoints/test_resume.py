@@ -89,3 +89,20 @@ def test_early_stopping_goes_on_and_brings_the_best_back(crash, data, tmp_path):
     assert_same_networks(other, network)
     for attribute in ("best", "best_epoch", "stopped_epoch"):
         assert getattr(resumed[0], attribute) == getattr(whole[0], attribute)
+
+
+def test_a_stop_in_the_middle_of_an_epoch_ends_it(data, tmp_path):
+    """A callback asked for the end, and the run was killed before the epoch was over."""
+
+    class Stop(nv.Callback):
+        def on_step_end(self, state):
+            state.stop = state.stop or state.t == 12
+
+    run, path, whole = RUNS["plain"], tmp_path / "run.npz", tmp_path / "whole.npz"
+    history = run.train(run.network(), data, [Stop(), nv.ModelCheckpoint(whole)])
+    with pytest.raises(Crash):
+        run.train(run.network(), data, [Stop(), nv.ModelCheckpoint(path, "13 steps"), CrashAt(15)])
+    resumed = run.train(run.network(), data, [Stop(), nv.ModelCheckpoint(path)], resume=path)
+    assert len(history) == 2
+    assert without_seconds(resumed) == without_seconds(history)
+    assert_same_files(path, whole)
