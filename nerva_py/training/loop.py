@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from nerva_py.network import MLP
 from nerva_py.network.layers import check_sparse_input
 from nerva_py.network.specs import build
 
-from .callbacks import Callback, TrainingState, step_callbacks
+from . import resuming
+from .callbacks import Callback, TrainingState, end_all, in_order, step_callbacks
 from .evaluation import evaluate, targets
 from .history import Epoch, History
 from .optimizers import OPTIMIZERS, Optimizer, OptimizerState, states_for
@@ -44,6 +46,7 @@ def train(
     seed: int | None = None,
     callbacks: Sequence[Callback] = (),
     timer: bool = False,
+    resume: str | PathLike[str] | None = None,
 ) -> History:
     """Train with mini-batches; the last partial batch of an epoch is used too. Returns the history.
 
@@ -51,60 +54,108 @@ def train(
     "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training and test
     data after each epoch, outside the measured time. `seed` decides the order of the samples, the augmentation and the
     choices of callbacks; the network brings its own generator for dropout. `timer` adds up the seconds of each phase of a
-    step in `history.phases`.
+    step in `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs` epochs. All
+    other arguments must be those with which it began, `epochs` and what is still to come of the learning rates apart; the
+    network's parameters become those of the file.
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
     with the epochs so far.
     """
     chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
     check_run(network, data, epochs, batch_size, augmentation)
-    states = resolve_optimizers(network, optimizer)
-    order_seed, augmentation_seed, callback_seed = np.random.SeedSequence(seed).spawn(3)
-    order_rng, augmentation_rng = np.random.default_rng(order_seed), np.random.default_rng(augmentation_seed)
-    M = len(data.Ttrain)
-    history = History()
-    state = TrainingState(network, data, states, history, epochs, -(-M // batch_size), seeds=callback_seed)
+    settings: dict[str, Any] = {"loss": chosen_loss.name, "batch_size": batch_size, "shuffle": shuffle, "seed": seed}
+    settings["augmentation"] = None if augmentation is None else repr(augmentation)
+    state = _begin(network, data, chosen_loss, resolve_optimizers(network, optimizer), epochs, seed, settings)
+    callbacks = state.callbacks = in_order(callbacks)
+    continue_callbacks = None if resume is None else resuming.resume(state, resume, schedule)
+    history, M, augmentation_rng = state.history, len(data.Ttrain), state.augmentation_rng
+    assert augmentation_rng is not None
     after_step = step_callbacks(callbacks)
+    begun: list[Callback] = []
     clock = PhaseClock() if timer else None
     phase = clock.phase if clock else _no_phase
 
-    _compile_kernels(network, data, chosen_loss, states, min(batch_size, M), augmentation)
-    _each(callbacks, "on_train_begin", state)
-    t = 0
+    _compile_kernels(network, data, chosen_loss, state.optimizer_states, min(batch_size, M), augmentation)
     try:
+        for callback in callbacks:
+            callback.on_train_begin(state)
+            begun.append(callback)
+        if continue_callbacks is not None:
+            continue_callbacks()
         with workspace(), one_blas_thread:
-            for epoch in range(epochs):
-                state.epoch, state.step, state.learning_rate = epoch + 1, 0, schedule(epoch)
+            for epoch in range(max(1, state.epoch), epochs + 1):
+                if state.stop and len(history) == state.epoch:  # a run resumed in the middle of its last epoch ends it
+                    break
+                order = _order(state, M, shuffle)
+                if epoch == len(history):
+                    continue  # a run is resumed after this epoch
+                if epoch > state.epoch:
+                    state.epoch, state.step, state.seconds = epoch, 0, 0.0
+                state.learning_rate = schedule(epoch - 1)
                 _each(callbacks, "on_epoch_begin", state)
-                start = time.perf_counter()
-                order = order_rng.permutation(M) if shuffle else np.arange(M)
-                for first in range(0, M, batch_size):
+                state.epoch_start = time.perf_counter() - state.seconds
+                for first in range(state.step * batch_size, M, batch_size):
                     rows = order[first : first + batch_size]
                     crops = augmentation.draw(augmentation_rng, len(rows)) if augmentation else None
-                    t += 1
-                    Y = training_step(network, data, chosen_loss, states, rows, crops, state.learning_rate, t, clock)
+                    state.t += 1
+                    state.outputs = training_step(
+                        network,
+                        data,
+                        chosen_loss,
+                        state.optimizer_states,
+                        rows,
+                        crops,
+                        state.learning_rate,
+                        state.t,
+                        clock,
+                    )
                     state.step += 1
                     for callback in after_step:
                         with phase(callback.phase):
                             callback.on_step_end(state)
-                seconds = time.perf_counter() - start
-                if not np.isfinite(Y).all():
-                    raise DivergedError(_diverged(epoch + 1, state.learning_rate))
+                seconds = time.perf_counter() - state.epoch_start
+                if state.outputs is not None and not np.isfinite(state.outputs).all():
+                    raise DivergedError(_diverged(epoch, state.learning_rate))
                 results = _statistics(network, data, chosen_loss, statistics)
-                record = Epoch(epoch + 1, state.learning_rate, seconds, *results)
+                record = Epoch(epoch, state.learning_rate, seconds, *results)
                 if record.train_loss is not None and not np.isfinite(record.train_loss):
-                    raise DivergedError(_diverged(epoch + 1, state.learning_rate))
+                    raise DivergedError(_diverged(epoch, state.learning_rate))
                 history.epochs.append(record)
                 _each(callbacks, "on_epoch_end", state, record)
-                if state.stop:
-                    break
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
         if clock:
             history.phases = dict(clock.seconds)
         network.release()
-        _each(callbacks, "on_train_end", state)
+        state.outputs = None
+        end_all(begun, state)
     return history
+
+
+def _begin(
+    network: MLP,
+    data: Dataset,
+    loss: Loss,
+    states: list[OptimizerState],
+    epochs: int,
+    seed: int | None,
+    settings: dict[str, Any],
+) -> TrainingState:
+    """A run before its first step."""
+    order, augmentation, callbacks = np.random.SeedSequence(seed).spawn(3)
+    steps = -(-len(data.Ttrain) // settings["batch_size"])
+    return TrainingState(
+        network, data, states, History(), epochs, steps, loss=loss, seeds=callbacks, settings=settings,
+        order_rng=np.random.default_rng(order), augmentation_rng=np.random.default_rng(augmentation),
+        start=resuming.start_of(network),
+    )  # fmt: skip
+
+
+def _order(state: TrainingState, M: int, shuffle: bool) -> np.ndarray:
+    """The order of the samples in the next epoch, and note of the state from which it can be drawn again."""
+    assert state.order_rng is not None
+    state.order_state = dict(state.order_rng.bit_generator.state)
+    return state.order_rng.permutation(M) if shuffle else np.arange(M)
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the loss
