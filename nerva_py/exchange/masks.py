@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, issparse
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import DenseWeight
-from nerva_py.network.building import BREAK_EVEN_DENSITY
+from nerva_py.network import break_even_density
 from nerva_py.network.parameter import Weight
 from nerva_py.sparse import SparseWeight, Support
 
@@ -55,7 +55,7 @@ def weight_of(matrix: csr_array | np.ndarray, dtype: DTypeLike = np.float32, bac
         return DenseWeight(array)
     csr = _canonical(matrix)
     K, D = csr.shape
-    if csr.nnz > BREAK_EVEN_DENSITY * K * D:
+    if csr.nnz > break_even_density(K) * K * D:
         array, mask = mask_from_csr(csr)
         return DenseWeight(array.astype(dtype), mask)
     return SparseWeight.from_scipy(csr, dtype, backend)

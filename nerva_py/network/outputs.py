@@ -13,6 +13,7 @@ import numpy as np
 
 from nerva_py.equations import activation_layer, activations, linear, softmax
 from nerva_py.equations.activations import Activation
+from nerva_py.matrix import SparseBatch
 
 from .parameter import Parameter, Weight
 
@@ -29,7 +30,7 @@ class Identity:
     def backward(self, DY: np.ndarray) -> np.ndarray:
         return DY
 
-    def evaluate(self, X: np.ndarray, W: Weight, b: np.ndarray) -> np.ndarray:
+    def evaluate(self, X: np.ndarray | SparseBatch, W: Weight, b: np.ndarray) -> np.ndarray:
         """Y for inputs X of the layer, where no backward pass follows."""
         Y = self.forward(linear.linear(X, W, b))
         self.release()
@@ -55,7 +56,7 @@ class Pointwise(Identity):
     def backward(self, DY: np.ndarray) -> np.ndarray:
         return self.f.backward(DY, self.Z)
 
-    def evaluate(self, X: np.ndarray, W: Weight, b: np.ndarray) -> np.ndarray:
+    def evaluate(self, X: np.ndarray | SparseBatch, W: Weight, b: np.ndarray) -> np.ndarray:
         return activation_layer.activation_layer_evaluation(X, W, b, self.f)
 
 
