@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba.core import cgutils, types
@@ -34,6 +35,12 @@ FLAGS: dict[str, Any] = {
 }
 
 JIT = not numba.config.DISABLE_JIT
+
+# A batch of 100 is 12 vectors of 8 numbers and 4 numbers more. By default LLVM takes what is left over one by one unless its
+# vectors have 16; so told, it takes them by vectors of 4, which makes the three products 8 to 10 % faster with AVX2. The option
+# is LLVM's own and holds for the process. It would end the process if it did not exist, so versions not known are left alone.
+if (12, 0) <= llvm.llvm_version_info < (23, 0):
+    llvm.set_option("nerva_py", "--epilogue-vectorization-minimum-VF=4")
 
 
 def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[..., None]], Kernel]:
