@@ -7,9 +7,10 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nerva_py.data import CropFlip, Dataset, gather
 from nerva_py.equations.losses import LOSSES, Loss
@@ -39,7 +40,8 @@ def train(
     batch_size: int = 100,
     shuffle: bool = True,
     augmentation: CropFlip | None = None,
-    statistics: bool = True,
+    statistics: bool | Literal["running"] = True,
+    sample_weight: ArrayLike | None = None,
     seed: int | None = None,
     callbacks: Sequence[Callback] = (),
     timer: bool = False,
@@ -48,7 +50,10 @@ def train(
 
     `optimizer`: one for all parameters, or one a linear layer. `learning_rate`: a number, a spec such as
     "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training and test
-    data after each epoch, outside the measured time. `seed` decides the order of the samples, the augmentation and the
+    data after each epoch, outside the measured time; "running" takes for the training loss the mean of the losses that the
+    mini-batches had when they were met, which costs no pass over the training data. `sample_weight`: one number of at least
+    0 for each training sample, the w of `Loss.weighted_mean_gradient`, with which the training loss is a mean, too; samples
+    of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples, the augmentation and the
     choices of callbacks; the network brings its own generator for dropout. `timer` adds up the seconds of each phase of a
     step in `history.phases`.
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
@@ -59,14 +64,17 @@ def train(
     states = resolve_optimizers(network, optimizer)
     order_seed, augmentation_seed, callback_seed = np.random.SeedSequence(seed).spawn(3)
     order_rng, augmentation_rng = np.random.default_rng(order_seed), np.random.default_rng(augmentation_seed)
-    M = len(data.Xtrain)
+    weights, pool = checked_weights(sample_weight, data, chosen_loss)
+    M = len(pool)
+    batch_size = min(batch_size, M)
     history = History()
     state = TrainingState(network, data, states, history, epochs, -(-M // batch_size), seeds=callback_seed)
     after_step = step_callbacks(callbacks)
+    meter = RunningLoss() if statistics == "running" else None
     clock = PhaseClock() if timer else None
     phase = clock.phase if clock else _no_phase
 
-    _compile_kernels(network, data, chosen_loss, states, min(batch_size, M), augmentation)
+    _compile_kernels(network, data, chosen_loss, states, pool[:batch_size], augmentation, weights)
     _each(callbacks, "on_train_begin", state)
     t = 0
     try:
@@ -75,12 +83,14 @@ def train(
                 state.epoch, state.step, state.learning_rate = epoch + 1, 0, schedule(epoch)
                 _each(callbacks, "on_epoch_begin", state)
                 start = time.perf_counter()
-                order = order_rng.permutation(M) if shuffle else np.arange(M)
+                order = order_rng.permutation(pool) if shuffle else pool
                 for first in range(0, M, batch_size):
                     rows = order[first : first + batch_size]
                     crops = augmentation.draw(augmentation_rng, len(rows)) if augmentation else None
                     t += 1
-                    Y = training_step(network, data, chosen_loss, states, rows, crops, state.learning_rate, t, clock)
+                    Y = training_step(
+                        network, data, chosen_loss, states, rows, crops, state.learning_rate, t, clock, weights, meter
+                    )
                     state.step += 1
                     for callback in after_step:
                         with phase(callback.phase):
@@ -88,7 +98,7 @@ def train(
                 seconds = time.perf_counter() - start
                 if not np.isfinite(Y).all():
                     raise DivergedError(_diverged(epoch + 1, state.learning_rate))
-                results = _statistics(network, data, chosen_loss, statistics)
+                results = _statistics(network, data, chosen_loss, bool(statistics), weights, meter)
                 record = Epoch(epoch + 1, state.learning_rate, seconds, *results)
                 if record.train_loss is not None and not np.isfinite(record.train_loss):
                     raise DivergedError(_diverged(epoch + 1, state.learning_rate))
@@ -117,20 +127,46 @@ def training_step(
     eta: float,
     t: int,
     clock: PhaseClock | None = None,
+    weights: np.ndarray | None = None,
+    meter: RunningLoss | None = None,
 ) -> np.ndarray:
-    """One mini-batch: gather, forward, DY = ∇L(Y, T) / N, backward, update. Returns Y."""
+    """One mini-batch: gather, forward, DY = ∇L(Y, T) / N, backward, update. Returns Y.
+
+    `weights` (M,) are those of all training samples, with which DY is the gradient of the weighted mean.
+    """
     phase = clock.phase if clock else _no_phase
     with phase("gather"):
         X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype, crops, data.image_shape)
         T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
     with phase("feedforward"):
         Y = network.forward(X, training=True)
+    w = None if weights is None else weights[rows, None].astype(network.dtype, copy=False)
+    if meter is not None:
+        meter.add(loss, Y, T, w)
     with phase("backpropagate"):
-        network.backward(loss.mean_gradient(Y, T))
+        network.backward(loss.mean_gradient(Y, T) if w is None else loss.weighted_mean_gradient(Y, T, w))
     with phase("optimize"):
         for state in states:
             state.step(eta, t)
     return Y
+
+
+class RunningLoss:
+    """The mean of the losses of mini-batches, as they were met."""
+
+    def __init__(self) -> None:
+        self.total = self.weight = 0.0
+
+    def add(self, loss: Loss, Y: np.ndarray, T: np.ndarray, w: np.ndarray | None) -> None:
+        """Take a mini-batch into the mean; w (N, 1) are the weights of its samples, if they have any."""
+        self.total += float(loss.total(Y, T) if w is None else loss.weighted_total(Y, T, w))
+        self.weight += len(T) if w is None else float(w.sum())
+
+    def take(self) -> float:
+        """The mean since the last call."""
+        mean = self.total / self.weight
+        self.total = self.weight = 0.0
+        return mean
 
 
 class PhaseClock:
@@ -194,6 +230,29 @@ def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str |
     return states
 
 
+def checked_weights(
+    sample_weight: ArrayLike | None, data: Dataset, loss: Loss
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """(weights (M,) of float64 or None, the training samples that count: those of a weight that is not 0)."""
+    M = len(data.Ttrain)
+    if sample_weight is None:
+        return None, np.arange(M)
+    weights = np.asarray(sample_weight)
+    if weights.shape != (M,) or weights.dtype.kind not in "buif":
+        got = f"shape {weights.shape}, dtype {weights.dtype}"
+        raise NervaError(f"sample_weight must be {M} numbers, one a training sample, not {got}")
+    weights = weights.astype(np.float64)
+    wrong = np.flatnonzero(~(weights >= 0) | np.isinf(weights))
+    if wrong.size:
+        raise NervaError(f"sample_weight[{wrong[0]}] is {weights[wrong[0]]}; finite numbers of at least 0 are allowed")
+    pool = np.flatnonzero(weights)
+    if not pool.size:
+        raise NervaError("sample_weight is 0 for every sample; at least one must count")
+    if loss.samples is None:
+        raise NervaError(f"sample_weight needs the losses of single samples, which {loss.name} does not give")
+    return weights, pool
+
+
 def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augmentation: CropFlip | None) -> None:
     """Refuse a run that cannot work, before anything is changed."""
     sizes = network.sizes
@@ -216,12 +275,15 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
 Statistics = tuple[float | None, float | None, float | None, float | None]
 
 
-def _statistics(network: MLP, data: Dataset, loss: Loss, wanted: bool) -> Statistics:
+def _statistics(
+    network: MLP, data: Dataset, loss: Loss, wanted: bool, weights: np.ndarray | None, meter: RunningLoss | None
+) -> Statistics:
     """Loss and accuracy on the training data, then on the test data."""
     if not wanted:
         return None, None, None, None
     test = evaluate(network, data, loss, "test") if len(data.Xtest) else (None, None)
-    return (*evaluate(network, data, loss, "train"), *test)
+    train = evaluate(network, data, loss, "train", weights) if meter is None else (meter.take(), None)
+    return (*train, *test)
 
 
 def _compile_kernels(
@@ -229,16 +291,16 @@ def _compile_kernels(
     data: Dataset,
     loss: Loss,
     states: Sequence[OptimizerState],
-    batch_size: int,
+    rows: np.ndarray,
     augmentation: CropFlip | None,
+    weights: np.ndarray | None,
 ) -> None:
     """Take one step with a copy, so that no epoch's time includes compilation."""
     if network.nnz > WARM_UP_LIMIT:
         return
-    rows = np.arange(batch_size)
-    crops = augmentation.draw(np.random.default_rng(0), batch_size) if augmentation else None
+    crops = augmentation.draw(np.random.default_rng(0), len(rows)) if augmentation else None
     shadow, shadow_states = copy.deepcopy((network, list(states)))
-    training_step(shadow, data, loss, shadow_states, rows, crops, 0.0, 1)
+    training_step(shadow, data, loss, shadow_states, rows, crops, 0.0, 1, None, weights)
 
 
 def _each(callbacks: Sequence[Callback], method: str, *arguments: Any) -> None:
