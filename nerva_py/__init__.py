@@ -36,6 +36,7 @@ _EXPORTS = {
     "Support": "nerva_py.sparse",
     "erdos_renyi": "nerva_py.sparse",
     "Callback": "nerva_py.training",
+    "EarlyStopping": "nerva_py.training",
     "History": "nerva_py.training",
     "evaluate": "nerva_py.training",
     "train": "nerva_py.training",

@@ -7,13 +7,15 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from nerva_py.training import Callback, Epoch, TrainingState
+from nerva_py.training import Callback, Epoch, Order, TrainingState
 
 INTERVAL = 0.1  # seconds between two pictures of the bar; drawing one takes 0.3 ms
 
 
 class EpochLines(Callback):
     """Prints Nerva's line for each epoch; and behind it R_s, if a topology was measured."""
+
+    order = Order.WRITES
 
     def __init__(self, console: Console):
         self.console = console
@@ -25,6 +27,8 @@ class EpochLines(Callback):
 
 class BatchBar(Callback):
     """A bar for the batches of the epoch, with the time that is left for all epochs."""
+
+    order = Order.WRITES
 
     def __init__(self, console: Console):
         # No refreshing thread: it would take a core from the kernels whenever it likes.

@@ -16,7 +16,7 @@ from nerva_py.network.specs import build
 from nerva_py.sparse import Remap, SparseWeight
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import random_free
-from nerva_py.training import Callback, Epoch, TrainingState
+from nerva_py.training import Callback, Epoch, Order, TrainingState
 
 from . import measures, schedules
 from .drop import DROP_RULES, Drop, smallest_of_all
@@ -49,6 +49,7 @@ class DynamicTopology(Callback):
     keep weight and optimizer state. `history[e].measures["topology"]` tells what happened in epoch e.
     """
 
+    order = Order.CHANGES
     phase = "topology"
 
     def __init__(

@@ -1,6 +1,7 @@
 """Training: the loop, optimizers with their state, learning-rate schedules, callbacks, history."""
 
-from .callbacks import Callback, TrainingState
+from .callbacks import Callback, Order, TrainingState
+from .early_stopping import EarlyStopping
 from .evaluation import evaluate
 from .history import Epoch, History
 from .loggers import JSONLinesLogger
@@ -12,10 +13,12 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "Callback",
+    "EarlyStopping",
     "Epoch",
     "History",
     "JSONLinesLogger",
     "Optimizer",
+    "Order",
     "TrainingState",
     "evaluate",
     "train",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nerva_py.errors import NervaError
 
-from .callbacks import Callback, TrainingState
+from .callbacks import Callback, Order, TrainingState
 from .history import Epoch
 
 
@@ -18,6 +18,8 @@ class JSONLinesLogger(Callback):
 
     A line is written in one piece; if that fails, as on a full disk, its beginning is removed again. Raises NervaError.
     """
+
+    order = Order.WRITES
 
     def __init__(self, path: str | PathLike[str]):
         self.path = Path(path)

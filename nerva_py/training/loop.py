@@ -19,7 +19,7 @@ from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.network.specs import build
 
-from .callbacks import Callback, TrainingState, step_callbacks
+from .callbacks import Callback, TrainingState, end_all, in_order, step_callbacks
 from .evaluation import evaluate, targets
 from .history import Epoch, History
 from .optimizers import OPTIMIZERS, Optimizer, OptimizerState, states_for
@@ -53,9 +53,9 @@ def train(
     data after each epoch, outside the measured time; "running" takes for the training loss the mean of the losses that the
     mini-batches had when they were met, which costs no pass over the training data. `sample_weight`: one number of at least
     0 for each training sample, the w of `Loss.weighted_mean_gradient`, with which the training loss is a mean, too; samples
-    of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples, the augmentation and the
-    choices of callbacks; the network brings its own generator for dropout. `timer` adds up the seconds of each phase of a
-    step in `history.phases`.
+    of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples, the augmentation
+    and the choices of callbacks; the network brings its own generator for dropout. `timer` adds up the seconds of each phase
+    of a step in `history.phases`.
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
     with the epochs so far.
     """
@@ -68,16 +68,20 @@ def train(
     M = len(pool)
     batch_size = min(batch_size, M)
     history = History()
-    state = TrainingState(network, data, states, history, epochs, -(-M // batch_size), seeds=callback_seed)
+    steps = -(-M // batch_size)
+    state = TrainingState(network, data, states, history, epochs, steps, loss=chosen_loss, seeds=callback_seed)
+    callbacks = in_order(callbacks)
     after_step = step_callbacks(callbacks)
+    begun: list[Callback] = []
     meter = RunningLoss() if statistics == "running" else None
     clock = PhaseClock() if timer else None
     phase = clock.phase if clock else _no_phase
 
     _compile_kernels(network, data, chosen_loss, states, pool[:batch_size], augmentation, weights)
-    _each(callbacks, "on_train_begin", state)
-    t = 0
     try:
+        for callback in callbacks:
+            callback.on_train_begin(state)
+            begun.append(callback)
         with workspace(), one_blas_thread:
             for epoch in range(epochs):
                 state.epoch, state.step, state.learning_rate = epoch + 1, 0, schedule(epoch)
@@ -87,9 +91,9 @@ def train(
                 for first in range(0, M, batch_size):
                     rows = order[first : first + batch_size]
                     crops = augmentation.draw(augmentation_rng, len(rows)) if augmentation else None
-                    t += 1
-                    Y = training_step(
-                        network, data, chosen_loss, states, rows, crops, state.learning_rate, t, clock, weights, meter
+                    state.t += 1
+                    state.outputs = Y = training_step(
+                        network, data, chosen_loss, states, rows, crops, state.learning_rate, state.t, clock, weights, meter
                     )
                     state.step += 1
                     for callback in after_step:
@@ -112,7 +116,8 @@ def train(
         if clock:
             history.phases = dict(clock.seconds)
         network.release()
-        _each(callbacks, "on_train_end", state)
+        state.outputs = None
+        end_all(begun, state)
     return history
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import nerva_py as nv
 from nerva_py.errors import NervaError
-from nerva_py.training import Epoch, JSONLinesLogger
+from nerva_py.training import Epoch, JSONLinesLogger, Order
 
 
 def test_a_line_an_epoch_as_soon_as_it_is_over(tmp_path: Path) -> None:
@@ -18,6 +18,8 @@ def test_a_line_an_epoch_as_soon_as_it_is_over(tmp_path: Path) -> None:
     seen: list[int] = []
 
     class Reader(nv.Callback):
+        order = Order.SAVES  # after those that write
+
         def on_epoch_end(self, state: object, epoch: Epoch) -> None:
             seen.append(len(path.read_text().splitlines()))
 

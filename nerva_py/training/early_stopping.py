@@ -1,0 +1,81 @@
+"""Ending training when it no longer helps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nerva_py.errors import NervaError
+from nerva_py.network.snapshot import Snapshot, restore, snapshot
+
+from .callbacks import Callback, Order, TrainingState
+from .history import Epoch
+from .monitor import Mode, Monitor
+
+
+class EarlyStopping(Callback):
+    """Ends training when `monitor` has not improved by more than `min_delta` for `patience` epochs.
+
+    `monitor` is a number of the epoch: "test_loss", "test_accuracy", "train_loss", "score", ..., or a measure of another
+    callback with its `mode`, "min" or "max"; see `Monitor`. With `restore_best` the network that training leaves is that of
+    the best epoch, also if it is interrupted or fails, at the price of a second copy in memory. Afterwards `best`,
+    `best_epoch` and `stopped_epoch` (0 if it ran to its end) tell what happened. Raises NervaError.
+    """
+
+    order = Order.DECIDES
+
+    def __init__(
+        self,
+        monitor: str = "score",
+        *,
+        patience: int = 5,
+        min_delta: float = 0.0,
+        mode: Mode | None = None,
+        restore_best: bool = True,
+    ):
+        if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
+            raise NervaError(f"patience must be a number of epochs of at least 1, not {patience!r}")
+        self.patience = patience
+        self.restore_best = restore_best
+        self._options = (monitor, mode, min_delta)
+        self.monitor = Monitor(*self._options)
+        self.stopped_epoch = 0
+        self.waited = 0
+        self._kept: Snapshot | None = None
+
+    @property
+    def best(self) -> float | None:
+        """The best number so far; None before the first epoch."""
+        return self.monitor.best
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch of the best number, from 1; 0 before the first epoch."""
+        return self.monitor.best_epoch
+
+    def on_train_begin(self, state: TrainingState) -> None:
+        self.monitor = Monitor(*self._options)
+        self.stopped_epoch = self.waited = 0
+        self._kept = None
+
+    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+        if self.monitor.improved(epoch):
+            self.waited = 0
+            if self.restore_best:
+                self._kept = snapshot(state.network)
+            return
+        self.waited += 1
+        if self.waited >= self.patience:
+            self.stopped_epoch = epoch.epoch
+            state.stop = True
+
+    def on_train_end(self, state: TrainingState) -> None:
+        if self._kept is not None:
+            restore(state.network, self._kept)
+            self._kept = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"monitor": self.monitor.state_dict(), "waited": self.waited, "stopped_epoch": self.stopped_epoch}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        self.monitor.load_state_dict(saved["monitor"])
+        self.waited, self.stopped_epoch = saved["waited"], saved["stopped_epoch"]
