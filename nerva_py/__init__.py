@@ -40,11 +40,13 @@ _EXPORTS = {
     "History": "nerva_py.training",
     "evaluate": "nerva_py.training",
     "train": "nerva_py.training",
+    "SparseMLPClassifier": "nerva_py.estimators",
+    "SparseMLPRegressor": "nerva_py.estimators",
     "DynamicTopology": "nerva_py.topology",
     "method": "nerva_py.topology",
 }
 _MODULES = {
-    "data", "equations", "errors", "matrix", "network", "plots", "sparse", "threads", "topology", "training", "verify",
+    "data", "equations", "errors", "estimators", "matrix", "network", "plots", "sparse", "threads", "topology", "training", "verify",
 }  # fmt: skip
 
 __all__ = [*_EXPORTS, "__version__"]
