@@ -55,7 +55,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        weights: str | Sequence[str] = "SparseHe",
+        weights: str | Sequence[str] = "XavierNormalized",
         callbacks: Sequence[Callback] | None = None,
         backend: str = "numba",
         n_threads: int | None = None,
@@ -130,6 +130,11 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
             return log_softmax(Y)
         log_P = log_sigmoid(Y)
         return log_P if self._kind == "multilabel" else np.hstack([log_sigmoid(-Y), log_P])[:, : len(self.classes_)]
+
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """The outputs of the network before softmax or the logistic function: (M, K), with two classes (M,)."""
+        Y = self._outputs(X)
+        return Y[:, 0] if self._kind == "binary" else Y
 
     # ---------------------------------------------------------------------------------------------- what the targets are
 

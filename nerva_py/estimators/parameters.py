@@ -23,10 +23,12 @@ PARAMETERS = """
     warm_start : whether `fit` continues with the network that there is.
     early_stopping : whether to stop by the score on validation data, and to keep the network of the best epoch.
     validation_fraction : share of the samples that is set apart for it, 0.1, unless fit gets X_val and y_val.
-    weights : initial weights, "SparseHe", "XavierNormalized", ...; "SparseHe" looks at the inputs that a neuron really has.
+    weights : initial weights: "XavierNormalized" (MLPClassifier's), "Xavier", "He", "SparseHe", which looks at the inputs that
+        a neuron really has, ..., or one name a layer.
     callbacks : callbacks of the trainer (`nerva_py.Callback`), used as they are.
     backend : who computes sparse products, "numba", "scipy" or "mkl".
-    n_threads : threads at most; None is what Numba has (in workers of joblib, a fair share of the cores).
+    n_threads : threads at most; None is what Numba has (in workers of joblib, a fair share of the cores), but one thread
+        where a step is too small to be shared. The results do not depend on it.
 
     Fitted attributes
     -----------------------------------------------------------------------------
