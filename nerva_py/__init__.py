@@ -14,6 +14,8 @@ from typing import Any
 
 # Name -> module. Imported when first used, so that `import nerva_py` is quick and never imports an optional package.
 _EXPORTS = {
+    "load": "nerva_py.checkpoints",
+    "save": "nerva_py.checkpoints",
     "CropFlip": "nerva_py.data",
     "Dataset": "nerva_py.data",
     "from_arrays": "nerva_py.data",
@@ -35,10 +37,18 @@ _EXPORTS = {
     "SparseWeight": "nerva_py.sparse",
     "Support": "nerva_py.sparse",
     "erdos_renyi": "nerva_py.sparse",
+    "CSVLogger": "nerva_py.training",
     "Callback": "nerva_py.training",
+    "GradientCheck": "nerva_py.training",
+    "JSONLinesLogger": "nerva_py.training",
+    "ProgressBar": "nerva_py.training",
+    "TensorBoardLogger": "nerva_py.training",
+    "TerminateOnNaN": "nerva_py.training",
     "EarlyStopping": "nerva_py.training",
     "History": "nerva_py.training",
+    "ModelCheckpoint": "nerva_py.training",
     "evaluate": "nerva_py.training",
+    "read_checkpoint": "nerva_py.training",
     "train": "nerva_py.training",
     "SparseMLPClassifier": "nerva_py.estimators",
     "SparseMLPRegressor": "nerva_py.estimators",
@@ -46,7 +56,8 @@ _EXPORTS = {
     "method": "nerva_py.topology",
 }
 _MODULES = {
-    "data", "equations", "errors", "estimators", "matrix", "network", "plots", "sparse", "threads", "topology", "training", "verify",
+    "checkpoints", "data", "equations", "errors", "estimators", "matrix", "network", "plots", "sparse", "threads", "topology",
+    "training", "verify",
 }  # fmt: skip
 
 __all__ = [*_EXPORTS, "__version__"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
 import lzma
 import os
@@ -10,11 +11,17 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from nerva_py.errors import DataError
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None
 
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, pickle.UnpicklingError)
 
@@ -44,15 +51,48 @@ def read_bytes(path: Path) -> bytes:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Let `write` write the file beside its place, then move it there: `path` is the old file or the whole new one."""
+    """Let `write` write the file beside its place, then move it there: `path` is the old file or the whole new one.
+
+    That holds whenever the process is killed, too; what it then leaves beside the file is removed by the next call for the
+    same path. Raises DataError.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        _remove_abandoned(path)
         with temporary.open("xb") as file:
+            _lock(file)
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+            os.replace(temporary, path)
+        _sync(path.parent)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _lock(file: BinaryIO) -> None:
+    """Hold the file as long as this process lives and has it open. Raises BlockingIOError if another process does."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes that were killed have left beside the file: what no living process holds."""
+    if fcntl is None:
+        return
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with suppress(OSError), left.open("rb") as file:
+            _lock(file)
+            left.unlink()
+
+
+def _sync(folder: Path) -> None:
+    """Let the new name of a file reach the disk, where folders can be synchronised."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

@@ -11,7 +11,7 @@ import pytest
 
 import nerva_py as nv
 
-OPTIONAL = ["sympy", "torch", "matplotlib", "sklearn", "mkl", "sparse_dot_mkl", "typer", "rich", "pooch"]
+OPTIONAL = ["sympy", "torch", "matplotlib", "sklearn", "mkl", "sparse_dot_mkl", "typer", "rich", "pooch", "tqdm", "pandas", "tensorboardX"]
 
 
 def in_a_new_process(program: str):

@@ -17,6 +17,7 @@ from .app import app
 
 INTERRUPTED = 130
 FAILED = 2
+COMMANDS = ("train", "info", "predict", "evaluate", "verify")
 # Typer's own complaints: unknown options, values of the wrong type. Older versions take the class from click.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -50,6 +51,4 @@ def _fail(message: str) -> int:
 
 
 def _help_command(given: Sequence[str]) -> str:
-    return next(
-        (f"nerva-py {command} --help" for command in ("train", "verify") if command in given), "nerva-py --help"
-    )
+    return next((f"nerva-py {command} --help" for command in COMMANDS if command in given), "nerva-py --help")

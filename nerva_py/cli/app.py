@@ -66,6 +66,65 @@ train.__annotations__ = dict(Options.__annotations__)
 app.command("train", epilog=EXAMPLES + "\n\n".join(f"{name}: {row}" for name, row in DEFAULTS.items()))(train)
 
 
+MODEL = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A file that train --save, or save in Python, has written.")
+]
+DATA_DIR = Annotated[Path | None, typer.Option(metavar="DIR", help="Where the files of mnist or cifar10 are.")]
+
+
+@app.command()
+def info(model: MODEL) -> None:
+    """Show what is in a saved file: network, data, how far its run is, with which options."""
+    from nerva_py import threads
+
+    threads.configure()
+    from .models import info as run
+
+    run(model)
+
+
+@app.command()
+def predict(
+    model: MODEL,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="Raw samples: a file .npz (X or Xtest), .npy or .csv, or the test part of a data set."
+        ),
+    ],
+    data_dir: DATA_DIR = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file (.csv, .txt or .npy), not to the terminal.")
+    ] = None,
+    outputs: Annotated[bool, typer.Option("--outputs", help="The network's outputs instead of classes.")] = False,
+) -> None:
+    """Predict the class (or, in a regression, the targets) of raw samples: a line each."""
+    from nerva_py import threads
+
+    threads.configure()
+    from .models import predict as run
+
+    run(model, data, data_dir, output, outputs)
+
+
+@app.command()
+def evaluate(
+    model: MODEL,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="DATA", help="A data set or an npz file; by default what the network has learnt from."),
+    ] = None,
+    data_dir: DATA_DIR = None,
+) -> None:
+    """Loss and accuracy of a saved network on training and test data, and on each class."""
+    from nerva_py import threads
+
+    threads.configure()
+    from .models import evaluate_model as run
+
+    run(model, data, data_dir)
+
+
 @app.command()
 def verify(
     chapter: Annotated[

@@ -59,8 +59,9 @@ def layer_memory(network: MLP, states: Sequence[OptimizerState]) -> list[LayerMe
     return result
 
 
-def layer_table(entries: Sequence[LayerMemory]) -> list[str]:
-    """The table that is shown before training: a line a layer, the total, and the dense network."""
+def layer_table(entries: Sequence[LayerMemory], training: bool = True) -> list[str]:
+    """The table that is shown before training: a line a layer, the total, and the dense network; of a network that is not
+    trained without the column for training."""
     rows = [["", "layer", "size", "stored", "density", "nonzeros", "weights", "training"]]
     linear = 0
     for entry in entries:
@@ -75,7 +76,7 @@ def layer_table(entries: Sequence[LayerMemory]) -> list[str]:
     rows.append(["", "total", "", "", f"{nonzeros / positions:.4g}", f"{nonzeros:,}", *needed])
     needed = (size(sum(e.dense_weights for e in entries)), size(sum(e.dense_training for e in entries)))
     rows.append(["", "dense network", "", "", "1", f"{positions:,}", *needed])
-    return aligned(rows, left=4)
+    return aligned(rows if training else [row[:-1] for row in rows], left=4)
 
 
 def _described(layer: Any) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from nerva_py.errors import NervaError
 
 DATA, NETWORK, TRAINING, TOPOLOGY = "Data", "Network", "Training", "Topology"
 OUTPUT, MACHINE = "Results", "Computation"
+OUTPUTS = ("log", "plot", "topology_plot", "save_weights", "save_dataset", "save")  # files that are written
 
 
 class Precision(StrEnum):
@@ -164,6 +165,17 @@ class Options:
     log: Annotated[Path | None, _option(OUTPUT, "Append a line of JSON for each epoch.", metavar="FILE.jsonl")] = None
     plot: Annotated[Path | None, _option(OUTPUT, "Draw loss and accuracy.", metavar="FILE.png")] = None
     save_weights: Annotated[Path | None, _option(OUTPUT, "Write the trained network.", metavar="FILE.npz")] = None
+    save: Annotated[
+        Path | None,
+        _option(OUTPUT, "Write the run, from which it can go on, and the network, for predict.", metavar="FILE.npz"),
+    ] = None
+    checkpoint_every: Annotated[
+        str | None, _option(OUTPUT, 'When --save is written: "100 steps"; by default "1 epoch".', metavar="INTERVAL")
+    ] = None
+    resume: Annotated[
+        Path | None,
+        _option(OUTPUT, "Go on with the run that --save has written, and with its options.", metavar="FILE.npz"),
+    ] = None
     timer: Annotated[bool, _option(OUTPUT, "Show the seconds by phase of a step.", "--timer")] = False
     info: Annotated[bool, _option(OUTPUT, "Show versions, threads and the weights' statistics.", "--info")] = False
     debug: Annotated[bool, _option(OUTPUT, "Show tracebacks of errors.", "--debug")] = False

@@ -18,6 +18,7 @@ def check_outputs(options: Options) -> None:
         "--topology-plot": options.topology_plot,
         "--save-weights": options.save_weights,
         "--save-dataset": options.save_dataset,
+        "--save": options.save,
     }
     seen: dict[Path, str] = {}
     for option, path in files.items():

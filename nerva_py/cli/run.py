@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from nerva_py.checkpoints import save
 from nerva_py.data import Dataset, save_npz
 from nerva_py.network import MLP, save_weights
 from nerva_py.sparse.backends import get_backend
@@ -22,6 +23,7 @@ from .options import Options
 from .outputs import check_outputs
 from .progress import BatchBar, EpochLines
 from .results import SHOWN_CLASSES, class_names, class_table, mistakes, predicted_classes
+from .resuming import resumed, saver
 from .screen import make_console
 from .sources import chosen_data
 from .summary import gradient_table, parameter_table, phase_table, summary
@@ -42,6 +44,7 @@ def run(options: Options) -> int:
 
 
 def _run(options: Options, console: Console) -> int:
+    options, checkpoint = resumed(options)
     check_outputs(options)
     get_backend(options.computation)
     data = chosen_data(options)
@@ -49,7 +52,7 @@ def _run(options: Options, console: Console) -> int:
     choices = choose(options, data)
     resolve_loss(choices.loss)
     resolve_schedule(choices.learning_rate)
-    network = make_network(options, choices)
+    network = make_network(options, choices) if checkpoint is None else checkpoint.network
     check_run(network, data, choices.epochs, choices.batch_size, choices.augmentation)
     states = resolve_optimizers(network, choices.optimizers)
     if options.topology_plot is not None:
@@ -66,6 +69,8 @@ def _run(options: Options, console: Console) -> int:
     _print(console, layer_table(entries))
     if options.save_dataset is not None:
         save_npz(options.save_dataset, data)
+    if checkpoint is not None:
+        console.print(f"\ngoing on after epoch {len(checkpoint.history)} of {options.resume}")
     if options.gradient_step is not None:
         loss = resolve_loss(choices.loss)
         _print(console, gradient_table(check_gradients(network, data, loss, choices.batch_size, options.gradient_step)))
@@ -84,6 +89,8 @@ def _run(options: Options, console: Console) -> int:
         _print(console, parameter_table(network))
     if not options.no_statistics:
         _show_results(network, data, console)
+    if options.save is not None and not choices.epochs:
+        save(network, options.save, data=data)
     if options.save_weights is not None:
         save_weights(options.save_weights, network)
     title = ", ".join(filter(None, [data.name, options.method or options.prune, f"density {network.density:.3g}"]))
@@ -107,6 +114,7 @@ def _callbacks(options: Options, choices: Choices, console: Console) -> list[Cal
         callbacks += recorders(options.topology_plot)
     if options.log is not None:
         callbacks.append(JSONLinesLogger(options.log))
+    callbacks += saver(options, choices)
     callbacks.append(EpochLines(console))
     if console.is_terminal and not console.is_dumb_terminal:
         callbacks.append(BatchBar(console))
@@ -128,6 +136,7 @@ def _train(options: Options, choices: Choices, data: Dataset, network: MLP, call
         seed=options.seed,
         callbacks=callbacks,
         timer=options.timer,
+        resume=options.resume,
     )
 
 

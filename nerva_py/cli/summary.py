@@ -23,7 +23,7 @@ def summary(
     if history.interrupted:
         rows.append(["interrupted", f"after {len(history)} of {epochs} epochs"])
     if len(history):
-        rows += [_score(history), _time(history)] if history[-1].train_loss is not None else [_time(history)]
+        rows += [score_row(history), _time(history)] if history[-1].train_loss is not None else [_time(history)]
     if topology is not None:
         rows.append(topology)
     training, dense = sum(entry.training for entry in entries), sum(entry.dense_training for entry in entries)
@@ -59,7 +59,7 @@ def parameter_table(network: MLP) -> list[str]:
     return aligned(rows)
 
 
-def _score(history: History) -> list[str]:
+def score_row(history: History) -> list[str]:
     """On test data, or on training data where there are no others: the last one and, in classification, the best one."""
     last, best = history[-1], history.best
     part = "test" if last.test_loss is not None else "train"

@@ -54,7 +54,9 @@ def check_method(
 ) -> None:
     """Let a copy begin training, so that a method that cannot work says so before anything is written."""
     steps = -(-len(data.Xtrain) // batch_size)
-    state = TrainingState(network, data, states, History(), epochs, steps, seeds=np.random.SeedSequence(options.seed))
+    seeds = np.random.SeedSequence(options.seed)
+    resumed = options.resume is not None
+    state = TrainingState(network, data, states, History(), epochs, steps, seeds=seeds, resumed=resumed)
     try:
         copy.copy(method).on_train_begin(state)
     except NervaError as error:

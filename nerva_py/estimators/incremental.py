@@ -15,8 +15,9 @@ from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.training import Callback, Epoch, History, Optimizer, TrainingState
 from nerva_py.training.callbacks import in_order
-from nerva_py.training.loop import RunningLoss, checked_weights, training_step
+from nerva_py.training.loop import training_step
 from nerva_py.training.optimizers import OptimizerState, states_for
+from nerva_py.training.weighting import RunningLoss, checked_weights
 
 
 @dataclass
@@ -75,6 +76,7 @@ class Increments:
             self.t = run.t
             network.release()
         mean = meter.take()
+        assert mean is not None
         if not np.isfinite(mean):
             raise DivergedError(
                 f"partial_fit: the loss is no longer finite. Try a learning_rate_init below {eta:g}, or scale X"

@@ -90,6 +90,12 @@ def parameter_names(network: MLP) -> list[str]:
     return names
 
 
+def first_not_finite(network: MLP) -> str | None:
+    """The name of the first parameter with a NaN or an infinity; None if there is none."""
+    pairs = zip(parameter_names(network), network.parameters(), strict=True)
+    return next((name for name, parameter in pairs if not np.isfinite(parameter.vector).all()), None)
+
+
 def _plain(network: MLP) -> Iterator[tuple[str, Any, str]]:
     """(key, owner, attribute) of every array beside the weight matrices."""
     batch_norms = (layer for layer in network.layers if isinstance(layer, BatchNormLayer))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -27,7 +27,7 @@ LAST = 1.5  # seconds for which the last picture stays
 class ConnectivityRecorder(Callback):
     """Counts the weights that leave each input, before training and after each epoch: `degrees` (epochs + 1, D).
 
-    It comes after the method in the list of callbacks.
+    It sees each epoch after the method has changed the topology.
     """
 
     def __init__(self) -> None:
@@ -40,6 +40,12 @@ class ConnectivityRecorder(Callback):
 
     def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
         self._record(state, epoch.epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epochs": self.epochs, "degrees": self._degrees}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        self.epochs, self._degrees = list(saved["epochs"]), list(saved["degrees"])
 
     def _record(self, state: TrainingState, epoch: int) -> None:
         self.epochs.append(epoch)

@@ -8,7 +8,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from nerva_py.errors import NervaError
+from nerva_py.checkpoints import fields
+from nerva_py.errors import DataError, NervaError
 from nerva_py.sparse import Support
 from nerva_py.sparse.kernels import bits
 from nerva_py.sparse.support import index_dtype, random_positions, sorted_unique
@@ -128,12 +129,16 @@ class Coverage:
         return {"hashes": self.hashes, "everything": np.array(self._everything)}
 
     def restore(self, arrays: dict[str, Any]) -> None:
-        """Back to what `arrays` returned."""
+        """Back to what `arrays` returned. Raises DataError."""
         if self.bits is not None:
-            self.bits[...] = arrays["bits"]
+            saved = fields.array(arrays, "bits", self.bits.shape, "u")
+            beyond = saved[:, -1] >> (self.shape[1] - 1) % 8 >> 1  # bits after the last column of a row
+            if saved.dtype != np.uint8 or beyond.any():
+                raise DataError("malformed: the positions that ever had a weight")
+            self.bits[...] = saved
             self._count = int(np.bitwise_count(self.bits).sum())
         else:
-            self.hashes = np.asarray(arrays["hashes"], np.uint64)
+            self.hashes = sorted_unique(fields.array(arrays, "hashes", None, "u").astype(np.uint64))[:SKETCH]
             self._everything = bool(arrays["everything"])
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from nerva_py.errors import NervaError
+from nerva_py.errors import DataError, NervaError
 from nerva_py.matrix import DenseWeight, batch_layout
 from nerva_py.network import LinearLayer
 from nerva_py.network.building import store
@@ -102,6 +103,20 @@ class TopologyLayer:
     def forget_batches(self) -> None:
         """Those that were kept; the last one stays while the layer holds it."""
         self._batches.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps beside the network: which positions had a weight, and batches that wait for an update."""
+        return {"coverage": self.coverage.arrays(), "batches": [[DZ, X] for DZ, X in self._batches]}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Back to what `state_dict` returned. Raises DataError."""
+        self.coverage.restore(saved["coverage"])
+        self._batches = []
+        for DZ, X in saved["batches"]:
+            N, dtype = len(DZ), self.layer.W.value.dtype
+            if DZ.shape != (N, self.shape[0]) or X.shape != (N, self.shape[1]) or {DZ.dtype, X.dtype} != {dtype}:
+                raise DataError(f"malformed: a batch of W{self.number} of {DZ.shape} and {X.shape}")
+            self._batches.append((batch_layout(DZ), batch_layout(X)))
 
     def replace(self, remap: Remap, fresh: np.ndarray | None = None) -> None:
         """Move weights and states to the new support; the gradient, too, unless there are positions that it lacks."""

@@ -8,12 +8,14 @@ With s = t/T_end the share of the changing part that is over, 0 ≤ s ≤ 1:
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from nerva_py.errors import NervaError, unknown
 from nerva_py.sparse.densities import checked_density
+from nerva_py.training.intervals import Every, every
+
+__all__ = ["DECAYS", "Decay", "Every", "GradualDensity", "decay", "every"]
 
 Decay = Callable[[float], float]
 
@@ -22,29 +24,6 @@ DECAYS: dict[str, Decay] = {
     "Cosine": lambda s: (1 + math.cos(math.pi * s)) / 2,
     "Linear": lambda s: 1 - s,
 }
-
-
-@dataclass(frozen=True)
-class Every:
-    """An update every `count` steps or epochs."""
-
-    count: int
-    unit: str = "steps"
-
-    def steps(self, steps_per_epoch: int) -> int:
-        """The distance between two updates in steps."""
-        return self.count * (steps_per_epoch if self.unit == "epochs" else 1)
-
-    def __str__(self) -> str:
-        return f"every {self.count} {self.unit if self.count > 1 else self.unit.removesuffix('s')}"
-
-
-def every(interval: int | str) -> Every:
-    """From a number of steps, or "100 steps", "1 epoch". Raises NervaError."""
-    match = re.fullmatch(r"\s*(\d+)\s*(steps?|epochs?)?\s*", str(interval))
-    if isinstance(interval, bool) or not match or not int(match[1]):
-        raise NervaError(f'every must be a number of steps or such as "100 steps" or "1 epoch", not {interval!r}')
-    return Every(int(match[1]), "epochs" if (match[2] or "").startswith("epoch") else "steps")
 
 
 def decay(name: str) -> Decay:

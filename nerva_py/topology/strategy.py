@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from nerva_py.checkpoints import fields
+from nerva_py.checkpoints.generators import build_generator, generator_tree
 from nerva_py.errors import NervaError
 from nerva_py.matrix import batch_layout
 from nerva_py.network import LinearLayer
@@ -95,11 +98,13 @@ class DynamicTopology(Callback):
         self.interval = self.every.steps(state.steps_per_epoch)
         self._attach(state)
         self.initial_density = sum(layer.nnz for layer in self.layers) / sum(layer.size for layer in self.layers)
-        self._check()
+        if not state.resumed:  # what has been pruned since the beginning proves nothing
+            self._check()
         self._compile(state)
 
     def on_epoch_begin(self, state: TrainingState) -> None:
-        self.changes = [Change(layer.nnz) for layer in self.layers]
+        if state.step == 0:
+            self.changes = [Change(layer.nnz) for layer in self.layers]
 
     def on_step_end(self, state: TrainingState) -> None:
         """Count the steps, and update when it is time."""
@@ -124,6 +129,42 @@ class DynamicTopology(Callback):
         for layer in self.layers:
             layer.layer.keeps_DZ = False
             layer.forget_batches()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The method's settings, and where it is: steps, random generator, coverage, batches that it keeps."""
+        return {
+            "settings": self.settings(), "t": self.t, "initial_density": self.initial_density,
+            "rng": generator_tree(self.rng), "changes": [vars(change) for change in self.changes],
+            "layers": [layer.state_dict() for layer in self.layers],
+        }  # fmt: skip
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Go on from there. Raises NervaError if it is the state of another method."""
+        theirs = saved["settings"]
+        for name, value in self.settings().items():
+            if theirs.get(name) != value:
+                what = "" if name == "name" else f" with {name} = {value!r}, not {theirs.get(name)!r}"
+                raise NervaError(f"the method is {self.name}{what}; its run has {theirs.get('name')}")
+        self.t, self.initial_density = fields.integer(saved, "t"), fields.number(saved, "initial_density")
+        self.rng = build_generator(fields.field(saved, "rng"))
+        names = ("before", "dropped", "grown", "updates")
+        changes = fields.items(saved, "changes")
+        self.changes = [Change(*(fields.integer(change, name) for name in names)) for change in changes]
+        for _, layer, one in zip(self.changes, self.layers, fields.items(saved, "layers"), strict=True):
+            layer.load_state_dict(one)
+
+    def settings(self) -> dict[str, Any]:
+        """What makes one method another, as far as it can be written: a function of your own by its name."""
+        return {
+            "name": self.name,
+            "drop": None if self.drop is None else [self.drop.name, float(self.drop.amount)],
+            "grow": None if self.grow is None else [self.grow.name, self.grow.batches],
+            "grow_weights": self.initializer.name,
+            "every": str(self.every),
+            "decay": next((name for name, known in schedules.DECAYS.items() if known is self.decay), "own"),
+            "stop": float(self.stop),
+            "density": None if self.density is None else [float(x) for x in vars(self.density).values()],
+        }
 
     # --------------------------------------------------------------------------------------------------------- update
 

@@ -3,23 +3,37 @@
 from .callbacks import Callback, Order, TrainingState
 from .early_stopping import EarlyStopping
 from .evaluation import evaluate
+from .gradient_check import GradientCheck
 from .history import Epoch, History
-from .loggers import JSONLinesLogger
+from .loggers import CSVLogger, JSONLinesLogger
 from .loop import train
+from .model_checkpoint import ModelCheckpoint
 from .optimizers import OPTIMIZERS, Optimizer
+from .progress import ProgressBar
+from .resuming import Checkpoint, read_checkpoint
 from .schedules import SCHEDULES
+from .tensorboard import TensorBoardLogger
+from .termination import TerminateOnNaN
 
 __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
+    "CSVLogger",
     "Callback",
+    "Checkpoint",
     "EarlyStopping",
     "Epoch",
+    "GradientCheck",
     "History",
     "JSONLinesLogger",
+    "ModelCheckpoint",
     "Optimizer",
     "Order",
+    "ProgressBar",
+    "TensorBoardLogger",
+    "TerminateOnNaN",
     "TrainingState",
     "evaluate",
+    "read_checkpoint",
     "train",
 ]

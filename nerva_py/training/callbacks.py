@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from .history import Epoch, History
     from .optimizers import OptimizerState
+    from .weighting import RunningLoss
 
 
 class Order(IntEnum):
@@ -63,6 +64,16 @@ class TrainingState:
     stop: bool = False  # a callback sets it to end training after this epoch
     resumed: bool = False  # whether the run began elsewhere and was continued from a checkpoint
     seeds: np.random.SeedSequence = field(default_factory=np.random.SeedSequence)
+    running: RunningLoss | None = None  # of the epoch, if train_loss is taken from its mini-batches
+    # What only checkpoints look at.
+    callbacks: list[Callback] = field(default_factory=list)
+    order_rng: np.random.Generator | None = None  # draws the order of the samples,
+    order_state: dict[str, Any] = field(default_factory=dict)  # and was in this state before that of this epoch
+    augmentation_rng: np.random.Generator | None = None
+    settings: dict[str, Any] = field(default_factory=dict)  # arguments of `train` that must be the same after a resume
+    start: dict[str, Any] = field(default_factory=dict)  # sizes of the network with which the run began
+    epoch_start: float = 0.0  # on the clock of `time.perf_counter`
+    seconds: float = 0.0  # that the epoch had taken until it was interrupted
 
     def generator(self) -> np.random.Generator:
         """Another random generator at each call, decided by the seed of the run."""

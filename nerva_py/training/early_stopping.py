@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from nerva_py.checkpoints.fields import integer
+from nerva_py.checkpoints.networks import build_snapshot, snapshot_tree
 from nerva_py.errors import NervaError
 from nerva_py.network.snapshot import Snapshot, restore, snapshot
 
@@ -56,6 +58,7 @@ class EarlyStopping(Callback):
         self.monitor = Monitor(*self._options)
         self.stopped_epoch = self.waited = 0
         self._kept = None
+        self._network = state.network
 
     def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
         if self.monitor.improved(epoch):
@@ -74,8 +77,13 @@ class EarlyStopping(Callback):
             self._kept = None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"monitor": self.monitor.state_dict(), "waited": self.waited, "stopped_epoch": self.stopped_epoch}
+        kept = None if self._kept is None else snapshot_tree(self._kept)
+        return {
+            "monitor": self.monitor.state_dict(), "waited": self.waited, "stopped_epoch": self.stopped_epoch, "kept": kept
+        }  # fmt: skip
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.monitor.load_state_dict(saved["monitor"])
-        self.waited, self.stopped_epoch = saved["waited"], saved["stopped_epoch"]
+        self.waited, self.stopped_epoch = integer(saved, "waited"), integer(saved, "stopped_epoch")
+        if self.restore_best and saved["kept"] is not None:
+            self._kept = build_snapshot(saved["kept"], self._network)

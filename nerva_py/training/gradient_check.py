@@ -14,7 +14,10 @@ from nerva_py.errors import NervaError
 from nerva_py.network import MLP
 from nerva_py.network.weights_io import parameter_names
 
+from . import intervals
+from .callbacks import Callback, TrainingState
 from .evaluation import targets
+from .history import Epoch
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,40 @@ def _trained(value: object, count: int) -> np.ndarray:
     """Which numbers are trained: of a masked matrix those under the mask, else all."""
     mask = getattr(value, "mask", None)
     return np.ones(count, bool) if mask is None else mask.reshape(-1) != 0
+
+
+class GradientCheck(Callback):
+    """`check_gradients` while training goes on, after every so many epochs or steps, on the first samples of the data.
+
+    The largest error of each parameter goes into the measures of the epoch, as `gradient_error`; one above `tolerance` is a
+    NervaError. A few 10⁻³ are no fault in a network with kinks: where an activation of ReLU changes its sign between θ − h and
+    θ + h, the difference is no derivative. A wrong gradient has an error of the order of 1.
+    """
+
+    def __init__(
+        self, every: int | str = "1 epoch", *, step: float = 1e-6, numbers: int = 20, samples: int = 100,
+        tolerance: float = 0.01,
+    ):  # fmt: skip
+        self.every = intervals.every(every)
+        self.step, self.numbers, self.samples, self.tolerance = step, numbers, samples, tolerance
+        self.errors: dict[str, float] = {}
+
+    def on_train_begin(self, state: TrainingState) -> None:
+        self.errors = {}
+
+    def on_step_end(self, state: TrainingState) -> None:
+        if state.t % self.every.steps(state.steps_per_epoch):
+            return
+        assert state.loss is not None
+        for found in check_gradients(state.network, state.data, state.loss, self.samples, self.step, self.numbers):
+            self.errors[found.name] = max(found.error, self.errors.get(found.name, 0.0))
+            if not found.error <= self.tolerance:
+                raise NervaError(
+                    f"step {state.step} of epoch {state.epoch}: the gradient D{found.name} differs from differences by "
+                    f"{found.error:.2g} of its largest number, more than the tolerance of {self.tolerance:g}"
+                )
+
+    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+        if self.errors:
+            epoch.measures["gradient_error"] = self.errors
+            self.errors = {}

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from nerva_py.errors import MissingBackendError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,23 @@ class History:
 
     def __getitem__(self, position: int) -> Epoch:
         return self.epochs[position]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row an epoch, its number being the index; measures that are dicts become columns such as "topology.R_s".
+
+        Raises MissingBackendError where pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingBackendError("to_pandas needs the package pandas: pip install pandas") from None
+        return pd.json_normalize([epoch.as_dict() for epoch in self.epochs]).set_index("epoch")
+
+    def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
+        """Losses and accuracies over the epochs; see `nerva_py.plots.training`."""
+        from nerva_py.plots import training
+
+        return training(self, figure)
 
     @property
     def best(self) -> Epoch | None:

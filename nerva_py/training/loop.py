@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -19,11 +20,13 @@ from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.network.specs import build
 
+from . import resuming
 from .callbacks import Callback, TrainingState, end_all, in_order, step_callbacks
 from .evaluation import evaluate, targets
 from .history import Epoch, History
 from .optimizers import OPTIMIZERS, Optimizer, OptimizerState, states_for
 from .schedules import SCHEDULES, Constant, Schedule
+from .weighting import RunningLoss, checked_weights, described_weights
 
 # Networks up to this many weights are copied to compile the kernels before the clock starts.
 WARM_UP_LIMIT = 5_000_000
@@ -45,6 +48,7 @@ def train(
     seed: int | None = None,
     callbacks: Sequence[Callback] = (),
     timer: bool = False,
+    resume: str | PathLike[str] | None = None,
 ) -> History:
     """Train with mini-batches; the last partial batch of an epoch is used too. Returns the history.
 
@@ -55,61 +59,71 @@ def train(
     0 for each training sample, the w of `Loss.weighted_mean_gradient`, with which the training loss is a mean, too; samples
     of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples, the augmentation
     and the choices of callbacks; the network brings its own generator for dropout. `timer` adds up the seconds of each phase
-    of a step in `history.phases`.
+    of a step in `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs`
+    epochs. All other arguments must be those with which it began, `epochs` and what is still to come of the learning rates
+    apart; the network's parameters become those of the file.
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
     with the epochs so far.
     """
     chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
     check_run(network, data, epochs, batch_size, augmentation)
-    states = resolve_optimizers(network, optimizer)
-    order_seed, augmentation_seed, callback_seed = np.random.SeedSequence(seed).spawn(3)
-    order_rng, augmentation_rng = np.random.default_rng(order_seed), np.random.default_rng(augmentation_seed)
     weights, pool = checked_weights(sample_weight, data, chosen_loss)
     M = len(pool)
     batch_size = min(batch_size, M)
-    history = History()
-    steps = -(-M // batch_size)
-    state = TrainingState(network, data, states, history, epochs, steps, loss=chosen_loss, seeds=callback_seed)
-    callbacks = in_order(callbacks)
+    settings: dict[str, Any] = {"loss": chosen_loss.name, "batch_size": batch_size, "shuffle": shuffle, "seed": seed}
+    settings["augmentation"] = None if augmentation is None else repr(augmentation)
+    settings["sample_weight"] = described_weights(weights)
+    state = _begin(network, data, chosen_loss, resolve_optimizers(network, optimizer), epochs, M, seed, settings)
+    state.running = RunningLoss() if statistics == "running" else None
+    callbacks = state.callbacks = in_order(callbacks)
+    continue_callbacks = None if resume is None else resuming.resume(state, resume, schedule)
+    history, augmentation_rng = state.history, state.augmentation_rng
+    assert augmentation_rng is not None
     after_step = step_callbacks(callbacks)
     begun: list[Callback] = []
-    meter = RunningLoss() if statistics == "running" else None
     clock = PhaseClock() if timer else None
     phase = clock.phase if clock else _no_phase
 
-    _compile_kernels(network, data, chosen_loss, states, pool[:batch_size], augmentation, weights)
+    _compile_kernels(network, data, chosen_loss, state.optimizer_states, pool[:batch_size], augmentation, weights)
     try:
         for callback in callbacks:
             callback.on_train_begin(state)
             begun.append(callback)
+        if continue_callbacks is not None:
+            continue_callbacks()
         with workspace(), one_blas_thread:
-            for epoch in range(epochs):
-                state.epoch, state.step, state.learning_rate = epoch + 1, 0, schedule(epoch)
+            for epoch in range(max(1, state.epoch), epochs + 1):
+                if state.stop:
+                    break
+                order = _order(state, pool, shuffle)
+                if epoch == len(history):
+                    continue  # a run is resumed after this epoch
+                if epoch > state.epoch:
+                    state.epoch, state.step, state.seconds = epoch, 0, 0.0
+                state.learning_rate = schedule(epoch - 1)
                 _each(callbacks, "on_epoch_begin", state)
-                start = time.perf_counter()
-                order = order_rng.permutation(pool) if shuffle else pool
-                for first in range(0, M, batch_size):
+                state.epoch_start = time.perf_counter() - state.seconds
+                for first in range(state.step * batch_size, M, batch_size):
                     rows = order[first : first + batch_size]
                     crops = augmentation.draw(augmentation_rng, len(rows)) if augmentation else None
                     state.t += 1
-                    state.outputs = Y = training_step(
-                        network, data, chosen_loss, states, rows, crops, state.learning_rate, state.t, clock, weights, meter
-                    )
+                    state.outputs = training_step(
+                        network, data, chosen_loss, state.optimizer_states, rows, crops, state.learning_rate, state.t, clock,
+                        weights, state.running,
+                    )  # fmt: skip
                     state.step += 1
                     for callback in after_step:
                         with phase(callback.phase):
                             callback.on_step_end(state)
-                seconds = time.perf_counter() - start
-                if not np.isfinite(Y).all():
-                    raise DivergedError(_diverged(epoch + 1, state.learning_rate))
-                results = _statistics(network, data, chosen_loss, bool(statistics), weights, meter)
-                record = Epoch(epoch + 1, state.learning_rate, seconds, *results)
+                seconds = time.perf_counter() - state.epoch_start
+                if state.outputs is not None and not np.isfinite(state.outputs).all():
+                    raise DivergedError(_diverged(epoch, state.learning_rate))
+                results = _statistics(network, data, chosen_loss, bool(statistics), weights, state.running)
+                record = Epoch(epoch, state.learning_rate, seconds, *results)
                 if record.train_loss is not None and not np.isfinite(record.train_loss):
-                    raise DivergedError(_diverged(epoch + 1, state.learning_rate))
+                    raise DivergedError(_diverged(epoch, state.learning_rate))
                 history.epochs.append(record)
                 _each(callbacks, "on_epoch_end", state, record)
-                if state.stop:
-                    break
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
@@ -119,6 +133,33 @@ def train(
         state.outputs = None
         end_all(begun, state)
     return history
+
+
+def _begin(
+    network: MLP,
+    data: Dataset,
+    loss: Loss,
+    states: list[OptimizerState],
+    epochs: int,
+    M: int,
+    seed: int | None,
+    settings: dict[str, Any],
+) -> TrainingState:
+    """A run before its first step."""
+    order, augmentation, callbacks = np.random.SeedSequence(seed).spawn(3)
+    steps = -(-M // settings["batch_size"])
+    return TrainingState(
+        network, data, states, History(), epochs, steps, loss=loss, seeds=callbacks, settings=settings,
+        order_rng=np.random.default_rng(order), augmentation_rng=np.random.default_rng(augmentation),
+        start=resuming.start_of(network),
+    )  # fmt: skip
+
+
+def _order(state: TrainingState, pool: np.ndarray, shuffle: bool) -> np.ndarray:
+    """The order of the samples in the next epoch, and note of the state from which it can be drawn again."""
+    assert state.order_rng is not None
+    state.order_state = dict(state.order_rng.bit_generator.state)
+    return state.order_rng.permutation(pool) if shuffle else pool
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the loss
@@ -154,24 +195,6 @@ def training_step(
         for state in states:
             state.step(eta, t)
     return Y
-
-
-class RunningLoss:
-    """The mean of the losses of mini-batches, as they were met."""
-
-    def __init__(self) -> None:
-        self.total = self.weight = 0.0
-
-    def add(self, loss: Loss, Y: np.ndarray, T: np.ndarray, w: np.ndarray | None) -> None:
-        """Take a mini-batch into the mean; w (N, 1) are the weights of its samples, if they have any."""
-        self.total += float(loss.total(Y, T) if w is None else loss.weighted_total(Y, T, w))
-        self.weight += len(T) if w is None else float(w.sum())
-
-    def take(self) -> float:
-        """The mean since the last call."""
-        mean = self.total / self.weight
-        self.total = self.weight = 0.0
-        return mean
 
 
 class PhaseClock:
@@ -233,29 +256,6 @@ def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str |
         position += any(layer is one for one in linear)
         states += states_for(layer.parameters, built[max(position, 0)])
     return states
-
-
-def checked_weights(
-    sample_weight: ArrayLike | None, data: Dataset, loss: Loss
-) -> tuple[np.ndarray | None, np.ndarray]:
-    """(weights (M,) of float64 or None, the training samples that count: those of a weight that is not 0)."""
-    M = len(data.Ttrain)
-    if sample_weight is None:
-        return None, np.arange(M)
-    weights = np.asarray(sample_weight)
-    if weights.shape != (M,) or weights.dtype.kind not in "buif":
-        got = f"shape {weights.shape}, dtype {weights.dtype}"
-        raise NervaError(f"sample_weight must be {M} numbers, one a training sample, not {got}")
-    weights = weights.astype(np.float64)
-    wrong = np.flatnonzero(~(weights >= 0) | np.isinf(weights))
-    if wrong.size:
-        raise NervaError(f"sample_weight[{wrong[0]}] is {weights[wrong[0]]}; finite numbers of at least 0 are allowed")
-    pool = np.flatnonzero(weights)
-    if not pool.size:
-        raise NervaError("sample_weight is 0 for every sample; at least one must count")
-    if loss.samples is None:
-        raise NervaError(f"sample_weight needs the losses of single samples, which {loss.name} does not give")
-    return weights, pool
 
 
 def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augmentation: CropFlip | None) -> None:

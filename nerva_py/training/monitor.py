@@ -6,6 +6,7 @@ import math
 from dataclasses import fields
 from typing import Any, Literal
 
+from nerva_py.checkpoints.fields import integer, optional_number
 from nerva_py.errors import NervaError, unknown
 
 from .history import Epoch
@@ -82,4 +83,4 @@ class Monitor:
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Continue from there."""
         if saved["name"] == self.name:
-            self.best, self.best_epoch = saved["best"], saved["best_epoch"]
+            self.best, self.best_epoch = optional_number(saved, "best"), integer(saved, "best_epoch")

@@ -30,7 +30,7 @@ from nerva_py.topology import (
 )
 from nerva_py.topology.drop import Drop
 from nerva_py.topology.schedules import DECAYS
-from nerva_py.training import Callback, train
+from nerva_py.training import Callback, Order, train
 from tests.sparse.supports import LIMITS, at, int32_limit, positions, threads
 from tests.topology.cases import assert_sound, attached, layer_of, layers, numbers, random_layer
 
@@ -236,7 +236,9 @@ def test_the_batches_of_several_steps_are_one(density, data):
 
     rule = Grow("three", choose, batches=3)
     topology = DynamicTopology("Magnitude(0.3)", rule, every=4, density=density)
-    train(network(), data, epochs=2, batch_size=20, callbacks=[Spy(look), topology])
+    before = Spy(look)
+    before.order = Order.CHANGES  # and before the topology in the list
+    train(network(), data, epochs=2, batch_size=20, callbacks=[before, topology])
     assert [(t, number) for t, number, *_ in seen] == [(t, number) for t in (4, 8, 12) for number in (1, 2, 3)]
     for t, number, *batch in seen:
         parts = [step[number - 1] for step in steps[t - 3 : t]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nerva_py.errors import NervaError
@@ -38,6 +40,10 @@ class ImportancePruning(DynamicTopology):
         due = self.t % self.removing.steps(state.steps_per_epoch) == 0
         if due and self.start * self.total <= self.t <= self.end * self.total:
             self.remove(state)
+
+    def settings(self) -> dict[str, Any]:
+        own = {"percentile": self.percentile, "removing": str(self.removing), "start": self.start, "end": self.end}
+        return super().settings() | own
 
     def remove(self, state: TrainingState) -> None:
         """Remove the weakest neurons of every hidden layer."""

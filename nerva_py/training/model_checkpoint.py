@@ -1,0 +1,92 @@
+"""Saving the run while it goes on."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from nerva_py.checkpoints import describe
+from nerva_py.checkpoints.datasets import DataDescription
+from nerva_py.checkpoints.files import write
+from nerva_py.errors import DivergedError, NervaError
+from nerva_py.network.weights_io import first_not_finite
+
+from . import intervals
+from .callbacks import Callback, Order, TrainingState
+from .history import Epoch
+from .monitor import Mode, Monitor
+from .resuming import training_tree
+
+
+class ModelCheckpoint(Callback):
+    """Writes the whole run to one file from time to time: `load` takes the network from it, `train(..., resume=path)` goes on.
+
+    `every`: a number of steps, "100 steps" or "1 epoch". `monitor`: save only after epochs in which this number is the best
+    so far, "test_accuracy" or another of `Monitor`, with its `mode`. A killed and resumed run ends bit for bit as one that was
+    not. Whenever it is killed, the file is the last checkpoint, whole. A network with numbers that are not finite is not
+    saved: that is a DivergedError, and the file remains that of before. `notes` are kept in the file.
+
+    With `EarlyStopping(restore_best=True)` the file has the last network, from which a run goes on, and the best one for the
+    end of it; what training returns is saved by `save`.
+    """
+
+    order = Order.SAVES
+    phase = "checkpoint"
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        every: int | str = "1 epoch",
+        *,
+        monitor: str | None = None,
+        mode: Mode | None = None,
+        notes: dict[str, Any] | None = None,
+    ):
+        self.path = Path(path)
+        self.every = intervals.every(every)
+        if monitor is not None and self.every != intervals.Every(1, "epochs"):
+            raise NervaError(f"monitor is known after each epoch: every must be left out, not {every!r}")
+        self._monitor_options = (monitor, mode)
+        self.monitor = None if monitor is None else Monitor(monitor, mode)
+        self.notes = notes or {}
+        self.saved_epoch = self.saved_t = 0
+        self._data: DataDescription | None = None
+        if not self.path.parent.is_dir():
+            raise NervaError(f"{self.path}: there is no directory {self.path.parent}")
+
+    def on_train_begin(self, state: TrainingState) -> None:
+        name, mode = self._monitor_options
+        self.monitor = None if name is None else Monitor(name, mode)
+        self.saved_epoch = self.saved_t = 0
+        self._data = describe(state.data)
+
+    def on_step_end(self, state: TrainingState) -> None:
+        # What falls on the end of an epoch is written when the epoch is evaluated and in the history.
+        if self.every.unit == "steps" and state.step < state.steps_per_epoch and state.t % self.every.count == 0:
+            self.save(state)
+
+    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+        if self.monitor is not None:
+            due = self.monitor.improved(epoch)
+        else:
+            last = state.stop or epoch.epoch == state.epochs
+            due = last or state.t % self.every.steps(state.steps_per_epoch) == 0
+        if due:
+            self.save(state)
+
+    def save(self, state: TrainingState) -> None:
+        """Write the run as it is now, at the end of a step or an epoch."""
+        broken = first_not_finite(state.network)
+        if broken is not None:
+            kept = f"; {self.path} remains that of epoch {self.saved_epoch}" if self.saved_t else ""
+            raise DivergedError(f"{broken} is not finite after step {state.step} of epoch {state.epoch}{kept}")
+        write(self.path, state.network, self._data, training_tree(state), self.notes)
+        self.saved_epoch, self.saved_t = state.epoch, state.t
+
+    def state_dict(self) -> dict[str, Any]:
+        return {} if self.monitor is None else {"monitor": self.monitor.state_dict()}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        if self.monitor is not None:
+            self.monitor.load_state_dict(saved["monitor"])
