@@ -28,6 +28,7 @@ CHAPTERS = (
     "sparse",
     "kernels",
     "topology",
+    "sparse_input",
     "errata",
 )
 

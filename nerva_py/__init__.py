@@ -25,6 +25,7 @@ _EXPORTS = {
     "DivergedError": "nerva_py.errors",
     "NervaError": "nerva_py.errors",
     "DenseWeight": "nerva_py.matrix",
+    "SparseBatch": "nerva_py.matrix",
     "batch_empty": "nerva_py.matrix",
     "batch_layout": "nerva_py.matrix",
     "MLP": "nerva_py.network",

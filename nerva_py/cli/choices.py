@@ -67,7 +67,7 @@ def choose(options: Options, data: Dataset) -> Choices:
         optimizers=_optimizers(options),
         learning_rate=_learning_rate(options, defaults, epochs),
         epochs=epochs,
-        batch_size=min(defaults.batch_size, len(data.Xtrain)) if options.batch_size is None else options.batch_size,
+        batch_size=min(defaults.batch_size, len(data.Ttrain)) if options.batch_size is None else options.batch_size,
         augmentation=CropFlip(defaults.pad, defaults.flip) if options.augment else None,
         method=method,
         distribution=options.distribution or (DISTRIBUTION if method is None else method.distribution),

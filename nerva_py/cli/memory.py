@@ -30,8 +30,8 @@ class LayerMemory:
     dense_training: int
 
 
-def layer_memory(network: MLP, states: Sequence[OptimizerState]) -> list[LayerMemory]:
-    """One entry for each layer of the network, activations apart."""
+def layer_memory(network: MLP, states: Sequence[OptimizerState], sparse_input: bool = False) -> list[LayerMemory]:
+    """One entry for each layer of the network, activations apart. `sparse_input`: whether the samples are stored sparse."""
     vectors = {id(state.parameter): state.optimizer.states for state in states}
     result = []
     for position, layer in enumerate(network.layers):
@@ -49,7 +49,9 @@ def layer_memory(network: MLP, states: Sequence[OptimizerState]) -> list[LayerMe
                 numbers = value.shape[0] * value.shape[1] * value.dtype.itemsize
                 if layer.dropout:
                     training += value.data.nbytes
-                if isinstance(value, SparseWeight) and (inner or layer.dropout):
+                # A product with a sparse batch, which only the first linear layer has, needs it, too.
+                sparse_batch = sparse_input and layer is network.linear_layers[0]
+                if isinstance(value, SparseWeight) and (inner or layer.dropout or sparse_batch):
                     training += _csc_bytes(value)
             dense_weights += numbers
             dense_training += (1 + copies) * numbers

@@ -76,12 +76,12 @@ def evaluate_model(path: Path, data: str | None, data_dir: Path | None) -> int:
     named = (checkpoint.training or {}).get("settings", {}).get("loss")
     loss = resolve_loss(named or ("SquaredError" if found.num_classes is None else "SoftmaxCrossEntropy"))
     rows = [["", "samples", "loss", "accuracy"]]
-    for part, X in (("train", found.Xtrain), ("test", found.Xtest)):
-        if len(X):
+    for part, T in (("train", found.Ttrain), ("test", found.Ttest)):
+        if len(T):
             value, accuracy = evaluate(checkpoint.network, found, loss, part)
-            rows.append([part, f"{len(X):,}", f"{value:.8f}", "" if accuracy is None else f"{accuracy:.8f}"])
+            rows.append([part, f"{len(T):,}", f"{value:.8f}", "" if accuracy is None else f"{accuracy:.8f}"])
     console.print("\n".join(["", *aligned(rows)]))
-    if found.num_classes is not None and 2 <= found.num_classes <= SHOWN_CLASSES and len(found.Xtest):
+    if found.num_classes is not None and 2 <= found.num_classes <= SHOWN_CLASSES and len(found.Ttest):
         predicted = predicted_classes(checkpoint.network, found)
         names = class_names(found, defaults_for(found.name).classes)
         for table in (class_table(found, predicted, names), mistakes(found, predicted, names)):

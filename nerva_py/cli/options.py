@@ -32,7 +32,7 @@ class Options:
 
     # ------------------------------------------------------------------------------------------------------------ data
     dataset: Annotated[
-        str | None, _option(DATA, "digits (the default), mnist, cifar10, checkerboard or mini.", metavar="NAME")
+        str | None, _option(DATA, "digits (the default), mnist, cifar10, text, checkerboard or mini.", metavar="NAME")
     ] = None
     data_dir: Annotated[
         Path | None, _option(DATA, "Where the files of --dataset are; without it they are downloaded.", metavar="DIR")

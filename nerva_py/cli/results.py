@@ -20,7 +20,7 @@ PICTURE_WIDTH = 14  # pixels; larger pictures are made smaller
 
 def predicted_classes(network: MLP, data: Dataset) -> np.ndarray:
     """The class of each test sample, (M,)."""
-    classes = np.empty(len(data.Xtest), np.int64)
+    classes = np.empty(len(data.Ttest), np.int64)
     with workspace(), one_blas_thread:
         for start in range(0, len(classes), BATCH):
             rows = np.arange(start, min(start + BATCH, len(classes)))
@@ -54,7 +54,7 @@ def class_names(data: Dataset, known: Sequence[str]) -> list[str]:
 
 def mistakes(data: Dataset, predicted: np.ndarray, names: Sequence[str]) -> list[str]:
     """Pictures of grey test images that were taken for another class, drawn with block characters."""
-    if data.image_shape is None or data.image_shape[0] != 1:
+    if data.image_shape is None or data.image_shape[0] != 1 or data.sparse:
         return []
     wrong = np.flatnonzero(predicted != data.Ttest)[:PICTURES]
     pictures = [_picture(data.Xtest[i].reshape(data.image_shape[1:])) for i in wrong]

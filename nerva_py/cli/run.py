@@ -61,7 +61,7 @@ def _run(options: Options, console: Console) -> int:
         check_images(options.topology_plot, data)
     if choices.method is not None:
         check_method(options, choices.method, network, data, states, choices.epochs, choices.batch_size)
-    entries = layer_memory(network, states)
+    entries = layer_memory(network, states, data.sparse)
     del states
     console.print(_settings(options, choices))
     if options.info:
@@ -151,7 +151,7 @@ def _settings(options: Options, choices: Choices) -> str:
 
 def _show_results(network: MLP, data: Dataset, console: Console) -> None:
     """Classes and mistakes, where there are labels and not too many of them."""
-    if data.num_classes is None or not 2 <= data.num_classes <= SHOWN_CLASSES or not len(data.Xtest):
+    if data.num_classes is None or not 2 <= data.num_classes <= SHOWN_CLASSES or not len(data.Ttest):
         return
     predicted = predicted_classes(network, data)
     names = class_names(data, defaults_for(data.name).classes)

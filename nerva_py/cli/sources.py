@@ -10,7 +10,7 @@ from nerva_py.errors import NervaError, unknown
 
 from .options import Options
 
-GENERATED = sorted(set(WITHOUT_FILES) - {"digits"})
+GENERATED = sorted(set(WITHOUT_FILES) - {"digits", "text"})
 
 
 def chosen_data(options: Options) -> Dataset:

@@ -53,7 +53,7 @@ def check_method(
     batch_size: int,
 ) -> None:
     """Let a copy begin training, so that a method that cannot work says so before anything is written."""
-    steps = -(-len(data.Xtrain) // batch_size)
+    steps = -(-len(data.Ttrain) // batch_size)
     seeds = np.random.SeedSequence(options.seed)
     resumed = options.resume is not None
     state = TrainingState(network, data, states, History(), epochs, steps, seeds=seeds, resumed=resumed)

@@ -8,6 +8,7 @@ from nerva_py.data.generated import load_digits, make_checkerboard, make_mini
 from nerva_py.data.mnist import load_mnist
 from nerva_py.data.npz import load_npz, save_npz
 from nerva_py.data.registry import DATASETS, load_dataset
+from nerva_py.data.text import load_text
 
 __all__ = [
     "DATASETS",
@@ -21,6 +22,7 @@ __all__ = [
     "load_digits",
     "load_mnist",
     "load_npz",
+    "load_text",
     "make_checkerboard",
     "make_mini",
     "one_hot",

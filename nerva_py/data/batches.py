@@ -11,11 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 from numpy.typing import DTypeLike
+from scipy.sparse import csr_array
 
 from nerva_py.data.augmentation import Crops, check_crops, column_table, line_table
 from nerva_py.errors import DataError
 from nerva_py.matrix.compiling import column, kernel
 from nerva_py.matrix.layout import batch_empty
+from nerva_py.matrix.sparse_batch import SparseBatch
 
 BLOCK = 384  # features in a tile, at most
 WORDS = 15  # words (of 8 samples) in a row of a tile; rows a power of two apart would compete for few cache sets
@@ -26,22 +28,29 @@ U8, U16, U24, U32, U40, U48, U56 = (np.uint64(8 * k) for k in range(1, 8))
 
 
 def gather(
-    X: np.ndarray,
+    X: np.ndarray | csr_array,
     rows: np.ndarray,
     scale: np.ndarray,
     shift: np.ndarray,
     dtype: DTypeLike = np.float32,
     augmentation: Crops | None = None,
     image_shape: tuple[int, int, int] | None = None,
-) -> np.ndarray:
+) -> np.ndarray | SparseBatch:
     """Y[i, j] = X[rows[i], j] · scale[j] + shift[j]     X (M, D), rows (N,), scale and shift (D,) -> Y (N, D)
 
     X is C-contiguous, of uint8, float32 or float64; Y is batch-contiguous, of `dtype` (float32 or float64). With an
     augmentation, which `CropFlip.draw` draws, the rows are images of `image_shape` (channels, height, width) of bytes,
     and Y holds their crops. Bytes are computed with in `dtype`, floating-point values in the wider of the two types.
-    Cost: O(N·D), one pass over the chosen rows. Raises DataError.
+    Cost: O(N·D), one pass over the chosen rows.
+
+    Of a `csr_array` X the batch is a `SparseBatch`, computed in float64 in O(nonzeros of these rows): nothing of size N·D
+    or D is made. Its shift must be 0, which `Dataset` looks after. Raises DataError.
     """
     dtype = np.dtype(dtype)
+    if isinstance(X, csr_array):
+        if augmentation is not None:
+            raise DataError("augmentation: X is sparse; only images of uint8 can be augmented")
+        return SparseBatch.from_rows(X, _checked_indices(X, rows, scale, shift, dtype), dtype, scale)
     rows = _checked_rows(X, rows, scale, shift, dtype)
     Y = batch_empty(len(rows), X.shape[1], dtype)
     values = X.reshape(-1)
@@ -204,6 +213,12 @@ def _checked_rows(X: np.ndarray, rows: np.ndarray, scale: np.ndarray, shift: np.
         raise DataError(f"X: shape {X.shape}, dtype {X.dtype}; (M, D) of uint8, float32 or float64 is allowed")
     if not (X.flags.c_contiguous and X.flags.writeable):
         raise DataError(f"X: strides {X.strides}, writeable {X.flags.writeable}; C-contiguous, writeable is allowed")
+    return _checked_indices(X, rows, scale, shift, dtype)
+
+
+def _checked_indices(
+    X: np.ndarray | csr_array, rows: np.ndarray, scale: np.ndarray, shift: np.ndarray, dtype: np.dtype
+) -> np.ndarray:
     if dtype not in (np.float32, np.float64):
         raise DataError(f"dtype: {dtype}; float32 and float64 are allowed")
     for name, vector in (("scale", scale), ("shift", shift)):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_array, issparse
 
 from nerva_py.errors import DataError
+from nerva_py.matrix.sparse_batch import canonical_csr
 
 CHUNK = 1 << 18  # values looked at together: a temporary of 2 MB in float64, whatever the size of the data
 SAMPLE_TYPES = (np.uint8, np.float32, np.float64)
+
+Samples: TypeAlias = np.ndarray | csr_array
 
 
 def chunks(X: np.ndarray) -> Iterator[np.ndarray]:
@@ -19,8 +24,13 @@ def chunks(X: np.ndarray) -> Iterator[np.ndarray]:
     return (X[first : first + rows] for first in range(0, len(X), rows))
 
 
-def as_samples(name: str, X: ArrayLike) -> np.ndarray:
-    """X as C-contiguous, writeable uint8, float32 or float64, copied only if it is not; other numbers as float32."""
+def as_samples(name: str, X: ArrayLike) -> Samples:
+    """X as C-contiguous, writeable uint8, float32 or float64, copied only if it is not; other numbers as float32.
+
+    A SciPy sparse matrix of any format becomes a `csr_array` of float32 or float64 with sorted indices, each once.
+    """
+    if issparse(X):
+        return canonical_csr(name, X)
     array = _as_array(name, X)
     return np.require(array, array.dtype if array.dtype in SAMPLE_TYPES else np.float32, ("C", "W"))
 
@@ -34,13 +44,36 @@ def as_targets(name: str, T: ArrayLike) -> np.ndarray:
     return array.reshape(-1, 1) if array.ndim == 1 else array
 
 
-def check_samples(name: str, X: np.ndarray) -> None:
+def check_samples(name: str, X: Samples) -> None:
     """DataError unless X is (M, D), of a type and layout that the kernels read, and finite."""
+    if issparse(X):
+        check_sparse_samples(name, X)
+        return
     if X.ndim != 2 or X.dtype not in SAMPLE_TYPES:
         raise DataError(f"{name}: shape {X.shape}, dtype {X.dtype}; (M, D) of uint8, float32 or float64 is allowed")
     if not (X.flags.c_contiguous and X.flags.writeable):
         raise DataError(f"{name}: strides {X.strides}, writeable {X.flags.writeable}; C order, writeable is allowed")
     check_finite(name, X)
+
+
+def check_sparse_samples(name: str, X: csr_array) -> None:
+    """DataError unless X is such a `csr_array` as `as_samples` makes."""
+    canonical = canonical_csr(name, X)
+    if not isinstance(X, csr_array) or not all(
+        _same_memory(getattr(X, array), getattr(canonical, array)) for array in ("data", "indices", "indptr")
+    ):
+        raise DataError(
+            f"{name}: {type(X).__name__} of {X.dtype}; a csr_array of float32 or float64 with sorted indices, each position "
+            "once, is allowed, as from_arrays makes it"
+        )
+    wrong = np.flatnonzero(~np.isfinite(X.data))
+    if wrong.size:
+        i, j = np.searchsorted(X.indptr, wrong[0], side="right") - 1, X.indices[wrong[0]]
+        raise DataError(f"{name}[{i}, {j}]: {X.data[wrong[0]]}; finite values are allowed")
+
+
+def _same_memory(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and a.size == b.size and (a.size == 0 or a.ctypes.data == b.ctypes.data)
 
 
 def check_targets(name: str, T: np.ndarray, num_classes: int | None) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_array, issparse
 
-from nerva_py.data.checks import as_samples, as_targets, check_samples, check_targets
+from nerva_py.data.checks import Samples, as_samples, as_targets, check_samples, check_targets
 from nerva_py.data.normalization import Normalization, scale_and_shift
 from nerva_py.errors import DataError
 
@@ -17,7 +18,8 @@ from nerva_py.errors import DataError
 class Dataset:
     """Samples u in rows, of which x = u · scale + shift is the normalised form that a network sees.
 
-    Xtrain, Xtest: (M, D) of uint8, float32 or float64, C-contiguous and writeable; the test set may be empty.
+    Xtrain, Xtest: (M, D) of uint8, float32 or float64, C-contiguous and writeable; the test set may be empty. Or both a
+    `csr_array` of float32 or float64: samples of which only the nonzeros are stored, and batches of them too; shift is 0.
     Ttrain, Ttest: (M,) of int64, class labels in 0..num_classes-1; or, for a regression, where num_classes is None,
     (M, K) of float32 or float64.
     scale, shift: (D,) of float64.
@@ -27,9 +29,9 @@ class Dataset:
     """
 
     name: str
-    Xtrain: np.ndarray
+    Xtrain: Samples
     Ttrain: np.ndarray
-    Xtest: np.ndarray
+    Xtest: Samples
     Ttest: np.ndarray
     num_classes: int | None
     scale: np.ndarray
@@ -43,6 +45,11 @@ class Dataset:
         M, D = self.Xtrain.shape
         if M == 0 or D == 0:
             raise DataError(f"Xtrain: shape {self.Xtrain.shape}; at least one sample of at least one feature is needed")
+        if self.sparse != issparse(self.Xtest):
+            kinds = {True: "sparse", False: "dense"}
+            raise DataError(
+                f"Xtest: {kinds[not self.sparse]}, but Xtrain is {kinds[self.sparse]}; both or neither are allowed"
+            )
         check_samples("Xtest", self.Xtest)
         check_targets("Ttrain", self.Ttrain, self.num_classes)
         check_targets("Ttest", self.Ttest, self.num_classes)
@@ -52,15 +59,22 @@ class Dataset:
             raise DataError(f"Ttest: shape {self.Ttest.shape}; Ttrain has shape {self.Ttrain.shape}")
         if len(self.Ttrain) != M:
             raise DataError(f"Ttrain: {len(self.Ttrain)} targets; Xtrain has {M} samples")
-        if len(self.Ttest) != len(self.Xtest):
-            raise DataError(f"Ttest: {len(self.Ttest)} targets; Xtest has {len(self.Xtest)} samples")
+        if len(self.Ttest) != self.Xtest.shape[0]:
+            raise DataError(f"Ttest: {len(self.Ttest)} targets; Xtest has {self.Xtest.shape[0]} samples")
         for name, vector in (("scale", self.scale), ("shift", self.shift)):
             if vector.shape != (D,) or vector.dtype != np.float64 or not np.isfinite(vector).all():
                 got = f"shape {vector.shape}, dtype {vector.dtype}"
                 raise DataError(f"{name}: {got}; ({D},) of finite float64 is allowed")
+        if self.sparse and self.shift.any():
+            raise DataError("shift: not 0 everywhere; sparse samples can be scaled only, a shift would make them dense")
         shape = self.image_shape
         if shape is not None and (len(shape) != 3 or min(shape) < 1 or math.prod(shape) != D):
             raise DataError(f"image_shape: {shape}; (channels, height, width) with a product of {D} is allowed")
+
+    @property
+    def sparse(self) -> bool:
+        """Whether only the nonzeros of the samples are stored."""
+        return issparse(self.Xtrain)
 
     @property
     def num_features(self) -> int:
@@ -81,16 +95,19 @@ class Dataset:
         """One line: how many samples, of what kind, and what is to be learnt."""
         shape = "" if self.image_shape is None else f" ({'×'.join(map(str, self.image_shape))})"
         target = f"{self.num_outputs} targets" if self.num_classes is None else f"{self.num_classes} classes"
+        stored = ""
+        if isinstance(self.Xtrain, csr_array):
+            stored = f", {self.Xtrain.nnz / math.prod(self.Xtrain.shape):.3g} of them stored"
         return (
-            f"{self.name}: {len(self.Xtrain):,} training and {len(self.Xtest):,} test samples, "
-            f"{self.num_features:,} {self.Xtrain.dtype} features{shape}, {target}"
+            f"{self.name}: {len(self.Ttrain):,} training and {len(self.Ttest):,} test samples, "
+            f"{self.num_features:,} {self.Xtrain.dtype} features{shape}{stored}, {target}"
         )
 
 
 def from_arrays(
-    Xtrain: ArrayLike,
+    Xtrain: ArrayLike | csr_array,
     Ttrain: ArrayLike,
-    Xtest: ArrayLike | None = None,
+    Xtest: ArrayLike | csr_array | None = None,
     Ttest: ArrayLike | None = None,
     *,
     name: str = "arrays",
@@ -104,7 +121,11 @@ def from_arrays(
     labels (of `num_classes` classes, or of as many as the largest training label tells); floating-point numbers, (M,)
     or (M, K), are a regression. `normalization` is "feature" (mean 0 and variance 1 of each feature), "channel" (of
     each channel of an image, or of all features together) or "none"; bytes default to "channel", floating-point values
-    to "none". Only the training samples define it. Raises DataError.
+    to "none". Only the training samples define it.
+
+    X may be a SciPy sparse matrix of any format, which is kept as a `csr_array`: batches of it are sparse, too. It is never
+    centred, because that would make it dense: "feature" and "channel" divide by the standard deviation only, as
+    scikit-learn's StandardScaler(with_mean=False) does. Raises DataError.
     """
     if (Xtest is None) != (Ttest is None):
         missing = "Xtest" if Xtest is None else "Ttest"

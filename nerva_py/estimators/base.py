@@ -30,7 +30,6 @@ from .incremental import Increments
 from .monitoring import OBJECTIVE, VALIDATION, Lines, Watch, penalty
 from .samples import Samples, split
 
-ACCEPT_SPARSE = False  # whether X may be a SciPy sparse matrix
 PREDICTED = 1000  # samples in a batch of predictions
 # Weights times samples of a batch, below which a second thread gains little, and on a busy machine costs much: a step of 5
 # million took 1.4 ms with one thread and 1.0 ms with two, of 1.5 million 0.43 ms with either; but where other programs compute,
@@ -243,7 +242,7 @@ class SparseMLP(BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, first: bool, classes: ArrayLike | None = None
     ) -> Samples:
         X, y = validate_data(
-            self, X, y, reset=first, accept_sparse="csr" if ACCEPT_SPARSE else False, dtype=DTYPES, order="C",
+            self, X, y, reset=first, accept_sparse="csr", dtype=DTYPES, order="C",
             multi_output=True, y_numeric=self._y_numeric,
         )  # fmt: skip
         if first:
@@ -263,7 +262,7 @@ class SparseMLP(BaseEstimator):
                 raise NervaError("sample_weight_val is given without X_val and y_val")
             return None
         X, y = validate_data(
-            self, X_val, y_val, reset=False, accept_sparse="csr" if ACCEPT_SPARSE else False, dtype=DTYPES, order="C",
+            self, X_val, y_val, reset=False, accept_sparse="csr", dtype=DTYPES, order="C",
             multi_output=True, y_numeric=self._y_numeric,
         )  # fmt: skip
         w = None if sample_weight_val is None else self._checked_weight("sample_weight_val", sample_weight_val, X)
@@ -330,9 +329,9 @@ class SparseMLP(BaseEstimator):
         """Y (M, K), before the softmax or the logistic function."""
         check_is_fitted(self)
         X = validate_data(
-            self, X, reset=False, accept_sparse="csr" if ACCEPT_SPARSE else False, dtype=DTYPES, order="C"
+            self, X, reset=False, accept_sparse="csr", dtype=DTYPES, order="C"
         )
-        with threads.limited(self._threads(self.network_, min(PREDICTED, len(X)))):
+        with threads.limited(self._threads(self.network_, min(PREDICTED, X.shape[0]))):
             return self.network_.predict(X, PREDICTED)
 
     @property
@@ -389,7 +388,7 @@ class SparseMLP(BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = ACCEPT_SPARSE
+        tags.input_tags.sparse = True
         return tags
 
 

@@ -32,10 +32,12 @@ from .primitives import (
     sqrt,
     zeros,
 )
+from .sparse_batch import SparseBatch
 
 __all__ = [
     "DenseWeight",
     "Diag",
+    "SparseBatch",
     "affine",
     "apply",
     "batch_empty",

@@ -13,6 +13,8 @@ from . import primitives as table
 from .blas import gemm_address, matmul, matmul_bias, one_blas_thread
 from .compiling import kernel
 from .layout import batch_empty, batch_layout, vector_empty
+from .sparse_batch import SparseBatch
+from .sparse_input import dense_affine_sparse_input, dense_product_on_sparse_input
 
 
 class DenseWeight:
@@ -85,8 +87,10 @@ class TransposedDense:
 
     shape = property(lambda self: self.W.shape[::-1])
 
-    def __rmatmul__(self, X: np.ndarray) -> np.ndarray:
+    def __rmatmul__(self, X: np.ndarray | SparseBatch) -> np.ndarray:
         """Y = X Wᵀ"""
+        if isinstance(X, SparseBatch):
+            return affine_sparse_input(X, self.W, np.zeros((1, self.W.shape[0]), self.W.dtype))
         check_product(X, self.W.shape[1], self.W, "X @ W.T")
         Y = batch_empty(X.shape[0], self.W.shape[0], self.W.dtype)
         with one_blas_thread:
@@ -102,6 +106,25 @@ def affine(X: np.ndarray, W: DenseWeight, b: np.ndarray) -> np.ndarray:
     with one_blas_thread:
         matmul_bias(gemm_address(W.dtype), batch_layout(X), W.array.T, np.ascontiguousarray(b[0]), Y)
     return Y
+
+
+@table.affine.register(DenseWeight, SparseBatch)
+def affine_sparse_input(X: SparseBatch, W: DenseWeight, b: np.ndarray) -> np.ndarray:
+    check_product(X, W.shape[1], W, "X @ W.T", SparseBatch)
+    check_bias(b, W)
+    Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
+    dense_affine_sparse_input(*X.parts, W.array, np.ascontiguousarray(b[0]), Y)
+    return Y
+
+
+@table.product_on.register(DenseWeight, SparseBatch)
+def product_on_sparse_input(W: DenseWeight, A: np.ndarray, B: SparseBatch) -> DenseWeight:
+    check_factors(A, B, W, SparseBatch)
+    DW = W.like(vector_empty(W.array.size, W.dtype))
+    dense_product_on_sparse_input(*B.parts, batch_layout(A.T), DW.array)
+    if W.mask is not None:
+        keep_masked(DW.data, W.mask.reshape(-1))
+    return DW
 
 
 @table.product_on.register(DenseWeight)
@@ -129,19 +152,20 @@ def hadamard(X: DenseWeight, Y: DenseWeight) -> DenseWeight:
     return X.like(X.array * Y.array)
 
 
-def check_product(X: Any, columns: int, W: Any, what: str) -> None:
+def check_product(X: Any, columns: int, W: Any, what: str, kind: type = np.ndarray) -> None:
     """Refuse a matrix that does not fit W: wrong kind, number of columns, or element type."""
-    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.shape[1] != columns:
-        given = f"shape {X.shape}" if isinstance(X, np.ndarray) else f"type {type(X).__name__}"
+    right = isinstance(X, kind)
+    if not right or len(X.shape) != 2 or X.shape[1] != columns:
+        given = f"shape {X.shape}" if right else f"type {type(X).__name__}"
         raise ShapeError(f"{what}: expected a matrix with {columns} columns for W {W.shape}, got {given}")
     if X.dtype != W.dtype:
         raise ShapeError(f"{what}: element types differ, {X.dtype} and {W.dtype} (W); convert one of them with astype")
 
 
-def check_factors(A: Any, B: Any, W: Any) -> None:
+def check_factors(A: Any, B: Any, W: Any, kind: type = np.ndarray) -> None:
     """Refuse factors whose product does not have the shape of W."""
     check_product(A.T, W.shape[0], W, "product_on, the transpose of A")
-    check_product(B, W.shape[1], W, "product_on, B")
+    check_product(B, W.shape[1], W, "product_on, B", kind)
     if A.shape[1] != B.shape[0]:
         raise ShapeError(f"product_on: A {A.shape} and B {B.shape} do not fit together")
 

@@ -15,47 +15,50 @@ class Primitive:
     """One entry of the table of primitives.
 
     The decorated function is its *definition*, in terms of other primitives; it serves every carrier that registers no
-    implementation of its own. `on` is the position of the argument whose type decides.
+    implementation of its own. `on` is the position of the argument whose type decides; a product of two matrices that may
+    both be stored in several ways has a second one, `also`, whose type decides among the implementations for the first.
     """
 
-    def __init__(self, definition: Callable[..., Any], on: int = 0):
+    def __init__(self, definition: Callable[..., Any], on: int = 0, also: int | None = None):
         functools.update_wrapper(self, definition)
         self.definition = definition
         self.on = on
-        self._implementations: dict[type, Callable[..., Any]] = {}
-        self._resolved: dict[type, Callable[..., Any]] = {}
+        self.also = on if also is None else also
+        self._implementations: dict[type, dict[type, Callable[..., Any]]] = {}
+        self._resolved: dict[tuple[type, type], Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
-        carrier = type(arguments[self.on])
-        implementation = self._resolved.get(carrier)
+        carriers = type(arguments[self.on]), type(arguments[self.also])
+        implementation = self._resolved.get(carriers)
         if implementation is None:
-            implementation = self._resolved[carrier] = self.dispatch(carrier)
+            implementation = self._resolved[carriers] = self.dispatch(*carriers)
         return implementation(*arguments)
 
-    def register(self, carrier: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Decorator: the implementation for one carrier."""
+    def register(self, carrier: type, other: type = object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorator: the implementation for one carrier, and for one type of the argument at `also` if it is given."""
 
         def add(implementation: Callable[..., Any]) -> Callable[..., Any]:
-            self._implementations[carrier] = implementation
+            self._implementations.setdefault(carrier, {})[other] = implementation
             self._resolved.clear()
             return implementation
 
         return add
 
-    def dispatch(self, carrier: type) -> Callable[..., Any]:
-        """The implementation that serves `carrier`: its own, that of a base class, or the definition."""
+    def dispatch(self, carrier: type, other: type = object) -> Callable[..., Any]:
+        """The implementation that serves these types: their own, that of a base class, or the definition."""
         module = LAZY_CARRIERS.get(carrier.__module__.partition(".")[0])
         if module:
             importlib.import_module(module)
         for base in carrier.__mro__:
-            if base in self._implementations:
-                return self._implementations[base]
+            for other_base in other.__mro__:
+                if other_base in self._implementations.get(base, {}):
+                    return self._implementations[base][other_base]
         return self.definition
 
 
-def primitive(on: int = 0) -> Callable[[Callable[..., Any]], Primitive]:
-    """Decorator: make a definition an entry of the table, dispatched on the argument at position `on`."""
-    return lambda definition: Primitive(definition, on)
+def primitive(on: int = 0, also: int | None = None) -> Callable[[Callable[..., Any]], Primitive]:
+    """Decorator: make a definition an entry of the table, dispatched on the argument at position `on` (and at `also`)."""
+    return lambda definition: Primitive(definition, on, also)
 
 
 def undefined(name: str, carrier: Any) -> TypeError:

@@ -39,6 +39,13 @@ def vector_empty(size: int, dtype: DTypeLike = np.float32) -> np.ndarray:
     return batch_empty(size, 1, dtype)[:, 0]
 
 
+def sparse_empty(size: int, dtype: DTypeLike = np.float32) -> np.ndarray:
+    """As `vector_empty`, for vectors whose size is another one in every batch: memory is taken in an eighth more at most,
+    so that few sizes turn up, and inside `workspace()` it is used again."""
+    step = 1 << max(0, size.bit_length() - 4)
+    return vector_empty(-(-size // step) * step, dtype)[:size]
+
+
 def batch_layout(X: np.ndarray) -> np.ndarray:
     """X itself if its values are batch-contiguous (and writeable, as kernels are compiled for), else such a copy."""
     N, K = X.shape

@@ -1,7 +1,8 @@
 """The table of matrix primitives: everything that the equations are written with.
 
 Besides these, the equations use `X.T`, `c * X`, `X + Y`, `X - Y` and the product `X @ Y`. Each primitive works on every
-carrier: NumPy arrays, `SparseWeight` (where it makes sense), SymPy matrices, and matrices of symbolic size.
+carrier: NumPy arrays, `SparseWeight` and `SparseBatch` (where it makes sense), SymPy matrices, and matrices of symbolic
+size.
 1_n is a column of n ones. Source: arXiv:2511.11918, table of matrix operations.
 """
 
@@ -168,13 +169,13 @@ def identity(like, n):
 # -------------------------------------------------------------------------------------------------- products of a weight
 
 
-@primitive(on=1)
+@primitive(on=1, also=0)
 def affine(X, W, b):
     """X Wᵀ + 1_N b        X (N, D), W (K, D), b (1, K) -> (N, K); the bias is added while the product is formed"""
     return X @ W.T + row_repeat(b, X.shape[0])
 
 
-@primitive()
+@primitive(on=0, also=2)
 def product_on(W, A, B):
     """A B on the support of W (for a dense W: all of A B).        W (K, D), A (K, N), B (N, D) -> like W"""
     return A @ B

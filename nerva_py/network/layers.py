@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
 
 from nerva_py.equations import batch_norm, dropout, linear
 from nerva_py.errors import NervaError
-from nerva_py.matrix import batch_empty
+from nerva_py.matrix import SparseBatch, batch_empty
 
 from .outputs import Identity
 from .parameter import Parameter, Weight
+
+CENTRES = (
+    "layers: BatchNormalization comes before the first linear layer, where it would subtract a mean from each feature and so "
+    "make a sparse batch dense; leave it out and scale the features with from_arrays(..., normalization='feature'), or give "
+    "dense samples"
+)
 
 
 class Layer(Protocol):
@@ -20,8 +27,8 @@ class Layer(Protocol):
     @property
     def parameters(self) -> tuple[Parameter, ...]: ...
 
-    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
-        """Y, (N, K)"""
+    def forward(self, X: Any, training: bool, rng: np.random.Generator) -> Any:
+        """Y, (N, K); the X of a first layer may be a `SparseBatch`"""
 
     def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         """Set the gradients of the parameters; return DX, or None where nobody asks for it."""
@@ -41,7 +48,7 @@ class LinearLayer:
         self.b = Parameter("b", b, decays=False)
         self.output = output or Identity()
         self.dropout = checked_rate(dropout)
-        self.X: np.ndarray | None = None
+        self.X: np.ndarray | SparseBatch | None = None
         self.R: Any = None
         self.keeps_DZ = False  # growth by the gradient sets it: DZᵀ X is the gradient of all positions
         self.DZ: np.ndarray | None = None
@@ -50,7 +57,7 @@ class LinearLayer:
     def parameters(self) -> tuple[Parameter, ...]:
         return (self.W, self.b, *self.output.parameters)
 
-    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
+    def forward(self, X: np.ndarray | SparseBatch, training: bool, rng: np.random.Generator) -> np.ndarray:
         W, b = self.W.value, self.b.value
         if training and self.dropout:
             self.R = W.like(dropout_mask(W.data.shape, self.dropout, W.dtype, rng))
@@ -106,7 +113,9 @@ class BatchNormLayer:
     def parameters(self) -> tuple[Parameter, ...]:
         return (self.gamma, self.beta)
 
-    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
+    def forward(self, X: np.ndarray | SparseBatch, training: bool, rng: np.random.Generator) -> np.ndarray:
+        if isinstance(X, SparseBatch):
+            raise NervaError(CENTRES)
         gamma, beta = self.gamma.value, self.beta.value
         if not training:
             return batch_norm.batch_norm_evaluation(X, gamma, beta, self.mean, self.variance, self.epsilon)
@@ -136,18 +145,23 @@ class BatchNormLayer:
 
 
 class DropoutLayer:
-    """Inverted dropout: in training Y = X ⊙ R, in evaluation Y = X."""
+    """Inverted dropout: in training Y = X ⊙ R, in evaluation Y = X. Of a sparse batch only the nonzeros need a mask."""
 
     parameters: tuple[Parameter, ...] = ()
 
     def __init__(self, rate: float = 0.5):
         self.rate = checked_rate(rate)
-        self.R: np.ndarray | None = None
+        self.R: Any = None
 
-    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
+    def forward(
+        self, X: np.ndarray | SparseBatch, training: bool, rng: np.random.Generator
+    ) -> np.ndarray | SparseBatch:
         if not training or not self.rate:
             self.R = None
             return X
+        if isinstance(X, SparseBatch):
+            self.R = X.like(dropout_mask(X.values.shape, self.rate, X.dtype, rng))
+            return dropout.dropout(X, self.R)
         self.R = batch_empty(X.shape[0], X.shape[1], X.dtype)
         self.R[...] = dropout_mask(X.shape[::-1], self.rate, X.dtype, rng).T
         return dropout.dropout(X, self.R)
@@ -160,6 +174,15 @@ class DropoutLayer:
 
     def astype(self, dtype: Any) -> None:
         """No parameters to convert."""
+
+
+def check_sparse_input(layers: Iterable[Layer]) -> None:
+    """Refuse layers before the first linear one that would make a sparse batch dense. Raises NervaError."""
+    for layer in layers:
+        if isinstance(layer, LinearLayer):
+            return
+        if isinstance(layer, BatchNormLayer):
+            raise NervaError(CENTRES)
 
 
 def dropout_mask(shape: tuple[int, ...], rate: float, dtype: Any, rng: np.random.Generator) -> np.ndarray:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+from scipy.sparse import csr_array, issparse
 
 from nerva_py.errors import ShapeError
-from nerva_py.matrix import batch_layout, one_blas_thread, workspace
+from nerva_py.matrix import SparseBatch, batch_layout, one_blas_thread, workspace
+from nerva_py.matrix.sparse_batch import canonical_csr
 
 from .layers import Layer, LinearLayer
 from .parameter import Parameter
@@ -50,11 +52,12 @@ class MLP:
         for layer in self.layers:
             yield from layer.parameters
 
-    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
+    def forward(self, X: np.ndarray | SparseBatch, training: bool = False) -> np.ndarray:
         """Y (N, K) of a batch X (N, D); with `training`, what `backward` needs is kept and batch statistics are used."""
+        Y: Any = X
         for layer in self.layers:
-            X = layer.forward(X, training, self.rng)
-        return X
+            Y = layer.forward(Y, training, self.rng)
+        return Y
 
     def backward(self, DY: np.ndarray) -> None:
         """Set the gradient of every parameter, from the gradient DY of the loss with respect to the outputs.
@@ -68,17 +71,26 @@ class MLP:
                 return
             DY = DX
 
-    def predict(self, X: np.ndarray, batch_size: int = 1000) -> np.ndarray:
-        """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`."""
-        X = np.asarray(X)
+    def predict(self, X: np.ndarray | csr_array, batch_size: int = 1000) -> np.ndarray:
+        """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`.
+
+        X may be a SciPy sparse matrix; then the batches are sparse, too.
+        """
+        X = canonical_csr("X", X) if issparse(X) else np.asarray(X)
         if X.ndim != 2 or X.shape[1] != self.sizes[0]:
             raise ShapeError(f"X must be a matrix with {self.sizes[0]} columns, not of shape {X.shape}")
         Y = np.empty((X.shape[0], self.sizes[-1]), self.dtype)
         with workspace(), one_blas_thread:
             for start in range(0, X.shape[0], batch_size):
-                rows = slice(start, start + batch_size)
-                Y[rows] = self.forward(batch_layout(X[rows].astype(self.dtype, copy=False)))
+                rows = slice(start, min(start + batch_size, X.shape[0]))
+                Y[rows] = self.forward(self._batch(X, rows))
         return Y
+
+    def _batch(self, X: np.ndarray | csr_array, rows: slice) -> np.ndarray | SparseBatch:
+        """These rows, as the layers take them."""
+        if issparse(X):
+            return SparseBatch.from_rows(X, np.arange(rows.start, rows.stop), self.dtype)
+        return batch_layout(X[rows].astype(self.dtype, copy=False))
 
     def release(self) -> None:
         """Forget gradients and what was kept for the backward pass."""

@@ -1,4 +1,4 @@
-"""Who computes the three products of a sparse layer: a backend, chosen by name.
+"""Who computes the products of a sparse layer: a backend, chosen by name.
 
 `numba` (default) is compiled here; `scipy` is the plain reference; `mkl` calls Intel's library through sparse_dot_mkl.
 All take and return batch-contiguous matrices and never form a dense K×D matrix.
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from nerva_py.errors import unknown
+from nerva_py.matrix import SparseBatch
 
 if TYPE_CHECKING:
     from .weight import SparseWeight
 
 
 class Backend(Protocol):
-    """The three products, X (N, D), W (K, D), b (1, K), DY (N, K)."""
+    """The three products, X (N, D), W (K, D), b (1, K), DY (N, K); and the two of a first layer whose X is sparse."""
 
     name: str
 
@@ -29,6 +30,12 @@ class Backend(Protocol):
         """DY W        -> (N, D)"""
 
     def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """The values of DYᵀ X on the support of W        -> (nnz,)"""
+
+    def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+        """X Wᵀ + 1_N b        -> (N, K)"""
+
+    def product_on_sparse_input(self, W: SparseWeight, DY: np.ndarray, X: SparseBatch) -> np.ndarray:
         """The values of DYᵀ X on the support of W        -> (nnz,)"""
 
 

@@ -27,11 +27,16 @@ def random_free(support: Support, count: int, rng: np.random.Generator) -> Suppo
     K, D = support.shape
     check_count(support, count)
     free = free_count(support)
-    ranks = scattered_positions(free, count, rng, index_dtype(free, K, D))
+    return free_at(support, scattered_positions(free, count, rng, index_dtype(free, K, D)))
+
+
+def free_at(support: Support, ranks: np.ndarray) -> Support:
+    """The positions outside the support of these ranks, which rise: rank r is the (r + 1)-th, row by row. O(nnz + count)"""
+    K, D = support.shape
     first_rank = np.arange(K + 1, dtype=np.int64) * D - support.indptr
-    dtype = index_dtype(count, K, D)
+    dtype = index_dtype(ranks.size, K, D)
     indptr = np.searchsorted(ranks, first_rank).astype(dtype)
-    indices = np.empty(count, dtype)
+    indices = np.empty(ranks.size, dtype)
     parts = support.parts(numba.get_num_threads())
     positions.free_columns(parts, support.indptr, support.indices, D, indptr, ranks, indices)
     return Support(support.shape, indptr, indices)

@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, issparse, sparray
 
 from nerva_py.errors import NervaError, ShapeError
+from nerva_py.matrix import SparseBatch
 from nerva_py.matrix import primitives as table
 from nerva_py.matrix.dense_weight import check_bias, check_factors, check_product
 
@@ -22,6 +23,7 @@ class SparseWeight:
 
     `X @ W.T`, `DY @ W` and `product_on(W, DY.T, X)` run in the kernels of `backend` and never form a dense K×D matrix.
     Batches X and DY are best kept batch-contiguous (`batch_empty`, `batch_layout`); others are copied into that layout.
+    X may be a `SparseBatch`, too: then only the columns of W whose feature occurs in the batch are looked at.
     """
 
     __slots__ = ("backend", "data", "support")
@@ -134,9 +136,9 @@ class TransposedSparse:
     def T(self) -> SparseWeight:
         return self.W
 
-    def __rmatmul__(self, X: np.ndarray) -> np.ndarray:
+    def __rmatmul__(self, X: np.ndarray | SparseBatch) -> np.ndarray:
         """Y = X Wᵀ        X (N, D) -> (N, K)"""
-        return affine(X, self.W, np.zeros((1, self.W.shape[0]), self.W.dtype))
+        return table.affine(X, self.W, np.zeros((1, self.W.shape[0]), self.W.dtype))
 
     def __matmul__(self, A: np.ndarray) -> np.ndarray:
         """Wᵀ A = (Aᵀ W)ᵀ        A (K, N) -> (D, N)"""
@@ -154,6 +156,19 @@ def affine(X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
 def product_on(W: SparseWeight, A: np.ndarray, B: np.ndarray) -> SparseWeight:
     check_factors(A, B, W)
     return W.like(W.backend.product_on(W, A.T, B))
+
+
+@table.affine.register(SparseWeight, SparseBatch)
+def affine_sparse_input(X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+    check_product(X, W.shape[1], W, "X @ W.T", SparseBatch)
+    check_bias(b, W)
+    return W.backend.affine_sparse_input(X, W, b)
+
+
+@table.product_on.register(SparseWeight, SparseBatch)
+def product_on_sparse_input(W: SparseWeight, A: np.ndarray, B: SparseBatch) -> SparseWeight:
+    check_factors(A, B, W, SparseBatch)
+    return W.like(W.backend.product_on_sparse_input(W, A.T, B))
 
 
 @table.hadamard.register(SparseWeight)

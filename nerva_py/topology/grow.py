@@ -76,7 +76,8 @@ def Guided(candidates: float = 1.0, batches: int = 1) -> Grow:
         DZ, X = layer.batch()
         n = max(count, round(candidates * layer.nnz))
         rows = draw(np.abs(DZ).sum(axis=0), n, rng)
-        columns = rng.permutation(draw(np.abs(X).sum(axis=0), n, rng))
+        strengths: np.ndarray = abs(X).sum(axis=0)  # type: ignore[attr-defined]
+        columns = rng.permutation(draw(strengths, n, rng))
         proposed = without(Support.among(layer.shape, rows, columns), kept)
         if proposed.nnz <= count:  # too few different free ones: the others at random
             taken = merged(kept, proposed)

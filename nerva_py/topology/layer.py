@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nerva_py.errors import DataError, NervaError
-from nerva_py.matrix import DenseWeight, batch_layout
+from nerva_py.matrix import DenseWeight, SparseBatch, batch_layout
 from nerva_py.network import LinearLayer
 from nerva_py.network.building import store
 from nerva_py.network.initializers import Initializer
@@ -16,6 +16,8 @@ from nerva_py.sparse import Remap, SparseWeight, Support
 from nerva_py.training.optimizers import OptimizerState
 
 from .coverage import Coverage
+
+Samples = np.ndarray | SparseBatch
 
 
 class TopologyLayer:
@@ -31,7 +33,7 @@ class TopologyLayer:
         self.states = [state for state in states if state.parameter is layer.W]
         self.backend = backend
         self._support: Support | None = None  # of a layer that is stored dense
-        self._batches: list[tuple[np.ndarray, np.ndarray]] = []
+        self._batches: list[tuple[np.ndarray, Samples]] = []
         self.coverage = Coverage(self.shape)
         if self.full:
             self.coverage.add_all()
@@ -79,18 +81,25 @@ class TopologyLayer:
         gradient = self.layer.W.gradient
         return None if gradient is None else self._at_positions(gradient)
 
-    def batch(self) -> tuple[np.ndarray, np.ndarray]:
-        """DZ (N, K) and X (N, D) of the last step, or of the steps that were kept: DZᵀ X is the gradient of every position."""
+    def batch(self) -> tuple[np.ndarray, Samples]:
+        """DZ (N, K) and X (N, D) of the last step, or of the steps that were kept: DZᵀ X is the gradient of every position.
+
+        X is a `SparseBatch` in a first layer whose samples are sparse.
+        """
         pairs = [*self._batches, self._last()]
         if len(pairs) == 1:
             return pairs[0]
-        DZ, X = (batch_layout(np.concatenate(matrices)) for matrices in zip(*pairs, strict=True))
-        return DZ, X
+        DZ = batch_layout(np.concatenate([DZ for DZ, _ in pairs]))
+        sparse = [X for _, X in pairs if isinstance(X, SparseBatch)]
+        if sparse:
+            return DZ, SparseBatch.stacked(sparse)
+        return DZ, batch_layout(np.concatenate([X for _, X in pairs if isinstance(X, np.ndarray)]))
 
     def keep_batch(self) -> None:
         """Keep a copy of this step's batch for the update that comes in a few steps."""
         DZ, X = self._last()
-        self._batches.append((DZ.copy(order="F"), X.copy(order="F")))
+        kept = X.copy() if isinstance(X, SparseBatch) else X.copy(order="F")
+        self._batches.append((DZ.copy(order="F"), kept))
 
     def change(self, remap: Remap, initializer: Initializer, rng: np.random.Generator) -> None:
         """Move to the new support: survivors keep weight and optimizer state bit for bit; new weights come from the
@@ -146,7 +155,7 @@ class TopologyLayer:
             return matrix.data
         return matrix.array[self.support.rows(), self.support.indices]
 
-    def _last(self) -> tuple[np.ndarray, np.ndarray]:
+    def _last(self) -> tuple[np.ndarray, Samples]:
         if self.layer.DZ is None or self.layer.X is None:
             raise NervaError(f"the batch of W{self.number} is wanted, but there was no training step that kept it")
         return self.layer.DZ, self.layer.X

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from nerva_py.checkpoints import fields
 from nerva_py.checkpoints.generators import build_generator, generator_tree
 from nerva_py.errors import NervaError
-from nerva_py.matrix import batch_layout
+from nerva_py.matrix import SparseBatch, batch_layout
 from nerva_py.network import LinearLayer
 from nerva_py.network.building import store
 from nerva_py.network.initializers import INITIALIZERS
@@ -247,20 +248,27 @@ class DynamicTopology(Callback):
         # A layer that is pruned changes from dense to masked and to sparse storage.
         densities = (0.25, 0.5) if self.density is not None else (0.25,)
         backend = self.layers[0].backend
-        shadow.layers = [_tiny_layer(density, state.network.dtype, backend, rng) for density in densities]
+        dtype, inputs = state.network.dtype, [None, state.data.Xtrain.indices.dtype] if state.data.sparse else [None]
+        shadow.layers = [_tiny_layer(d, dtype, backend, rng, index) for d in densities for index in inputs]
         shadow.changes = [Change() for _ in shadow.layers]
         shadow.update()
         if self.grow is not None:  # what rules fall back on, and what they do with few candidates and with many
-            layer = _tiny_layer(0.25, state.network.dtype, backend, rng)
-            random_free(layer.support, 1, rng)
-            largest_among(layer.support, *layer.batch(), 1)
+            for layer in [_tiny_layer(0.25, dtype, backend, rng, index) for index in inputs]:
+                random_free(layer.support, 1, rng)
+                largest_among(layer.support, *layer.batch(), 1)
 
 
-def _tiny_layer(density: float, dtype: np.dtype, backend: str, rng: np.random.Generator) -> TopologyLayer:
-    """A layer of 4×8 as after a step with two samples."""
+def _tiny_layer(
+    density: float, dtype: np.dtype, backend: str, rng: np.random.Generator, index_dtype: DTypeLike | None
+) -> TopologyLayer:
+    """A layer of 4×8 as after a step with two samples; with an `index_dtype` they are sparse."""
     W = store(SparseWeight.random((4, 8), density, rng, dtype=dtype, backend=backend))
     layer = LinearLayer(W, np.zeros((1, 4), dtype))
     layer.keeps_DZ = True
-    layer.forward(batch_layout(rng.standard_normal((2, 8)).astype(dtype)), True, rng)
+    X: np.ndarray | SparseBatch = batch_layout(rng.standard_normal((2, 8)).astype(dtype))
+    if index_dtype is not None:
+        columns, samples = np.repeat(np.arange(8), 2).astype(index_dtype), np.tile(np.arange(2, dtype=np.int32), 8)
+        X = SparseBatch.from_nonzeros((2, 8), columns, samples, X.ravel(order="F"))
+    layer.forward(X, True, rng)
     layer.backward(batch_layout(rng.standard_normal((2, 4)).astype(dtype)))
     return TopologyLayer(1, layer, [])

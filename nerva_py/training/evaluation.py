@@ -22,10 +22,10 @@ def evaluate(
     """
     X, T = (data.Xtrain, data.Ttrain) if part == "train" else (data.Xtest, data.Ttest)
     total, right = 0.0, 0.0
-    everything = len(X) if sample_weight is None else float(sample_weight.sum())
+    everything = len(T) if sample_weight is None else float(sample_weight.sum())
     with workspace(), one_blas_thread:
-        for start in range(0, len(X), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(X)))
+        for start in range(0, len(T), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(T)))
             Y = network.forward(gather(X, rows, data.scale, data.shift, network.dtype))
             batch_targets = targets(T, rows, data.num_classes, network.dtype)
             if sample_weight is None:

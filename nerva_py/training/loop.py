@@ -18,6 +18,7 @@ from nerva_py.equations.losses import LOSSES, Loss
 from nerva_py.errors import DivergedError, NervaError, ShapeError, unknown
 from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
+from nerva_py.network.layers import check_sparse_input
 from nerva_py.network.specs import build
 
 from . import resuming
@@ -269,10 +270,12 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
         raise ShapeError(f"network has {sizes[-1]} outputs, but {data.name!r} needs {data.num_outputs}")
     if not isinstance(epochs, int) or epochs < 0:
         raise NervaError(f"epochs must be an integer of at least 0, not {epochs!r}")
-    if not isinstance(batch_size, int) or not 1 <= batch_size <= len(data.Xtrain):
+    if not isinstance(batch_size, int) or not 1 <= batch_size <= len(data.Ttrain):
         raise NervaError(
-            f"batch_size must be from 1 to the number of training samples, {len(data.Xtrain)}, not {batch_size!r}"
+            f"batch_size must be from 1 to the number of training samples, {len(data.Ttrain)}, not {batch_size!r}"
         )
+    if data.sparse:
+        check_sparse_input(network.layers)
     if augmentation is not None and not data.augmentable:
         raise NervaError(f"augmentation needs images stored as bytes, which {data.name!r} is not")
 
@@ -286,7 +289,7 @@ def _statistics(
     """Loss and accuracy on the training data, then on the test data."""
     if not wanted:
         return None, None, None, None
-    test = evaluate(network, data, loss, "test") if len(data.Xtest) else (None, None)
+    test = evaluate(network, data, loss, "test") if len(data.Ttest) else (None, None)
     train = evaluate(network, data, loss, "train", weights) if meter is None else (meter.take(), None)
     return (*train, *test)
 

@@ -55,10 +55,11 @@ class Checkpoint:
         check_finite("X", X)
         if self.data is None:
             return self.network.predict(X)
-        Y = np.empty((len(X), self.network.sizes[-1]), self.network.dtype)
+        M = X.shape[0]
+        Y = np.empty((M, self.network.sizes[-1]), self.network.dtype)
         with workspace(), one_blas_thread:
-            for start in range(0, len(X), BATCH):
-                rows = np.arange(start, min(start + BATCH, len(X)))
+            for start in range(0, M, BATCH):
+                rows = np.arange(start, min(start + BATCH, M))
                 Y[rows] = self.network.forward(gather(X, rows, self.data.scale, self.data.shift, self.network.dtype))
         return Y
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from scipy.sparse import csr_array
 
 import nerva_py as nv
 from nerva_py.cli.memory import layer_memory, layer_table
@@ -29,6 +30,17 @@ def test_memory_is_what_is_used(optimizer: str, density: float) -> None:
     entries = layer_memory(network, resolve_optimizers(network, optimizer))
     measured = MeasuredBytes()
     nv.train(network, data, optimizer=optimizer, epochs=1, callbacks=[measured], statistics=False)
+    assert sum(entry.training for entry in entries) == measured.training
+
+
+def test_memory_of_sparse_samples() -> None:
+    """The first layer's products with sparse batches need the column view."""
+    dense = nv.load_dataset("mini")
+    data = nv.from_arrays(csr_array(dense.Xtrain), dense.Ttrain)
+    network = nv.mlp("ReLU;Linear", [8, 40, 3], overall_density=0.2, seed=1)
+    entries = layer_memory(network, resolve_optimizers(network, "Nesterov(0.9)"), data.sparse)
+    measured = MeasuredBytes()
+    nv.train(network, data, epochs=1, callbacks=[measured], statistics=False)
     assert sum(entry.training for entry in entries) == measured.training
 
 

@@ -11,7 +11,7 @@ from tests.data import formats
 
 
 def test_the_names():
-    assert set(DATASETS) == {"digits", "checkerboard", "mini", "mnist", "cifar10"}
+    assert set(DATASETS) == {"digits", "checkerboard", "mini", "text", "mnist", "cifar10"}
 
 
 @pytest.mark.parametrize("name", ["digits", "checkerboard", "mini"])
@@ -34,5 +34,7 @@ def test_data_sets_from_files(tmp_path, rng):
 
 
 def test_an_unknown_name():
-    with pytest.raises(NervaError, match=r"'minst'; did you mean 'mnist'.*checkerboard, cifar10, digits, mini, mnist"):
+    with pytest.raises(
+        NervaError, match=r"'minst'; did you mean 'mnist'.*checkerboard, cifar10, digits, mini, mnist, text"
+    ):
         load_dataset("minst")

@@ -81,6 +81,19 @@ def scan(keys, first, size, row, threshold, marked, n, found, found_rows, found_
 
 
 @scalar_function
+def scan_line(line, row, threshold, marked, n, count, bits, found, found_rows, found_columns, histogram):
+    """`scan` of a whole row of G, stretch by stretch; when there is no place for more candidates, the `count` largest are
+    kept. Returns the number of candidates and the threshold, which then rises."""
+    for start in range(0, line.size, STRETCH):
+        stretch = line[start : min(line.size, start + STRETCH)]
+        if n + stretch.size > found.size:
+            threshold = keep_largest(found, found_rows, found_columns, n, count, bits, histogram)
+            n = count
+        n = scan(stretch, start, stretch.size, row, threshold, marked, n, found, found_rows, found_columns)
+    return n, threshold
+
+
+@scalar_function
 def search(
     gemm, rows, indptr, indices, DY, X, count, block, threshold, p, parts,
     packed, g, keys, found, found_rows, found_columns, histogram,
@@ -104,12 +117,36 @@ def search(
             line = keys[r * D : (r + 1) * D]
             for q in range(indptr[row], indptr[row + 1]):
                 line[indices[q]] = marked
-            for start in range(0, D, STRETCH):
-                stretch = line[start : min(D, start + STRETCH)]
-                if n + stretch.size > found.size:
-                    threshold = keep_largest(found, found_rows, found_columns, n, count, bits, histogram)
-                    n = count
-                n = scan(stretch, start, stretch.size, row, threshold, marked, n, found, found_rows, found_columns)
+            n, threshold = scan_line(
+                line, row, threshold, marked, n, count, bits, found, found_rows, found_columns, histogram
+            )
+    return n
+
+
+@scalar_function
+def search_sparse(
+    rows, indptr, indices, DY, starts, samples, values, count, threshold, p, parts,
+    g, keys, found, found_rows, found_columns, histogram,
+):  # fmt: skip
+    """The candidates of part p; returns their number. See `largest_products_sparse_input`."""
+    bits = 8 * g.itemsize - 1
+    half = np.int64(1) << (bits - 1)
+    marked = keys.dtype.type(half - 1 + half)
+    zero = g.dtype.type(0)
+    n, threshold = 0, keys.dtype.type(threshold)
+    for i in range(p, rows.size, parts):
+        row = rows[i]
+        dy = column(DY, row)
+        for f in range(starts.size - 1):
+            total = zero
+            for q in range(starts[f], starts[f + 1]):
+                total += dy[samples[q]] * values[q]
+            g[f] = total
+        for q in range(indptr[row], indptr[row + 1]):
+            keys[indices[q]] = marked
+        n, threshold = scan_line(
+            keys, row, threshold, marked, n, count, bits, found, found_rows, found_columns, histogram
+        )
     return n
 
 
@@ -130,4 +167,20 @@ def largest_products(
             gemm, rows, indptr, indices, DY, X, count, block, threshold, p, parts,
             column(packed, p), column(G, p), column(keys, p), column(found, p), column(found_rows, p),
             column(found_columns, p), column(histograms, p),
+        )  # fmt: skip
+
+
+@kernel("I1, J1, J1, F2, T1, L1, F1, i, i, F2, K2, K2, I2, I2, I1, I2", parallel=True)
+def largest_products_sparse_input(
+    rows, indptr, indices, DY, starts, samples, values, count, threshold,
+    G, keys, found, found_rows, found_columns, counts, histograms,
+):  # fmt: skip
+    """As `largest_products` for a sparse X (N, F) all of whose features occur (`SparseBatch.compressed`), row by row of G:
+    2 K nnz(X) operations. Part p takes the rows p, p + parts, ..."""
+    parts = found.shape[1]
+    for p in prange(parts):
+        counts[p] = search_sparse(
+            rows, indptr, indices, DY, starts, samples, values, count, threshold, p, parts,
+            column(G, p), column(keys, p), column(found, p), column(found_rows, p), column(found_columns, p),
+            column(histograms, p),
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The default backend: the kernels of `compiled`."""
+"""The default backend: the kernels of `compiled`, and of `sparse_input` where the batch is sparse."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
+from nerva_py.matrix import SparseBatch
 from nerva_py.matrix.layout import batch_empty, batch_layout, vector_empty
 
-from . import compiled
+from . import compiled, sparse_input
 
 if TYPE_CHECKING:
+    from nerva_py.sparse.support import Support
     from nerva_py.sparse.weight import SparseWeight
 
 
@@ -43,6 +45,24 @@ class NumbaBackend:
         parts = S.parts(numba.get_num_threads())
         compiled.product_on(parts, S.indptr, S.indices, batch_layout(DY), batch_layout(X), gradient)
         return gradient
+
+    def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+        S = W.support
+        Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
+        parts, bias = S.parts(numba.get_num_threads()), np.ascontiguousarray(b[0])
+        sparse_input.affine_sparse_input(parts, *S.transposed, W.data, *X.parts, bias, Y)
+        return Y
+
+    def product_on_sparse_input(self, W: SparseWeight, DY: np.ndarray, X: SparseBatch) -> np.ndarray:
+        gradient = vector_empty(W.nnz, W.dtype)
+        product_on_support(W.support, DY, X, gradient)
+        return gradient
+
+
+def product_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.ndarray) -> None:
+    """gradient = DYᵀ X on the support"""
+    parts = S.parts(numba.get_num_threads())
+    sparse_input.product_on_sparse_input(parts, S.indptr, *S.transposed, *X.parts, batch_layout(DY), gradient)
 
 
 BACKEND = NumbaBackend()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nerva_py.matrix import SparseBatch
 from nerva_py.matrix.layout import batch_empty
 
 if TYPE_CHECKING:
@@ -36,6 +37,20 @@ class SciPyBackend:
         for start in range(0, W.nnz, CHUNK):
             part = slice(start, start + CHUNK)
             gradient[part] = np.einsum("pi,pi->p", DY.T[rows[part]], X.T[W.support.indices[part]])
+        return gradient
+
+    def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+        Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
+        Y[...] = (X.csr @ W.csr.T).toarray() + b
+        return Y
+
+    def product_on_sparse_input(self, W: SparseWeight, DY: np.ndarray, X: SparseBatch) -> np.ndarray:
+        gradient, columns = np.zeros(W.nnz, W.dtype), X.csr.tocsc()
+        indptr_T, indices_T, perm = W.support.transposed
+        for d in X.features:
+            places, nonzeros = slice(indptr_T[d], indptr_T[d + 1]), slice(columns.indptr[d], columns.indptr[d + 1])
+            samples, values = columns.indices[nonzeros], columns.data[nonzeros]
+            gradient[perm[places]] = DY.T[indices_T[places]][:, samples] @ values
         return gradient
 
 
