@@ -20,9 +20,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from nerva_py import threads
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP, mlp
+from nerva_py.sparse import get_backend
 from nerva_py.topology import DynamicTopology, input_importance
 from nerva_py.topology import method as resolve_method
-from nerva_py.training import Callback, EarlyStopping, History, Optimizer, train
+from nerva_py.training import Callback, EarlyStopping, History, Optimizer, ProgressBar, train
 from nerva_py.training.loop import resolve_loss, resolve_schedule
 
 from . import settings
@@ -57,7 +58,7 @@ class SparseMLP(BaseEstimator):
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
-        verbose: bool = False,
+        verbose: bool | int = False,
         warm_start: bool = False,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -182,7 +183,7 @@ class SparseMLP(BaseEstimator):
             statistics="running",
             sample_weight=samples.w,
             seed=seed,
-            callbacks=[*self._method(), watch, *(self.callbacks or ()), stopping, *([Lines()] if self.verbose else [])],
+            callbacks=[*self._method(), watch, *(self.callbacks or ()), stopping, *self._shown()],
         )
         self.network_ = network
         self._record(history, watch.objectives, watch.scores if validation else None, samples.counted, first)
@@ -280,6 +281,7 @@ class SparseMLP(BaseEstimator):
         hidden = settings.hidden_sizes(self.hidden_layer_sizes)
         K = self._num_classes or samples.T.shape[1]
         sizes = [samples.X.shape[1], *hidden, K]
+        get_backend(self.backend)  # also where all layers are dense and none needs it
         methods = self._method()
         distribution = methods[0].distribution if methods else "ErdosRenyi"
         return mlp(
@@ -308,6 +310,9 @@ class SparseMLP(BaseEstimator):
         """(the optimizer, λ): alpha/2 ‖W‖² is added to the summed loss of a batch, so λ = alpha over its total weight."""
         total = batch_size * samples.mean_weight
         return settings.optimizer(self.solver, self.alpha, total), float(self.alpha) / total
+
+    def _shown(self) -> list[Callback]:
+        return [] if not self.verbose else [Lines()] if self.verbose < 2 else [ProgressBar()]
 
     def _threads(self, network: MLP, batch_size: int) -> int | None:
         """`n_threads`; where it is None a single thread for small work, which another thread would only delay."""
@@ -403,7 +408,4 @@ def _stored(W: Any) -> csr_array:
 
 
 def _read_only(network: MLP) -> bool:
-    supports = [layer.W.value.support for layer in network.linear_layers if hasattr(layer.W.value, "support")]
-    arrays = [array for support in supports for array in (support.indptr, support.indices)]
-    arrays += [parameter.vector for parameter in network.parameters()]
-    return not all(array.flags.writeable for array in arrays)
+    return not all(parameter.vector.flags.writeable for parameter in network.parameters())

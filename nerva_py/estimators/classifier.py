@@ -50,7 +50,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
-        verbose: bool = False,
+        verbose: bool | int = False,
         warm_start: bool = False,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -121,7 +121,9 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         if self._kind == "multiclass":
             return softmax(Y)
         P = sigmoid(Y)
-        return P if self._kind == "multilabel" else np.hstack([1 - P, P])[:, : len(self.classes_)]
+        if self._kind == "multilabel":
+            return P
+        return np.hstack([1 - P, P]) if len(self.classes_) == 2 else np.ones_like(P)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """The logarithm of `predict_proba`, finite where a probability is too small for its type."""
@@ -129,7 +131,9 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         if self._kind == "multiclass":
             return log_softmax(Y)
         log_P = log_sigmoid(Y)
-        return log_P if self._kind == "multilabel" else np.hstack([log_sigmoid(-Y), log_P])[:, : len(self.classes_)]
+        if self._kind == "multilabel":
+            return log_P
+        return np.hstack([log_sigmoid(-Y), log_P]) if len(self.classes_) == 2 else np.zeros_like(log_P)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """The outputs of the network before softmax or the logistic function: (M, K), with two classes (M,)."""

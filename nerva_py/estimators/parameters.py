@@ -19,7 +19,7 @@ PARAMETERS = """
     random_state : of initial weights, topology, order of samples, dropout and validation split.
     tol, n_iter_no_change : training ends when the loss, or with early_stopping the validation score, has not improved by more
         than tol (0.0001) for that many epochs (10; infinity is never).
-    verbose : whether to print a line an epoch.
+    verbose : True prints a line an epoch, 2 shows a progress bar.
     warm_start : whether `fit` continues with the network that there is.
     early_stopping : whether to stop by the score on validation data, and to keep the network of the best epoch.
     validation_fraction : share of the samples that is set apart for it, 0.1, unless fit gets X_val and y_val.

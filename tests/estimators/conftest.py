@@ -9,7 +9,8 @@ from sklearn.datasets import load_digits, make_classification, make_regression
 def digits():
     """Two thirds to train, one to test."""
     X, y = load_digits(return_X_y=True)
-    X = (X / 16).astype(np.float32)
+    order = np.random.default_rng(0).permutation(len(X))
+    X, y = (X[order] / 16).astype(np.float32), y[order]
     return X[:1200], y[:1200], X[1200:], y[1200:]
 
 
