@@ -91,6 +91,14 @@ class SparseMLP(BaseEstimator):
         self.backend = backend
         self.n_threads = n_threads
 
+    # Of the last training; None or absent before.
+    network_: MLP
+    history_: History
+    validation_scores_: list[float] | None
+    loss_curve_: list[float]
+    t_: int
+    _increments: Increments | None
+
     # ------------------------------------------------------------------------------------------ what a subclass says
 
     @abstractmethod
@@ -204,14 +212,13 @@ class SparseMLP(BaseEstimator):
         first = not hasattr(self, "network_")
         max_iter = settings.at_least("max_iter", self.max_iter, 1)
         samples = self._samples(X, y, sample_weight, first, classes)
-        network, increments = (None, None) if first else (self.network_, self._increments)
-        if network is None or increments is None:
-            network_seed, _, order_seed = self._seeds()
-            order, callbacks = np.random.SeedSequence(order_seed).spawn(2)
-            network = network or self._new_network(samples, network_seed)
-            increments = Increments(
-                [*self._method(), *(self.callbacks or ())], max_iter, np.random.default_rng(order), callbacks
-            )
+        network_seed, _, order_seed = self._seeds()
+        network = self._new_network(samples, network_seed) if first else self.network_
+        increments = None if first else self._increments
+        if increments is None:
+            order, seeds = np.random.SeedSequence(order_seed).spawn(2)
+            callbacks = [*self._method(), *(self.callbacks or ())]
+            increments = Increments(callbacks, max_iter, np.random.default_rng(order), seeds)
         batch_size = settings.batch_samples(self.batch_size, samples.counted)
         optimizer, decay = self._optimizer(samples, batch_size)
         eta = resolve_schedule(self.learning_rate_init)(len(increments.history))
@@ -239,9 +246,7 @@ class SparseMLP(BaseEstimator):
 
     # ------------------------------------------------------------------------------------------- from parameters to parts
 
-    def _samples(
-        self, X: Any, y: Any, sample_weight: Any, first: bool, classes: ArrayLike | None = None
-    ) -> Samples:
+    def _samples(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: ArrayLike | None = None) -> Samples:
         X, y = validate_data(
             self, X, y, reset=first, accept_sparse="csr", dtype=DTYPES, order="C",
             multi_output=True, y_numeric=self._y_numeric,
@@ -257,7 +262,9 @@ class SparseMLP(BaseEstimator):
 
     def _validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Samples | None:
         if (X_val is None) != (y_val is None):
-            raise NervaError(f"{'X_val' if X_val is None else 'y_val'} is None; validation data are both X_val and y_val")
+            raise NervaError(
+                f"{'X_val' if X_val is None else 'y_val'} is None; validation data are both X_val and y_val"
+            )
         if X_val is None:
             if sample_weight_val is not None:
                 raise NervaError("sample_weight_val is given without X_val and y_val")
@@ -333,9 +340,7 @@ class SparseMLP(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """Y (M, K), before the softmax or the logistic function."""
         check_is_fitted(self)
-        X = validate_data(
-            self, X, reset=False, accept_sparse="csr", dtype=DTYPES, order="C"
-        )
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES, order="C")
         with threads.limited(self._threads(self.network_, min(PREDICTED, X.shape[0]))):
             return self.network_.predict(X, PREDICTED)
 

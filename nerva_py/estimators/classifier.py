@@ -173,7 +173,9 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         codes = np.minimum(np.searchsorted(self.classes_, labels), len(self.classes_) - 1)
         unknown = self.classes_[codes] != labels
         if unknown.any():
-            raise NervaError(f"y contains {labels[unknown][0]!r}, which is none of the classes {self.classes_.tolist()}")
+            raise NervaError(
+                f"y contains {labels[unknown][0]!r}, which is none of the classes {self.classes_.tolist()}"
+            )
         return codes.astype(np.int64) if self._kind == "multiclass" else codes[:, None].astype(dtype)
 
     def _class_weights(self, y: Any) -> np.ndarray | None:

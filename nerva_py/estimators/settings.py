@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -20,20 +20,19 @@ from nerva_py.training.optimizers import OPTIMIZERS, Adam, Nesterov, Optimizer
 
 # MLPClassifier's names -> ours; every other name is looked up in OUTPUTS.
 ACTIVATIONS = {"identity": "Linear", "logistic": "Sigmoid", "tanh": "HyperbolicTangent", "relu": "ReLU"}
-SOLVERS = {"adam": Adam, "sgd": Nesterov}
+SOLVERS: dict[str, Callable[..., Optimizer]] = {"adam": Adam, "sgd": Nesterov}
 BATCH = 200  # samples in a mini-batch of "auto", as in MLPClassifier
 EPSILON = 20  # of density="auto": SET's ε, about so many weights for each neuron        [Mocanu et al. 2018]
 
 
 def hidden_sizes(hidden_layer_sizes: int | Sequence[int]) -> list[int]:
     """Widths of the hidden layers; a single number is one layer."""
-    given = [hidden_layer_sizes] if isinstance(hidden_layer_sizes, numbers.Integral) else hidden_layer_sizes
-    try:
-        sizes = list(given)  # type: ignore[arg-type]
-    except TypeError:
-        sizes = [None]
-    if not all(isinstance(size, numbers.Integral) and size > 0 for size in sizes):
-        raise NervaError(f"hidden_layer_sizes must be positive integers, one a hidden layer, not {hidden_layer_sizes!r}")
+    single = is_integer(hidden_layer_sizes)
+    sizes: list[Any] = [hidden_layer_sizes] if single else _listed(hidden_layer_sizes)
+    if not all(is_integer(size) and size > 0 for size in sizes):
+        raise NervaError(
+            f"hidden_layer_sizes must be positive integers, one a hidden layer, not {hidden_layer_sizes!r}"
+        )
     return [int(size) for size in sizes]
 
 
@@ -65,7 +64,7 @@ def layer_densities(
         return choose_densities(shapes, float(density), None, distribution)
     if not isinstance(density, Sequence | np.ndarray):
         raise NervaError(f'density must be "auto", a number from 0 to 1 or one for each layer, not {density!r}')
-    return choose_densities(shapes, 1.0, list(density), distribution)
+    return choose_densities(shapes, 1.0, _listed(density), distribution)
 
 
 def optimizer(solver: str | Optimizer, alpha: float, batch_weight: float) -> Optimizer:
@@ -76,7 +75,8 @@ def optimizer(solver: str | Optimizer, alpha: float, batch_weight: float) -> Opt
         if solver.lower() == "lbfgs":
             raise NervaError("solver 'lbfgs' is not there: it needs full batches. Known: adam, sgd, or a specification "
                              f"of {', '.join(OPTIMIZERS)}")  # fmt: skip
-        chosen = build("solver", solver, {**OPTIMIZERS, **SOLVERS})
+        known: dict[str, Callable[..., Optimizer]] = {**OPTIMIZERS, **SOLVERS}
+        chosen = build("solver", solver, known)
     elif isinstance(solver, Optimizer):
         chosen = solver
     else:
@@ -114,11 +114,16 @@ def tolerance(tol: float) -> float:
     return float(tol)
 
 
-def is_number(value: Any) -> bool:
+def _listed(values: Any) -> list[Any]:
+    """The items of a sequence; None in place of what is none."""
+    return list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str) else [None]
+
+
+def is_number(value: Any) -> TypeGuard[float]:
     """A real number, of Python or NumPy; not a truth value."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
 
 
-def is_integer(value: Any) -> bool:
+def is_integer(value: Any) -> TypeGuard[int]:
     """An integer, of Python or NumPy; not a truth value."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)

@@ -55,9 +55,7 @@ class _LowestScores:
     score: Callable[[TopologyLayer, np.random.Generator], np.ndarray]
 
     def __call__(self, layers: Sequence[TopologyLayer], zeta: float, rng: np.random.Generator) -> Masks:
-        return [
-            lowest(_checked(self.score(layer, rng), layer, self.score), share(zeta, layer.nnz)) for layer in layers
-        ]
+        return [lowest(_checked(self.score(layer, rng), layer, self.score), share(zeta, layer.nnz)) for layer in layers]
 
 
 def Magnitude(zeta: float = 0.3) -> Drop:

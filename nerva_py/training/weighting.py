@@ -12,9 +12,7 @@ from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
 
 
-def checked_weights(
-    sample_weight: ArrayLike | None, data: Dataset, loss: Loss
-) -> tuple[np.ndarray | None, np.ndarray]:
+def checked_weights(sample_weight: ArrayLike | None, data: Dataset, loss: Loss) -> tuple[np.ndarray | None, np.ndarray]:
     """(weights (M,) of float64 or None, the training samples that count: those of a weight that is not 0).
 
     Raises NervaError.

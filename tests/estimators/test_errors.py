@@ -38,7 +38,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
         ({"tol": -1}, "tol must be a finite number of at least 0, not -1"),
         ({"n_iter_no_change": 0}, "n_iter_no_change must be an integer of at least 1, not 0"),
         ({"early_stopping": True, "validation_fraction": 1.5}, "validation_fraction must be between 0 and 1, not 1.5"),
-        ({"early_stopping": True, "validation_fraction": 0.001}, "0.001 of 240 samples is 0; at least 2 must be set apart"),
+        (
+            {"early_stopping": True, "validation_fraction": 0.001},
+            "0.001 of 240 samples is 0; at least 2 must be set apart",
+        ),
         ({"weights": "Xaver"}, "unknown initializer 'Xaver'; did you mean 'Xavier'"),
         ({"backend": "cuda"}, "unknown backend 'cuda'"),
         ({"n_threads": 0}, "n_threads must be an integer of at least 1, not 0"),
@@ -85,9 +88,9 @@ def test_weights_of_samples(three):
     model = nv.SparseMLPClassifier(max_iter=2)
     with pytest.raises(NervaError, match="sample_weight must not be negative; its smallest number is -1"):
         model.fit(*three, np.arange(-1, 239))
-    with pytest.raises(ValueError, match="(is zero for every sample|at least one non-zero number)"):
+    with pytest.raises(ValueError, match=r"(is zero for every sample|at least one non-zero number)"):
         model.fit(*three, np.zeros(240))
-    with pytest.raises(ValueError, match="sample_weight.shape"):
+    with pytest.raises(ValueError, match=r"sample_weight\.shape"):
         model.fit(*three, np.ones(7))
 
 
@@ -115,13 +118,13 @@ def test_partial_fit(three):
 
 def test_divergence(three):
     """The model that was there stays."""
-    X, y = three
+    X = three[0]
     model = nv.SparseMLPRegressor(warm_start=True, max_iter=2, solver="sgd", random_state=0).fit(X, X[:, 0])
     before = model.predict(X)
     model.set_params(learning_rate_init=1e6, max_iter=50)
     with pytest.raises(DivergedError, match="Try a learning rate below"):
         model.fit(X, X[:, 0])
     np.testing.assert_array_equal(model.predict(X), before)
+    model.set_params(learning_rate_init=1e300)
     with pytest.raises(DivergedError, match="partial_fit: the loss is no longer finite"):
-        for _ in range(30):
-            model.partial_fit(X, X[:, 0])
+        model.partial_fit(X, X[:, 0])

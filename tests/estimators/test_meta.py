@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import subprocess
@@ -46,6 +47,7 @@ def test_cross_validation_in_workers(backend, regression):
 
 
 WORKERS = """
+import json
 import os
 import sys
 from joblib import Parallel, delayed
@@ -62,7 +64,7 @@ def work():
     return numba.get_num_threads(), len(os.sched_getaffinity(0)), len(masks)
 
 if __name__ == "__main__":
-    print(Parallel(n_jobs=2)(delayed(work)() for _ in range(2)))
+    print(json.dumps(Parallel(n_jobs=2)(delayed(work)() for _ in range(2))))
 """
 
 
@@ -75,7 +77,7 @@ def test_workers_share_the_cores(binding, tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.endswith("NUM_THREADS")}
     environment |= {"OMP_PROC_BIND": binding, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=True)
-    found = eval(done.stdout)  # noqa: S307 - our own print
+    found = json.loads(done.stdout)
     for count, allowed, masks in found:
         assert count <= max(1, cores // 2)
         assert allowed == cores
