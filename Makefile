@@ -12,7 +12,7 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format bench-epoch mutation clean distclean
+.PHONY: help setup train test lint format bench bench-epoch mutation clean distclean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -33,6 +33,9 @@ lint: $(STAMP) ## the static checks of `make test`
 format: $(STAMP) ## let ruff correct and format everything
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+bench: $(STAMP) ## all experiments of bench/ in short, with pictures; ARGS="--full", ARGS="--only epoch;memory"
+	@$(BIN)/python bench $(ARGS)
 
 bench-epoch: $(STAMP) ## seconds an epoch against masked PyTorch; options in ARGS="..."
 	@$(BIN)/python bench/epoch.py $(ARGS)

@@ -2,7 +2,8 @@
 
     python bench/accuracy.py --data-dir DIR                                  CIFAR-10: all densities, 3 seeds, 100 epochs
     python bench/accuracy.py --data-dir DIR --densities 0.01 --methods "Static;SET(0.3)" --json FILE
-    python bench/accuracy.py --table --json FILE                             the table of what is in the file
+    python bench/accuracy.py --table --json FILE --plot FILE                 table and picture of what is in the file
+    python bench/accuracy.py --short                                         digits, 2 seeds, 8 epochs: seconds, no download
 
 Every run is written to the JSON file as soon as it is over, and one that is there is not repeated; so the command can be
 interrupted and started again. The accuracy is that of the last epoch, never of the best one. Where nothing else is given:
@@ -15,8 +16,10 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
+import accuracy_plot
 import machine
 
 # Few updates with a gradient of many samples: with RigL's own hundred steps of small batches a few neurons gather most of
@@ -29,14 +32,18 @@ LOGGED = {
     0.001: (0.329, 0.100), 0.005: (0.532, 0.465), 0.01: (0.562, 0.539), 0.05: (0.612, 0.621), 0.1: (0.620, 0.638),
     0.2: (0.647, 0.656), 0.5: (0.651, 0.661), 1.0: (0.642, 0.652),
 }  # fmt: skip
+SHORT = {
+    "dataset": "digits", "densities": [0.05, 0.1, 0.5], "methods": ["Static", "SET(0.3)", "RigL(0.3,every='1 epoch')"],
+    "seeds": [1, 2], "epochs": 8, "batch_size": 20, "augment": False, "learning_rate": 0.1,
+}  # fmt: skip
 KEY = (
     "dataset", "hidden", "density", "method", "weights", "learning_rate", "optimizer", "epochs", "batch_size", "augment",
     "seed",
 )  # fmt: skip
 
 
-def main() -> None:
-    options = arguments()
+def main(given: Sequence[str] | None = None) -> None:
+    options = arguments(given)
     runs = json.loads(options.json.read_text())["runs"] if options.json and options.json.exists() else []
     if not options.table:
         from nerva_py import threads
@@ -53,6 +60,8 @@ def main() -> None:
                 found = machine.facts(options.threads or cores)
                 options.json.write_text(json.dumps({"machine": found, "runs": runs}, indent=1) + "\n")
     print(table(runs))
+    if options.plot:
+        accuracy_plot.draw(runs, LOGGED).savefig(options.plot)
 
 
 def settings(options: argparse.Namespace) -> list[dict]:
@@ -142,7 +151,7 @@ def _table(runs: list[dict], logged: bool) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def arguments() -> argparse.Namespace:
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="cifar10")
     parser.add_argument("--data-dir", type=Path)
@@ -158,8 +167,17 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--no-augment", dest="augment", action="store_false")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path, help="draw accuracy against density into this file")
     parser.add_argument("--table", action="store_true", help="only show what is in the file")
-    return parser.parse_args()
+    parser.add_argument("--short", action="store_true", help="other defaults: the digits data set and eight epochs")
+    if parser.parse_known_args(given)[0].short:
+        parser.set_defaults(**SHORT)
+    options = parser.parse_args(given)
+    if options.plot and (reason := accuracy_plot.why_not(options.plot)):
+        parser.error(f"--plot {options.plot}: {reason}")  # now, and not after hours
+    if options.table and not (options.json and options.json.exists()):
+        parser.error("--table shows the runs of a file: --json FILE")
+    return options
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from typing import Annotated, Any
 import contenders
 import epoch_plot
 import harness
+import phases_plot
 import typer
 from contenders.agreement import Evidence, disagreement, evidence
 from contenders.problem import Problem, make_problem
@@ -199,14 +200,18 @@ def main(
         if only_phases:
             import phases
 
-            rows.append(phases.ask(harness.Process(__file__, "phases", threads), problem, sparsity))
+            rounds = SHORT_ROUNDS if short else phases.ROUNDS
+            rows.append(phases.ask(harness.Process(__file__, "phases", threads), problem, sparsity, rounds))
             phases.show(rows[-1])
         else:
             rounds, steps = epochs or (SHORT_ROUNDS if short else 5), SHORT_STEPS if short else problem.steps
             rows.append(compare(problem, sparsity, chosen, rounds, steps, limit))
             show(rows[-1:])
         harness.write_json(json_file, facts, **{"phases" if only_phases else "rows": rows})
-    if not only_phases:
+    if only_phases:
+        if plot:
+            phases_plot.draw(rows).savefig(plot)
+    else:
         show(rows)
         if plot:
             epoch_plot.draw(rows, facts).savefig(plot)

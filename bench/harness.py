@@ -12,18 +12,20 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import machine
 import typer
 
+from nerva_py.doctor.timing import Times, seconds, summary
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+__all__ = ["Times", "seconds", "summary"]  # the stopwatch is the library's own; scripts know it by this module
 
 Threads = Annotated[int, typer.Option(min=1, help="Threads of every contender.")]
 Short = Annotated[bool, typer.Option("--short", help="Small sizes and few rounds: does it work at all?")]
@@ -123,25 +125,6 @@ def thread_count() -> int:
 # ---------------------------------------------------------------------------------------------------------------- times
 
 
-Times = dict[str, float]
-
-
-def seconds(call: Callable[[], object], least: float = 0.02) -> Times:
-    """Minimum and median of as many calls as take `least` seconds, at least three; one more before them does not count."""
-    call()
-    times: list[float] = []
-    end = time.perf_counter() + least
-    while len(times) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return summary(times)
-
-
-def summary(times: Sequence[float]) -> Times:
-    return {"minimum": min(times), "median": statistics.median(times)}
-
-
 def alternate(calls: dict[str, Callable[[], Times]], rounds: int) -> dict[str, Times]:
     """Rounds in which every contender has its turn: the fastest call of all, and the median of the rounds' medians."""
     found: dict[str, list[Times]] = {name: [] for name in calls}
@@ -163,11 +146,6 @@ def alternate(calls: dict[str, Callable[[], Times]], rounds: int) -> dict[str, T
 def heading(threads: int) -> dict[str, Any]:
     """Print and return the facts of the machine."""
     facts = machine.facts(threads)
-    for package in ("mkl", "sparse_dot_mkl"):
-        try:
-            facts["versions"][package] = version(package)
-        except PackageNotFoundError:
-            continue
     print(f"{facts['processor']}, {threads} threads, {facts['binding']}, commit {facts['commit']}\n", flush=True)
     return facts
 

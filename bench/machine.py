@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "scipy", "numba", "torch", "nerva-py")
+from nerva_py.doctor.machine import processor, versions
 
 
 def environment(threads: int) -> dict[str, str]:
@@ -22,33 +21,15 @@ def environment(threads: int) -> dict[str, str]:
 def facts(threads: int) -> dict[str, Any]:
     """Machine, threads, binding, versions and commit, for the JSON file."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "threads": threads,
         "binding": "OMP_PROC_BIND=true",
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "versions": versions(),
         "commit": _commit(),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    found = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    name = found.get("model name", platform.machine())
-    extensions = [flag for flag in ("avx2", "avx512f") if flag in found.get("flags", "").split()]
-    return f"{name} (family {found.get('cpu family')}, {', '.join(extensions)})"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _commit() -> str:

@@ -51,7 +51,7 @@ class Clock:
 class Phases:
     """In a process of its own, like a contender."""
 
-    def measure(self, path: str) -> dict[str, Any]:
+    def measure(self, path: str, rounds: int | None = None) -> dict[str, Any]:
         """Milliseconds of each call, of their sum, and of a step taken as training takes it; rounds alternate."""
         problem = Problem.load(path)
         ours, clock, whole = NervaPy(problem), Clock(), []
@@ -59,7 +59,7 @@ class Phases:
             rows = batches(problem)
             for batch in islice(rows, STEPS):
                 ours.step(batch)
-            for _ in range(ROUNDS):
+            for _ in range(rounds or ROUNDS):
                 for batch in islice(rows, STEPS):
                     timed_step(ours, batch, clock)
                 for batch in islice(rows, STEPS):
@@ -150,12 +150,12 @@ def roofline(problem: Problem) -> dict[str, float]:
     }
 
 
-def ask(process: harness.Process, problem: Problem, sparsity: float) -> dict[str, Any]:
+def ask(process: harness.Process, problem: Problem, sparsity: float, rounds: int) -> dict[str, Any]:
     """Measure in that process."""
     if reason := process.ready():
         raise SystemExit(reason)
     with tempfile.TemporaryDirectory() as folder:
-        found = process.ask("measure", path=str(problem.save(Path(folder) / "problem.npz")))
+        found = process.ask("measure", path=str(problem.save(Path(folder) / "problem.npz")), rounds=rounds)
     process.close()
     return {"sparsity": sparsity, **found}
 

@@ -20,7 +20,7 @@ them, the same threads, a process each. Every result is compared with float64. R
 reported are the fastest call, and the median of the rounds' medians.
 
 The last table is about a whole step of a layer (forward, backward and Nesterov update, batch 100) in CSR against a
-`DenseWeight` with its mask: `nerva_py.network.building.BREAK_EVEN_DENSITY`.
+`DenseWeight` with its mask: `nerva_py.network.BREAK_EVEN_DENSITY`.
 """
 
 from __future__ import annotations
@@ -124,37 +124,18 @@ class NervaPy(Contender):
 
     def layer_step(self, shape: list[int], density: float, dense: bool) -> harness.Times:
         """Of forward, backward and Nesterov update of a layer."""
-        from nerva_py.matrix import batch_empty, one_blas_thread, workspace
+        from nerva_py.matrix import one_blas_thread, workspace
 
-        step = _layer(tuple(shape), density, dense, batch_empty)
+        step = _layer_steps(tuple(shape), density)[dense]
         with workspace(), one_blas_thread:
             return harness.seconds(step)
 
 
-@functools.lru_cache(maxsize=2)  # CSR and dense take turns
-def _layer(shape: tuple[int, int], density: float, dense: bool, batch_empty: Callable[..., Any]) -> Callable[[], None]:
-    from nerva_py.equations.linear import linear, linear_backward
-    from nerva_py.matrix import DenseWeight
-    from nerva_py.network import Parameter
-    from nerva_py.sparse import SparseWeight
-    from nerva_py.training.optimizers import Nesterov, OptimizerState
+@functools.lru_cache(maxsize=1)
+def _layer_steps(shape: tuple[int, int], density: float) -> tuple[Callable[[], None], Callable[[], None]]:
+    from nerva_py.doctor.speed import layer_steps
 
-    rng = np.random.default_rng(0)
-    K, D = shape
-    W: Any = SparseWeight.random(shape, density, rng)
-    if dense:
-        W = DenseWeight(W.toarray(), None if density == 1 else W.support.mask())
-    X, DY, b = batch_empty(BATCH, D), batch_empty(BATCH, K), np.zeros((1, K), np.float32)
-    X[...], DY[...] = rng.standard_normal(X.shape), rng.standard_normal(DY.shape)
-    parameter = Parameter("W", W)
-    state = OptimizerState(parameter, Nesterov(0.9))
-
-    def step() -> None:
-        linear(X, W, b)
-        _, parameter.gradient, _ = linear_backward(X, W, DY)
-        state.step(1e-6, 1)
-
-    return step
+    return layer_steps(shape, density, BATCH)
 
 
 class SparseDotMKL(Contender):
@@ -351,6 +332,8 @@ def measure(workers: dict[str, harness.Process], shape: tuple[int, int], density
 
 def break_even(worker: harness.Process, shape: tuple[int, int], densities: tuple[float, ...], rounds: int) -> dict:
     """Where the time of a layer's step in CSR crosses that in a dense array, interpolated between densities (minima)."""
+    from nerva_py.doctor.speed import crossing
+
     ratios, times = [], []
     for density in densities:
         ask = functools.partial(worker.ask, "layer_step", shape=shape, density=density)
@@ -358,13 +341,13 @@ def break_even(worker: harness.Process, shape: tuple[int, int], densities: tuple
         found = harness.alternate(forms, rounds)
         times.append(found)
         ratios.append(found["CSR"]["minimum"] / found["dense"]["minimum"])
-    above = next((i for i, ratio in enumerate(ratios) if ratio > 1), None)
-    if above is None or above == 0:
-        crossing = None
-    else:
-        share = (1 - ratios[above - 1]) / (ratios[above] - ratios[above - 1])
-        crossing = densities[above - 1] + share * (densities[above] - densities[above - 1])
-    return {"shape": shape, "densities": densities, "ratios": ratios, "seconds": times, "density": crossing}
+    return {
+        "shape": shape,
+        "densities": densities,
+        "ratios": ratios,
+        "seconds": times,
+        "density": crossing(densities, ratios),
+    }
 
 
 def rate(row: dict[str, Any], name: str, which: str = "median") -> float | None:

@@ -1,6 +1,6 @@
 """Sparse samples against the same samples made dense, batch by batch: milliseconds a training step, peak memory.
 
-    python bench/sparse_inputs.py [--threads 2] [--short] [--json FILE]
+    python bench/sparse_inputs.py [--threads 2] [--short] [--json FILE] [--problems "text;100000"]
 
 The text problem (paragraphs of installed packages' documentation, hashed to 131,072 features, some 40 nonzeros a sample),
 and drawn samples of 100 nonzeros out of D features; a first layer with as many weights whatever D is, of 256 neurons for
@@ -19,16 +19,17 @@ from __future__ import annotations
 import resource
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import harness
 import numpy as np
+import typer
 from scipy.sparse import csr_array
 
 BATCH, NONZEROS = 100, 100
 RESERVE = 2 * 2**30
 WEIGHTS = 500_000
-GENERATED = (10**5, 10**6, 10**7)
+PROBLEMS = "text;100000;50000000"
 
 
 class NervaPy:
@@ -148,7 +149,7 @@ def measure(features: int | None, samples: int, threads: int, rounds: int) -> di
         (workers[name],) = harness.processes(__file__, [name], threads).values()
         row |= workers[name].ask("build", features=features, samples=samples)
         once = workers[name].ask("time", count=3)["minimum"]
-        counts[name] = int(np.clip(0.3 / once, 1, 100))
+        counts[name] = int(np.clip(0.3 / once, 2, 100))
     times = harness.alternate(
         {name: lambda w=worker, n=name: w.ask("time", count=counts[n]) for name, worker in workers.items()}, rounds
     )
@@ -181,12 +182,18 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
             print(f"an epoch of text, {steps} steps of the median: {text}")
 
 
-def main(threads: harness.Threads = 2, short: harness.Short = False, json_file: harness.JsonFile = None) -> None:
+def main(
+    threads: harness.Threads = 2,
+    short: harness.Short = False,
+    json_file: harness.JsonFile = None,
+    problems: Annotated[str, typer.Option(help="text, or numbers of features, separated by semicolons.")] = PROBLEMS,
+) -> None:
     """Sparse samples against the same samples made dense."""
     facts = harness.heading(threads)
     rows: list[dict[str, Any]] = []
-    for features in (None, GENERATED[0]) if short else (None, *GENERATED):
-        rows.append(measure(features, 2_000 if short else 20_000, threads, rounds=2 if short else 3))
+    for problem in problems.split(";"):
+        features = None if problem == "text" else int(problem)
+        rows.append(measure(features, 2_000 if short else 20_000, threads, rounds=2))
         harness.write_json(json_file, facts, rows=rows)
     print("Fastest step (median); peak resident memory of the process\n")
     print_rows(rows)

@@ -23,10 +23,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import harness
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SIZES, SAMPLES, BATCH = [3072, 1024, 512, 10], 50_000, 100
 SPARSITIES = (0.9, 0.99)
@@ -167,10 +170,13 @@ def print_stalls(rows: list[dict[str, Any]]) -> None:
     harness.table([*header, "time in the slowest 1 %"], body)
 
 
-def plot(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Which share of the steps takes longer than t."""
-    figure = harness.new_figure(8.4, 3.8)
-    axes = figure.subplots(1, 2, sharey=True, sharex=True)
+def plot(path: Path, rows: list[dict[str, Any]], scaled: list[dict[str, Any]]) -> None:
+    """Speed-up with the number of threads; and which share of the steps takes longer than t."""
+    figure = harness.new_figure(11.4, 3.8)
+    first, *axes = figure.subplots(1, 3)
+    axes[1].sharex(axes[0])
+    axes[1].sharey(axes[0])
+    plot_scaling(first, scaled)
     for ax, beside in zip(axes, (False, True), strict=True):
         for row in rows:
             if row["beside a busy process"] == beside:
@@ -189,6 +195,23 @@ def plot(path: Path, rows: list[dict[str, Any]]) -> None:
     figure.savefig(path)
 
 
+def plot_scaling(ax: Axes, scaled: list[dict[str, Any]]) -> None:
+    """Fastest rounds, relative to one thread."""
+    counts = [int(count) for count in scaled[0]["seconds"]]
+    ax.plot(counts, counts, color="0.5", linestyle=":", label="ideal")
+    for row, color, marker in zip(scaled, ("#E69F00", "#CC79A7"), "os", strict=True):
+        seconds = [times["minimum"] for times in row["seconds"].values()]
+        gains = [seconds[0] / each for each in seconds]
+        ax.plot(counts, gains, color=color, marker=marker, linewidth=2, label=f"{row['sparsity']:.0%} sparse")
+    ax.set_xticks(counts)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("threads")
+    ax.set_ylabel("speed-up of an epoch")
+    ax.set_title("bound, alone")
+    harness.bare(ax)
+    ax.legend(frameon=False, fontsize=8)
+
+
 def main(
     threads: harness.Threads = 2,
     short: harness.Short = False,
@@ -204,7 +227,7 @@ def main(
     print_stalls(stalled)
     harness.write_json(json_file, facts, scaling=scaled, steps=stalled)
     if plot_file:
-        plot(plot_file, stalled)
+        plot(plot_file, stalled, scaled)
 
 
 if __name__ == "__main__":

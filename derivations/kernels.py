@@ -27,7 +27,7 @@ import nerva_py
 from derivations.book import KERNEL, NotProved, claim
 from nerva_py.data import batches
 from nerva_py.equations import activations, updates
-from nerva_py.matrix import blas, dense_weight, elementwise
+from nerva_py.matrix import blas, dense_weight, elementwise, layout
 from nerva_py.matrix.compiling import Kernel
 from nerva_py.sparse import Support
 from nerva_py.sparse.kernels import compiled
@@ -127,6 +127,34 @@ def test_affine_single(pattern: str) -> None:
     x, b, y = symbols("x", W.shape[1]), symbols("b", W.shape[0]), garbage(W.shape[0])
     compiled.affine_single.py_func(support.parts(2), support.indptr, support.indices, data, x, b, y)
     same(y[None], product(x[None], W.T) + b)
+
+
+@claim("affine_apply of a single sample: f(x Wᵀ + b); {case}", KERNEL, cases=PATTERNS)
+def test_affine_apply_single(pattern: str) -> None:
+    _, support, data, W = sparse(pattern)
+    x, b, y = symbols("x", W.shape[1]), symbols("b", W.shape[0]), garbage(W.shape[0])
+    f, parameters = activations.SReLU().function, sp.symbols("a t b u")
+    run = compiled.affine_apply_single(f, 4, True).py_func
+    run(support.parts(2), support.indptr, support.indices, data, x, b, parameters, y)
+    for k, z in enumerate((product(x[None], W.T) + b)[0]):
+        same(y[k : k + 1], np.array([f(z, *parameters)], object))
+
+
+@claim("affine_row: y = x Wᵀ + b of a dense W", KERNEL, "3×5")
+def test_affine_row() -> None:
+    x, W, b, y = symbols("x", 5), symbols("w", 3, 5), symbols("b", 3), garbage(3)
+    dense_weight.affine_row.py_func(x, W, b, y)
+    same(y[None], product(x[None], W.T) + b)
+
+
+@claim("copy_transposed: Y = X", KERNEL, "4×5, tiles of 2")
+def test_copy_transposed() -> None:
+    X, Y = symbols("x", 4, 5), garbage(4, 5)
+    loop(layout.copy_transposed, TILE=2)(X, Y)
+    same(Y, X)
+    X, Y = symbols("x", 3, 5), garbage(3, 5)
+    loop(layout.copy_transposed, TILE=2)(X, Y)
+    same(Y, X)
 
 
 @claim("columns_sum: 1ᵀ X", KERNEL, "3×5")
@@ -229,6 +257,14 @@ LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[
         lambda: (symbols("x", 3, 5), garbage(5)),
     ),
     **{f"update, {name}": (update_loop(name), partial(update_arguments, name)) for name in UPDATES},
+    "copy_transposed": (
+        lambda prange: loop(layout.copy_transposed, TILE=2, prange=prange),
+        lambda: (symbols("x", 3, 5), garbage(3, 5)),
+    ),
+    "affine_row": (
+        lambda prange: loop(dense_weight.affine_row, prange=prange),
+        lambda: (symbols("x", 5), symbols("w", 3, 5), symbols("b", 3), garbage(3)),
+    ),
     "matmul": (
         lambda prange: loop(blas.matmul, COLUMNS=2, prange=prange),
         lambda: (0, symbols("a", 2, 3), symbols("b", 3, 5), garbage(2, 5)),
@@ -305,7 +341,8 @@ def test_gather_images() -> None:
 
 
 PROVED = {
-    "affine", "product", "product_on", "affine_single", "columns_sum", "matmul", "matmul_bias", "keep_masked",
+    "affine", "product", "product_on", "affine_single", "affine_single_serial", "columns_sum", "matmul", "matmul_bias", "keep_masked",
+    "affine_row", "copy_transposed",
     "gather_bytes", "gather_values", "gather_images",
     # in the next chapter
     "free_columns", "find", "merge", "move", "transpose", "mark", "unset_columns", "largest_products",

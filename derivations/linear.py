@@ -25,9 +25,9 @@ from __future__ import annotations
 import sympy as sp
 
 from derivations.book import CONCRETE, NUMBERS, NotProved, claim
-from derivations.proving import EVERY_SIZE, SETTINGS, SIZES, Setting, concrete_setting, confirm
+from derivations.proving import EVERY_SIZE, SETTINGS, SIZES, Setting, concrete_setting, confirm, confirm_equal
 from nerva_py.equations import activations
-from nerva_py.equations.activation_layer import activation_layer, activation_layer_backward
+from nerva_py.equations.activation_layer import activation_layer, activation_layer_backward, activation_layer_evaluation
 from nerva_py.equations.activations import Activation
 from nerva_py.equations.linear import linear, linear_backward
 from nerva_py.matrix import apply
@@ -62,6 +62,7 @@ def test_activation_layer(s: Setting) -> None:
     f, derivatives = any_function(s)
     Y, Z = activation_layer(X, W, b, f)
     confirm(Y, DY, zip((X, W, b), activation_layer_backward(X, W, Z, DY, f), strict=True), derivatives)
+    confirm_equal(activation_layer_evaluation(X, W, b, f), Y)
 
 
 @claim("{case} layer: DX, DW, Db", CONCRETE, "×".join(map(str, SIZES[1])), cases=ACTIVATIONS)

@@ -133,7 +133,9 @@ def test_samples(loss: Loss) -> None:
     confirm_equal(loss.samples(Y, T), sp.Matrix([loss(Y[i, :], T[i, :]) for i in range(3)]))
 
 
-@claim("{case}: weighted_mean_gradient is that of Σ w_i L(y_i, t_i) / Σ w_i", INDEXED, "all N, K", cases=LOSSES.values())
+@claim(
+    "{case}: weighted_mean_gradient is that of Σ w_i L(y_i, t_i) / Σ w_i", INDEXED, "all N, K", cases=LOSSES.values()
+)
 def test_weighted_every_size(loss: Loss) -> None:
     s = EVERY_SIZE
     Y, T, w = s.matrix("Y", s.N, s.K), s.matrix("T", s.N, s.K), s.matrix("w", s.N, 1)

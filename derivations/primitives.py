@@ -22,6 +22,7 @@ from derivations.proving import SETTINGS, Setting, confirm, confirm_equal
 from nerva_py.matrix import (
     Diag,
     affine,
+    affine_apply,
     apply,
     column_repeat,
     columns_max,
@@ -78,11 +79,12 @@ def test_elements_sum(s: Setting) -> None:
     confirm_equal(s.number(dot(X, Y)), columns_sum(diag(X @ Y.T)))
 
 
-@claim("The fused primitives: affine, hadamard_apply", cases=SETTINGS)
+@claim("The fused primitives: affine, affine_apply, hadamard_apply", cases=SETTINGS)
 def test_fused(s: Setting) -> None:
     X, W, b, A = s.matrix("X", s.N, s.D), s.matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("A", s.N, s.D)
     confirm_equal(affine(X, W, b), X @ W.T + ones(X, s.N, 1) @ b)
     f, _ = any_function(s)
+    confirm_equal(affine_apply(X, W, b, f.function), apply(f.function, affine(X, W, b)))
     confirm_equal(hadamard_apply(A, f.function, X), hadamard(A, apply(f.function, X)))
 
 

@@ -28,7 +28,17 @@ _EXPORTS = {
     "SparseBatch": "nerva_py.matrix",
     "batch_empty": "nerva_py.matrix",
     "batch_layout": "nerva_py.matrix",
+    "from_nerva": "nerva_py.exchange",
+    "from_scipy": "nerva_py.exchange",
+    "from_sklearn": "nerva_py.exchange",
+    "from_torch": "nerva_py.exchange",
+    "to_nerva": "nerva_py.exchange",
+    "to_onnx": "nerva_py.exchange",
+    "to_scipy": "nerva_py.exchange",
+    "to_sklearn": "nerva_py.exchange",
+    "to_torch": "nerva_py.exchange",
     "MLP": "nerva_py.network",
+    "ActivationLayer": "nerva_py.network",
     "BatchNormLayer": "nerva_py.network",
     "DropoutLayer": "nerva_py.network",
     "LinearLayer": "nerva_py.network",
@@ -57,8 +67,8 @@ _EXPORTS = {
     "method": "nerva_py.topology",
 }
 _MODULES = {
-    "checkpoints", "data", "equations", "errors", "estimators", "matrix", "network", "plots", "sparse", "threads", "topology",
-    "training", "verify",
+    "checkpoints", "data", "equations", "errors", "estimators", "exchange", "matrix", "network", "plots", "sparse", "threads",
+    "topology", "training", "verify",
 }  # fmt: skip
 
 __all__ = [*_EXPORTS, "__version__"]

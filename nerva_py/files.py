@@ -58,7 +58,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        _remove_abandoned(path)
+        remove_abandoned(path)
         with temporary.open("xb") as file:
             _lock(file)
             write(file)
@@ -78,7 +78,7 @@ def _lock(file: BinaryIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _remove_abandoned(path: Path) -> None:
+def remove_abandoned(path: Path) -> None:
     """Remove what processes that were killed have left beside the file: what no living process holds."""
     if fcntl is None:
         return

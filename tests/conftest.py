@@ -6,10 +6,16 @@ import os
 from collections.abc import Iterator
 
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+os.environ.pop("NERVA_BREAK_EVEN_DENSITY", None)  # which layers are dense is told by the constant
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+from nerva_py.network import break_even
+
+# The networks of most tests are so narrow that no layer of them would be stored dense with a mask, which is to be tested, too.
+break_even.NARROW = 0
 
 # No deadline: the first call of a kernel compiles it.
 settings.register_profile(

@@ -11,7 +11,21 @@ import pytest
 
 import nerva_py as nv
 
-OPTIONAL = ["sympy", "torch", "matplotlib", "sklearn", "mkl", "sparse_dot_mkl", "typer", "rich", "pooch", "tqdm", "pandas", "tensorboardX"]
+OPTIONAL = [
+    "sympy",
+    "torch",
+    "onnx",
+    "matplotlib",
+    "sklearn",
+    "mkl",
+    "sparse_dot_mkl",
+    "typer",
+    "rich",
+    "pooch",
+    "tqdm",
+    "pandas",
+    "tensorboardX",
+]
 
 
 def in_a_new_process(program: str):

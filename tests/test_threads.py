@@ -45,3 +45,9 @@ def test_more_threads_than_cores_are_not_bound():
 def test_an_impossible_number_of_threads(threads):
     with pytest.raises(NervaError, match="threads must be from 1 to"):
         configure(threads)
+
+
+def test_a_thread_layer_that_numba_does_not_know(monkeypatch):
+    monkeypatch.setenv("NUMBA_THREADING_LAYER", "opm")
+    with pytest.raises(NervaError, match=r"NUMBA_THREADING_LAYER must be one of .*omp.*, not 'opm'"):
+        configure()

@@ -40,7 +40,8 @@ MODULES: dict[str, tuple[str, ...]] = {
         *(f"update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3")),
     ),
     "nerva_py.matrix.blas": ("matmul", "matmul_bias"),
-    "nerva_py.matrix.dense_weight": ("keep_masked",),
+    "nerva_py.matrix.dense_weight": ("keep_masked", "affine_row"),
+    "nerva_py.matrix.layout": ("copy_transposed",),
 }
 
 Edit = tuple[ast.AST, str, int | None]  # a parent, the name of its field, and the position in a field that is a list

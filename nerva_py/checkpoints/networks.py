@@ -9,7 +9,7 @@ import numpy as np
 
 from nerva_py.errors import DataError, NervaError
 from nerva_py.matrix import DenseWeight
-from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, Layer, LinearLayer
+from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from nerva_py.network.outputs import OUTPUTS, Identity, Pointwise
 from nerva_py.network.parameter import Weight
 from nerva_py.network.snapshot import Snapshot
@@ -79,6 +79,8 @@ def _layer_tree(number: int, layer: Any) -> Tree:
         return tree | {"mean": layer.mean, "variance": layer.variance}
     if type(layer) is DropoutLayer:
         return {"kind": "dropout", "rate": layer.rate}
+    if type(layer) is ActivationLayer:
+        return {"kind": "activation", "output": _output_tree(number, layer.output)}
     raise NervaError(f"layer {number} is a {type(layer).__name__}, which a checkpoint cannot hold")
 
 
@@ -175,8 +177,12 @@ def _dropout(tree: Any, backend: str | None) -> DropoutLayer:
     return DropoutLayer(fields.number(tree, "rate"))
 
 
+def _activation(tree: Any, backend: str | None) -> ActivationLayer:
+    return ActivationLayer(_output(fields.field(tree, "output")))
+
+
 _KINDS: dict[str, Callable[[Any, str | None], Layer]] = {
-    "linear": _linear, "batch norm": _batch_norm, "dropout": _dropout
+    "linear": _linear, "batch norm": _batch_norm, "dropout": _dropout, "activation": _activation
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -138,3 +139,20 @@ def verify(
     code = run(chapter or [], json)
     if code:
         raise typer.Exit(code)
+
+
+@app.command()
+def doctor(
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="Threads of the kernels; by default as many as cores.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all findings to this file, too.")] = None,
+) -> None:
+    """Look at this machine: versions, threads, backends, speed of the products, and what slows them down."""
+    from nerva_py import threads as _threads
+
+    given, cores = dict(os.environ), _threads.available_cores()  # binding leaves this thread with one core
+    _threads.configure(threads)
+    from .doctor import run
+
+    run(given, cores, json)

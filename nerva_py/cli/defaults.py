@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nerva_py.data.text import PACKAGES
-
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+TEXT = (
+    "matplotlib",
+    "numba",
+    "numpy",
+    "scipy",
+    "sklearn",
+    "sympy",
+)  # as in nerva_py.data.text, whose import would take half a second
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ DEFAULTS = {
     "mnist": Defaults((1024, 512), 0.1, "Xavier", 20, 100, 0.1, pad=2),
     "cifar10": Defaults((1024, 512), 0.05, "Xavier", 20, 100, 0.03, pad=4, flip=True, classes=CIFAR10),
     "checkerboard": Defaults((256, 256), 0.2, "SparseHe", 30, 100, 0.1),
-    "text": Defaults((64,), 0.05, "SparseHe", 8, 50, 0.02, classes=PACKAGES),
+    "text": Defaults((64,), 0.05, "SparseHe", 8, 50, 0.02, classes=TEXT),
     "mini": Defaults((64, 32), 0.2, "SparseHe", 20, 50, 0.02),
 }
 OTHER = Defaults()

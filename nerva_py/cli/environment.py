@@ -7,11 +7,12 @@ import platform
 
 import numba
 
+from nerva_py.threads import VARIABLES
+
 from .screen import aligned
 from .versions import installed
 
 PACKAGES = ("nerva-py", "numpy", "scipy", "numba", "llvmlite")
-VARIABLES = ("NUMBA_THREADING_LAYER", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OMP_PROC_BIND", "NUMBA_DISABLE_JIT")
 
 
 def environment() -> list[str]:

@@ -189,14 +189,21 @@ HalfSquaredError = Loss(
     "HalfSquaredError", half_squared_error, half_squared_error_gradient, samples=half_squared_error_samples
 )
 MeanSquaredError = Loss(
-    "MeanSquaredError", mean_squared_error, mean_squared_error_gradient, averaged=True, samples=mean_squared_error_samples
+    "MeanSquaredError",
+    mean_squared_error,
+    mean_squared_error_gradient,
+    averaged=True,
+    samples=mean_squared_error_samples,
 )
 CrossEntropy = Loss("CrossEntropy", cross_entropy, cross_entropy_gradient, samples=cross_entropy_samples)
 SoftmaxCrossEntropy = Loss(
     "SoftmaxCrossEntropy", softmax_cross_entropy, softmax_cross_entropy_gradient, samples=softmax_cross_entropy_samples
 )
 LogisticCrossEntropy = Loss(
-    "LogisticCrossEntropy", logistic_cross_entropy, logistic_cross_entropy_gradient, samples=logistic_cross_entropy_samples
+    "LogisticCrossEntropy",
+    logistic_cross_entropy,
+    logistic_cross_entropy_gradient,
+    samples=logistic_cross_entropy_samples,
 )
 BinaryCrossEntropy = Loss(
     "BinaryCrossEntropy", binary_cross_entropy, binary_cross_entropy_gradient, samples=binary_cross_entropy_samples

@@ -7,6 +7,7 @@ from .layout import batch_empty, batch_layout, vector_empty, workspace
 from .primitives import (
     Diag,
     affine,
+    affine_apply,
     apply,
     column_repeat,
     columns_max,
@@ -39,6 +40,7 @@ __all__ = [
     "Diag",
     "SparseBatch",
     "affine",
+    "affine_apply",
     "apply",
     "batch_empty",
     "batch_layout",

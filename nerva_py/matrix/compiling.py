@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba.core import cgutils, types
@@ -35,12 +36,19 @@ FLAGS: dict[str, Any] = {
 
 JIT = not numba.config.DISABLE_JIT
 
+# A batch of 100 is 12 vectors of 8 numbers and 4 numbers more. By default LLVM takes what is left over one by one unless its
+# vectors have 16; so told, it takes them by vectors of 4, which makes the three products 8 to 10 % faster with AVX2. The option
+# is LLVM's own and holds for the process. It would end the process if it did not exist, so versions not known are left alone.
+if (12, 0) <= llvm.llvm_version_info < (23, 0):
+    llvm.set_option("nerva_py", "--epilogue-vectorization-minimum-VF=4")
+
 
 def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[..., None]], Kernel]:
     """Decorator: compile a kernel on first use for the types that `signature` describes.
 
     One token an argument, separated by commas: `i` an intp, `f` a scalar of type F; a capital letter is a type variable
-    followed by the number of dimensions: `F1` a contiguous vector, `F2` a matrix of any layout; `t3` a tuple of three
+    followed by the number of dimensions: `F1` a contiguous vector, `F2` a matrix of any layout, `F2r` one that
+    may be read-only; `t3` a tuple of three
     scalars of type F. So `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
     """
     return lambda function: Kernel(function, signature, parallel)
@@ -102,10 +110,12 @@ class Kernel:
             return types.intp
         if token == "f":
             return variables["F"]
-        dimensions = int(token[1:])
+        dimensions = int(token[1])
         if token[0] == "t":
             return types.UniTuple(variables["F"], dimensions)
-        return types.Array(variables[token[0]], dimensions, "C" if dimensions == 1 else "A")
+        return types.Array(
+            variables[token[0]], dimensions, "C" if dimensions == 1 else "A", readonly=token.endswith("r")
+        )
 
 
 def _not_compiled(*arguments: Any) -> None:

@@ -34,7 +34,10 @@ def hadamard(X, Y):
 def apply(f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarray:
     X = batch_layout(X)
     Y = _fresh(X)
-    apply_kernel(f, len(parameters))(X, parameters, Y)
+    if X.shape[0] == 1 and X.flags.c_contiguous:  # a single sample: a line, too short to be worth a second thread
+        apply_kernel(f, len(parameters), False)(X.T, parameters, Y.T)
+    else:
+        apply_kernel(f, len(parameters))(X, parameters, Y)
     return Y
 
 

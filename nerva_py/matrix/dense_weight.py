@@ -11,7 +11,7 @@ from nerva_py.errors import ShapeError
 
 from . import primitives as table
 from .blas import gemm_address, matmul, matmul_bias, one_blas_thread
-from .compiling import kernel
+from .compiling import column, kernel
 from .layout import batch_empty, batch_layout, vector_empty
 from .sparse_batch import SparseBatch
 from .sparse_input import dense_affine_sparse_input, dense_product_on_sparse_input
@@ -103,9 +103,23 @@ def affine(X: np.ndarray, W: DenseWeight, b: np.ndarray) -> np.ndarray:
     check_product(X, W.shape[1], W, "X @ W.T")
     check_bias(b, W)
     Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
+    if X.shape[0] == 1:
+        affine_row(np.ascontiguousarray(X[0]), W.array, np.ascontiguousarray(b[0]), Y[0])
+        return Y
     with one_blas_thread:
         matmul_bias(gemm_address(W.dtype), batch_layout(X), W.array.T, np.ascontiguousarray(b[0]), Y)
     return Y
+
+
+@kernel("F1, F2, F1, F1", parallel=True)
+def affine_row(x, W, b, y):  # type: ignore[no-untyped-def]
+    """y = x Wᵀ + b for a single sample        x (D,), W (K, D) C-contiguous, b (K,), y (K,): W is read once, by rows"""
+    for k in prange(y.size):
+        w = column(W.T, k)
+        total = b[k]
+        for d in range(x.size):
+            total += w[d] * x[d]
+        y[k] = total
 
 
 @table.affine.register(DenseWeight, SparseBatch)

@@ -16,11 +16,11 @@ BLOCK = 4096
 
 
 @cache
-def apply_kernel(f: Callable[..., Any], parameters: int) -> Kernel:
+def apply_kernel(f: Callable[..., Any], parameters: int, parallel: bool = True) -> Kernel:
     """Y = f(X) element by element, X and Y batch-contiguous."""
     f = scalar_function(f)
 
-    @kernel(f"F2, t{parameters}, F2", parallel=True)
+    @kernel(f"F2, t{parameters}, F2", parallel=parallel)
     def apply(X, parameters, Y):  # type: ignore[no-untyped-def]
         for j in prange(X.shape[1]):
             x, y = column(X, j), column(Y, j)

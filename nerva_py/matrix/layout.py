@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numba import prange
 from numpy.typing import DTypeLike
+
+from .compiling import column, kernel
 
 CACHE_LINE = 64
 PAGE = 4096
+TILE = 16  # elements of a line: a square of them is copied at once
 
 
 def batch_stride(N: int, itemsize: int) -> int:
@@ -31,6 +35,8 @@ def batch_stride(N: int, itemsize: int) -> int:
 
 def batch_empty(N: int, K: int, dtype: DTypeLike = np.float32) -> np.ndarray:
     """An uninitialised batch-contiguous matrix (N, K); inside `workspace()` its memory is used again."""
+    if N == 1:  # a row is small: looking for it would take longer than allocating it
+        return np.empty((1, K), dtype)
     return _workspace.take(N, K, np.dtype(dtype)) if _workspace.depth else _allocate(N, K, np.dtype(dtype))[1]
 
 
@@ -53,9 +59,30 @@ def batch_layout(X: np.ndarray) -> np.ndarray:
     ordered = K == 1 or X.strides[1] >= N * X.itemsize  # not reversed: BLAS walks through the features upwards
     if adjacent and ordered and X.flags.writeable:
         return X
-    result = batch_empty(X.shape[0], X.shape[1], X.dtype)
-    result[...] = X
+    result = batch_empty(N, K, X.dtype)
+    if X.dtype.char in "fd":
+        copy_transposed(X, result)
+    else:
+        result[...] = X
     return result
+
+
+@kernel("F2r, F2", parallel=True)
+def copy_transposed(X, Y):  # type: ignore[no-untyped-def]
+    """Y = X        Y (N, K) batch-contiguous, X of any layout
+
+    NumPy goes through the result in order and so jumps from row to row of X. Here a square of X whose lines fit into the
+    first-level cache is read by rows and written by columns.
+    """
+    N, K = X.shape
+    for block in prange((K + TILE - 1) // TILE):
+        features = range(block * TILE, min(K, (block + 1) * TILE))
+        for start in range(0, N, TILE):
+            stop = min(N, start + TILE)
+            for j in features:
+                y = column(Y, j)
+                for i in range(start, stop):
+                    y[i] = X[i, j]
 
 
 def _allocate(N: int, K: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:

@@ -175,6 +175,12 @@ def affine(X, W, b):
     return X @ W.T + row_repeat(b, X.shape[0])
 
 
+@primitive(on=1)
+def affine_apply(X, W, b, f, *parameters):
+    """f(X Wᵀ + 1_N b)        X (N, D), W (K, D), b (1, K) -> (N, K), where the argument of f is not needed later on"""
+    return apply(f, affine(X, W, b), *parameters)
+
+
 @primitive(on=0, also=2)
 def product_on(W, A, B):
     """A B on the support of W (for a dense W: all of A B).        W (K, D), A (K, N), B (N, D) -> like W"""

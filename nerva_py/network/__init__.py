@@ -1,8 +1,9 @@
 """Networks: layers, initial weights, and how they are specified."""
 
-from .building import BREAK_EVEN_DENSITY, mlp
+from .break_even import BREAK_EVEN_DENSITY, break_even_density, set_break_even_density
+from .building import mlp
 from .initializers import INITIALIZERS, Initializer
-from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
+from .layers import ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from .mlp import MLP
 from .outputs import OUTPUTS
 from .parameter import Parameter
@@ -13,13 +14,16 @@ __all__ = [
     "INITIALIZERS",
     "MLP",
     "OUTPUTS",
+    "ActivationLayer",
     "BatchNormLayer",
     "DropoutLayer",
     "Initializer",
     "Layer",
     "LinearLayer",
     "Parameter",
+    "break_even_density",
     "load_weights",
     "mlp",
     "save_weights",
+    "set_break_even_density",
 ]

@@ -14,16 +14,13 @@ from nerva_py.errors import NervaError, ShapeError, unknown
 from nerva_py.matrix import DenseWeight
 from nerva_py.sparse import SparseWeight, Support, densities, nonzeros
 
+from .break_even import break_even_density
 from .initializers import INITIALIZERS, Initializer
 from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from .mlp import MLP
 from .outputs import OUTPUTS, Identity, Pointwise
 from .parameter import Weight
 from .specs import build, split
-
-# Above this density a layer is stored dense: there BLAS is faster than the sparse kernels, the optimizer's update included.
-# measured with bench/products.py on two cores with AVX-512: 0.39 for 4096×4096, 0.5 for 1024×3072, 0.55 for 512×1024.
-BREAK_EVEN_DENSITY = 0.4
 
 BETWEEN = {"BatchNormalization": BatchNormLayer, "BatchNorm": BatchNormLayer, "Dropout": DropoutLayer}
 LAYERS: dict[str, Callable[..., Any]] = {**OUTPUTS, **BETWEEN}  # all that a specification can name
@@ -48,7 +45,7 @@ def mlp(
     `layer_sizes`: [3072, 1024, 512, 10], inputs first. `overall_density` is shared out by `distribution`
     (ErdosRenyi or Uniform), or `layer_densities` gives one density a linear layer. `weights`: initializer, one for all or
     one a layer. `dropouts`: rate of dropout on the weights of each linear layer. A layer above the break-even density is
-    stored as a dense array, with the same number of nonzeros.
+    stored as a dense array, with the same number of nonzeros; see `break_even_density`.
     """
     names = split(layers) if isinstance(layers, str) else list(layers)
     shapes = checked_sizes(layer_sizes)
@@ -75,7 +72,7 @@ def mlp(
         W = make_weight(shape, chosen[position], initializer, rng, dtype, backend)
         b = initializer.biases(shape, rng).astype(dtype)
         output: Identity = build("layer", name, LAYERS)
-        _alternate_all_relu(output, position)
+        alternate_all_relu(output, position)
         layer = LinearLayer(W, b, output, rates[position])
         layer.astype(np.dtype(dtype))
         result.append(layer)
@@ -103,7 +100,7 @@ def make_weight(
 
 def store(W: SparseWeight) -> Weight:
     """W itself, or the same weights in a dense array where that is faster."""
-    if W.density <= BREAK_EVEN_DENSITY:
+    if W.density <= break_even_density(W.shape[0]):
         return W
     return DenseWeight(W.toarray(), None if W.density == 1 else W.support.mask())
 
@@ -156,7 +153,7 @@ def _between(name: str, width: int, dtype: DTypeLike) -> Layer:
     return build("layer", name, {kind: batch_norm})
 
 
-def _alternate_all_relu(output: Identity, position: int) -> None:
+def alternate_all_relu(output: Identity, position: int) -> None:
     """All-ReLU has slopes −α, +α, −α, ... in hidden layers 1, 2, 3, ..."""
     if isinstance(output, Pointwise) and output.f.name == "AllReLU":
         (alpha,) = output.f.parameters

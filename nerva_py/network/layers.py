@@ -59,17 +59,17 @@ class LinearLayer:
 
     def forward(self, X: np.ndarray | SparseBatch, training: bool, rng: np.random.Generator) -> np.ndarray:
         W, b = self.W.value, self.b.value
-        if training and self.dropout:
+        if not training:
+            self.X = self.R = None
+            return self.output.evaluate(X, W, b)
+        if self.dropout:
             self.R = W.like(dropout_mask(W.data.shape, self.dropout, W.dtype, rng))
             Z = dropout.dropout_linear(X, W, b, self.R)
         else:
             self.R = None
             Z = linear.linear(X, W, b)
-        self.X = X if training else None
-        Y = self.output.forward(Z)
-        if not training:
-            self.output.release()
-        return Y
+        self.X = X
+        return self.output.forward(Z)
 
     def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         DZ = self.output.backward(DY)
@@ -93,6 +93,35 @@ class LinearLayer:
             parameter.value = (
                 value.astype(dtype) if isinstance(value, np.ndarray) else value.like(value.data.astype(dtype))
             )
+
+
+class ActivationLayer:
+    """Y = output(X), for an activation that does not directly follow a linear layer: linear, batch norm, ReLU.
+
+    A trained SReLU belongs to a linear layer, under whose number its parameters are stored. Raises NervaError.
+    """
+
+    parameters: tuple[Parameter, ...] = ()
+
+    def __init__(self, output: Identity):
+        if output.parameters:
+            raise NervaError(f"output must have no parameters; {output.name} has, and belongs to a LinearLayer")
+        self.output = output
+
+    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
+        Y = self.output.forward(X)
+        if not training:
+            self.output.release()
+        return Y
+
+    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        return self.output.backward(DY)
+
+    def release(self) -> None:
+        self.output.release()
+
+    def astype(self, dtype: Any) -> None:
+        """No parameters to convert."""
 
 
 class BatchNormLayer:

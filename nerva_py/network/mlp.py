@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, issparse
 
-from nerva_py.errors import ShapeError
-from nerva_py.matrix import SparseBatch, batch_layout, one_blas_thread, workspace
+from nerva_py.errors import NervaError, ShapeError
+from nerva_py.matrix import DenseWeight, SparseBatch, batch_layout, one_blas_thread, workspace
 from nerva_py.matrix.sparse_batch import canonical_csr
 
 from .layers import Layer, LinearLayer
@@ -71,26 +72,28 @@ class MLP:
                 return
             DY = DX
 
-    def predict(self, X: np.ndarray | csr_array, batch_size: int = 1000) -> np.ndarray:
+    def predict(self, X: np.ndarray | csr_array, batch_size: int = 256) -> np.ndarray:
         """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`.
 
         X may be a SciPy sparse matrix; then the batches are sparse, too.
         """
         X = canonical_csr("X", X) if issparse(X) else np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.sizes[0]:
-            raise ShapeError(f"X must be a matrix with {self.sizes[0]} columns, not of shape {X.shape}")
-        Y = np.empty((X.shape[0], self.sizes[-1]), self.dtype)
-        with workspace(), one_blas_thread:
-            for start in range(0, X.shape[0], batch_size):
-                rows = slice(start, min(start + batch_size, X.shape[0]))
-                Y[rows] = self.forward(self._batch(X, rows))
+        weights = [layer.W.value for layer in self.linear_layers]
+        D, K, dtype = weights[0].shape[1], weights[-1].shape[0], weights[0].dtype
+        if X.ndim != 2 or X.shape[1] != D:
+            raise ShapeError(f"X must be a matrix with {D} columns, not of shape {X.shape}")
+        if batch_size < 1:
+            raise NervaError(f"batch_size must be at least 1, not {batch_size!r}")
+        N = X.shape[0]
+        if N == 1:  # neither memory to use again nor products of BLAS, so nothing to set up
+            return self.forward(_batch(X, slice(0, 1), dtype))
+        Y = np.empty((N, K), dtype)
+        dense = any(isinstance(W, DenseWeight) for W in weights)
+        with workspace(), one_blas_thread if dense else nullcontext():
+            for start in range(0, N, batch_size):
+                rows = slice(start, min(start + batch_size, N))
+                Y[rows] = self.forward(_batch(X, rows, dtype))
         return Y
-
-    def _batch(self, X: np.ndarray | csr_array, rows: slice) -> np.ndarray | SparseBatch:
-        """These rows, as the layers take them."""
-        if issparse(X):
-            return SparseBatch.from_rows(X, np.arange(rows.start, rows.stop), self.dtype)
-        return batch_layout(X[rows].astype(self.dtype, copy=False))
 
     def release(self) -> None:
         """Forget gradients and what was kept for the backward pass."""
@@ -126,4 +129,11 @@ class MLP:
 
 
 def _name(layer: Any) -> str:
-    return layer.output.name if isinstance(layer, LinearLayer) else type(layer).__name__.removesuffix("Layer")
+    return layer.output.name if hasattr(layer, "output") else type(layer).__name__.removesuffix("Layer")
+
+
+def _batch(X: np.ndarray | csr_array, rows: slice, dtype: np.dtype) -> np.ndarray | SparseBatch:
+    """These rows, as the layers take them."""
+    if issparse(X):
+        return SparseBatch.from_rows(X, np.arange(rows.start, rows.stop), dtype)
+    return batch_layout(X[rows].astype(dtype, copy=False))

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from nerva_py.equations import activations, softmax
+from nerva_py.equations import activation_layer, activations, linear, softmax
 from nerva_py.equations.activations import Activation
+from nerva_py.matrix import SparseBatch
 
-from .parameter import Parameter
+from .parameter import Parameter, Weight
 
 
 class Identity:
@@ -28,6 +29,12 @@ class Identity:
 
     def backward(self, DY: np.ndarray) -> np.ndarray:
         return DY
+
+    def evaluate(self, X: np.ndarray | SparseBatch, W: Weight, b: np.ndarray) -> np.ndarray:
+        """Y for inputs X of the layer, where no backward pass follows."""
+        Y = self.forward(linear.linear(X, W, b))
+        self.release()
+        return Y
 
     def release(self) -> None:
         """Forget what was kept for the backward pass."""
@@ -48,6 +55,9 @@ class Pointwise(Identity):
 
     def backward(self, DY: np.ndarray) -> np.ndarray:
         return self.f.backward(DY, self.Z)
+
+    def evaluate(self, X: np.ndarray | SparseBatch, W: Weight, b: np.ndarray) -> np.ndarray:
+        return activation_layer.activation_layer_evaluation(X, W, b, self.f)
 
 
 class TrainedSReLU(Identity):

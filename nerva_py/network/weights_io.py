@@ -21,7 +21,7 @@ from nerva_py.files import reading, write_atomically
 from nerva_py.matrix import DenseWeight
 from nerva_py.sparse import SparseWeight
 
-from .building import BREAK_EVEN_DENSITY
+from .building import store
 from .layers import BatchNormLayer
 from .mlp import MLP
 from .parameter import Weight
@@ -165,14 +165,11 @@ def _weight(arrays: Arrays, key: str, W: Weight, backend: str) -> Weight:
 
 
 def _stored(matrix: csr_array, backend: str) -> Weight:
-    """In CSR or, above the break-even density, as a dense array; as `building.make_weight` does it."""
+    """In CSR or, above the break-even density, as a dense array."""
     try:
-        sparse = SparseWeight.from_scipy(matrix, matrix.dtype, backend)
+        return store(SparseWeight.from_scipy(matrix, matrix.dtype, backend))
     except NervaError as error:
         raise DataError(str(error)) from None
-    if sparse.density <= BREAK_EVEN_DENSITY:
-        return sparse
-    return DenseWeight(sparse.toarray(), sparse.support.mask() if sparse.density < 1 else None)
 
 
 def _like(arrays: Arrays, key: str, old: np.ndarray) -> np.ndarray:

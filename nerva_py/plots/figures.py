@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nerva_py.network import MLP
 from nerva_py.training import History
 
-from .epochs import QUANTITIES, coverage, learning_curve
+from .epochs import QUANTITIES, Runs, coverage, learning_curve, runs_of
 from .matrices import connectivity, degrees
 from .style import figure_or_new
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 
-def training(history: History, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """The loss and, in classification, the accuracy on training and on test data after each epoch."""
-    accuracies = any(epoch.train_accuracy is not None for epoch in history)
+def training(history: Runs, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
+    """The loss and, in classification, the accuracy on training and on test data after each epoch; of several histories
+    means and bands, as `learning_curve` draws them. Raises NervaError."""
+    accuracies = any(epoch.train_accuracy is not None for run in runs_of(history) for epoch in run)
     panels = QUANTITIES if accuracies else QUANTITIES[:1]
     figure = figure_or_new(figure, (5 * len(panels), 3.6))
     for place, quantity in enumerate(panels, 1):

@@ -121,8 +121,9 @@ def sparsity(matrix: Matrix, ax: Axes | None = None, bins: int = 256) -> Axes:
     ax.set_xlabel("input")
     ax.set_ylabel("neuron")
     ax.set_title(f"{K:,}×{D:,}: {support.nnz:,} weights, density {support.nnz / (K * D):.3g}", fontsize="medium")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(whole_numbers(5))
+    narrow = 1 < K / D <= 4  # drawn with square positions, so that few numbers stand side by side
+    for axis, most in ((ax.xaxis, max(2, 5 * D // K) if narrow else 5), (ax.yaxis, 5)):
+        axis.set_major_locator(whole_numbers(most))
         axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     if not exact:
         rows, columns = (size / number for size, number in zip((K, D), shares.shape, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Paul Tol's "bright" scheme, of which yellow is too light for lines on white.
 BLUE, RED, GREEN, PURPLE, CYAN = "#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee"
 BRIGHT = (BLUE, RED, GREEN, PURPLE, CYAN)
+LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))  # told apart where there is no colour
 AMOUNT = "viridis"  # colour map of counts and densities: rises evenly in lightness
 
 
@@ -41,6 +42,11 @@ def colours(count: int) -> Sequence[object]:
     if count <= len(BRIGHT):
         return BRIGHT[:count]
     return [colormaps[AMOUNT](0.9 * position / (count - 1)) for position in range(count)]
+
+
+def line_styles(count: int) -> list[dict[str, Any]]:
+    """Colour and dashes of each of that many lines."""
+    return [{"color": colour, "linestyle": LINES[place % len(LINES)]} for place, colour in enumerate(colours(count))]
 
 
 def plain(ax: Axes) -> None:

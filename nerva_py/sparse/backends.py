@@ -7,7 +7,8 @@ All take and return batch-contiguous matrices and never form a dense K×D matrix
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -25,6 +26,11 @@ class Backend(Protocol):
 
     def affine(self, X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         """X Wᵀ + 1_N b        -> (N, K)"""
+
+    def affine_apply_single(
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
+    ) -> np.ndarray:
+        """f(x Wᵀ + b, *parameters) of a single sample        X (1, D) -> (1, K)"""
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
         """DY W        -> (N, D)"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -114,7 +115,9 @@ class SparseWeight:
 
     def toarray(self) -> np.ndarray:
         """W as a dense NumPy array."""
-        return self.csr.toarray()
+        array = np.zeros(self.shape, self.dtype)
+        array[self.support.rows(), self.support.indices] = self.data  # SciPy adds to 0, which makes 0 of −0
+        return array
 
     def __repr__(self) -> str:
         K, D = self.shape
@@ -150,6 +153,17 @@ def affine(X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
     check_product(X, W.shape[1], W, "X @ W.T")
     check_bias(b, W)
     return W.backend.affine(X, W, b)
+
+
+@table.affine_apply.register(SparseWeight)
+def affine_apply(
+    X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], *parameters: float
+) -> np.ndarray:
+    if X.shape[0] != 1 or not isinstance(X, np.ndarray):  # in a batch, the pass that applies f is a small part
+        return table.affine_apply.definition(X, W, b, f, *parameters)
+    check_product(X, W.shape[1], W, "X @ W.T")
+    check_bias(b, W)
+    return W.backend.affine_apply_single(X, W, b, f, parameters)
 
 
 @table.product_on.register(SparseWeight)

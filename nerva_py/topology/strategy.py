@@ -248,7 +248,8 @@ class DynamicTopology(Callback):
         # A layer that is pruned changes from dense to masked and to sparse storage.
         densities = (0.25, 0.5) if self.density is not None else (0.25,)
         backend = self.layers[0].backend
-        dtype, inputs = state.network.dtype, [None, state.data.Xtrain.indices.dtype] if state.data.sparse else [None]
+        dtype, X = state.network.dtype, state.data.Xtrain
+        inputs = [None] if isinstance(X, np.ndarray) else [None, X.indices.dtype]
         shadow.layers = [_tiny_layer(d, dtype, backend, rng, index) for d in densities for index in inputs]
         shadow.changes = [Change() for _ in shadow.layers]
         shadow.update()
@@ -265,10 +266,11 @@ def _tiny_layer(
     W = store(SparseWeight.random((4, 8), density, rng, dtype=dtype, backend=backend))
     layer = LinearLayer(W, np.zeros((1, 4), dtype))
     layer.keeps_DZ = True
-    X: np.ndarray | SparseBatch = batch_layout(rng.standard_normal((2, 8)).astype(dtype))
+    values = batch_layout(rng.standard_normal((2, 8)).astype(dtype))
+    X: np.ndarray | SparseBatch = values
     if index_dtype is not None:
         columns, samples = np.repeat(np.arange(8), 2).astype(index_dtype), np.tile(np.arange(2, dtype=np.int32), 8)
-        X = SparseBatch.from_nonzeros((2, 8), columns, samples, X.ravel(order="F"))
+        X = SparseBatch.from_nonzeros((2, 8), columns, samples, values.ravel(order="F"))
     layer.forward(X, True, rng)
     layer.backward(batch_layout(rng.standard_normal((2, 4)).astype(dtype)))
     return TopologyLayer(1, layer, [])

@@ -94,7 +94,7 @@ def train(
             continue_callbacks()
         with workspace(), one_blas_thread:
             for epoch in range(max(1, state.epoch), epochs + 1):
-                if state.stop:
+                if state.stop and len(history) == state.epoch:  # a run resumed in the middle of its last epoch ends it
                     break
                 order = _order(state, pool, shuffle)
                 if epoch == len(history):

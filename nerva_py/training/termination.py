@@ -49,7 +49,7 @@ def _computed(state: TrainingState) -> Iterator[tuple[str, np.ndarray]]:
     named = _named(state.network.layers)
     for name, layer in named:
         if isinstance(layer, LinearLayer):
-            if layer.X is not None:
+            if isinstance(layer.X, np.ndarray):
                 yield f"X, the input of layer {name}", layer.X
             kept = vars(layer.output)
             if "Z" in kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 
 import nerva_py as nv
 from nerva_py.checkpoints import container
+from nerva_py.checkpoints.generators import build_generator, generator_tree
 from nerva_py.errors import DataError, NervaError
 from nerva_py.network.outputs import Pointwise
 from nerva_py.training import JSONLinesLogger
@@ -300,6 +302,105 @@ def test_a_description_that_is_none(text, tmp_path):
         bad.writestr("sha256", "0" * 64)
     with pytest.raises(DataError, match=r"corrupt|not a checkpoint"):
         nv.load(path)
+
+
+def test_the_checksum_sees_what_the_archive_does_not(tmp_path):
+    """Contents of another checkpoint, or in another order: each entry is whole by itself."""
+    path, other = tmp_path / "n.npz", tmp_path / "m.npz"
+    nv.save(nv.mlp("ReLU;Linear", [8, 5, 3], seed=1), path)
+    nv.save(nv.mlp("ReLU;Linear", [8, 5, 3], seed=2), other)
+    with zipfile.ZipFile(path) as one, zipfile.ZipFile(other) as two:
+        entries, others = ({name: file.read(name) for name in file.namelist()} for file in (one, two))
+    name = "network.layers.0.W.array.npy"
+    swapped = [n for n in entries if n.endswith(".b.npy")]
+    for changed in (
+        entries | {name: others[name]},
+        {n: entries[n] for n in ["checkpoint.json", *sorted(set(entries) - {"checkpoint.json", "sha256"})[::-1], "sha256"]},
+        {n: contents for n, contents in entries.items() if n != swapped[0]},
+        entries | {"sha256": others["sha256"]},
+    ):  # fmt: skip
+        with zipfile.ZipFile(path, "w") as bad:
+            for n, contents in changed.items():
+                bad.writestr(n, contents)
+        with pytest.raises(DataError, match="corrupt: its checksum is that of other contents"):
+            nv.load(path)
+
+
+W = ("network", "layers", 0, "W")
+
+
+def put(position, value):
+    def change(array):
+        array = array.copy()
+        array[position] = value
+        return array
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "message"),
+    [
+        ((*W, "indices"), put(0, -1), "indices from -1 to"),
+        ((*W, "indices"), put(-1, 64), "indices from .* to 64; 0 to 63 are allowed"),
+        ((*W, "indices"), lambda a: a[::-1], "the indices of a row must rise"),
+        ((*W, "indices"), lambda a: a.astype(np.float32), "indices has shape .* dtype float32"),
+        ((*W, "indices"), lambda a: a[:-1], "indptr must rise from 0 to the number of weights|data has shape"),
+        ((*W, "indptr"), put(1, 10**6), "indptr must rise"),
+        ((*W, "indptr"), put(0, 1), "indptr must rise"),
+        ((*W, "indptr"), lambda a: a[:-1], "indptr has shape"),
+        ((*W, "data"), put(0, np.nan), "data has values that are not finite"),
+        ((*W, "data"), lambda a: a.astype(np.float64), "its parameters are of float32, float64"),
+        ((*W, "shape"), lambda a: [40, 2**40, 3], "shape is"),
+        ((*W, "shape"), lambda a: [40, 0], "shape is"),
+        ((*W, "shape"), lambda a: [41, 64], "indptr has shape"),
+        ((*W, "storage"), lambda a: "dense", "has no 'array'"),
+        ((*W, "backend"), lambda a: "cuda", "unknown backend 'cuda'"),
+        (("network", "layers", 0, "kind"), lambda a: "conv", "a layer of kind 'conv'"),
+        (("network", "layers", 0, "dropout"), lambda a: 1.5, "a dropout rate must be"),
+        (("network", "layers", 0, "output", "name"), lambda a: "__import__", "the output '__import__'; known are"),
+        (("network", "layers", 0, "output", "parameters"), lambda a: [1, 2, 3], "the output 'ReLU' with parameters"),
+        (("network", "layers", 1, "gamma"), lambda a: a[:, 1:], "has shape|follows"),
+        (("network", "layers", 1, "epsilon"), lambda a: -1.0, "epsilon > 0"),
+        (("network", "layers"), lambda a: a[1:], "layer|inputs"),
+        (("network", "layers"), lambda a: [], "at least one linear layer"),
+        (("network", "rng", "bit_generator"), lambda a: "os.system", "a random generator of 'os.system'"),
+        (("network", "rng", "state"), lambda a: {"state": -1, "inc": 2}, "the state of a random generator"),
+        (("data", "scale"), lambda a: a[1:], "shift has shape"),
+        (("data",), lambda a: {**a, "scale": a["scale"][1:], "shift": a["shift"][1:]}, "images of|63 features"),
+        (("training", "history", 0, "epoch"), lambda a: 2, "epoch 1 of its history"),
+        (("notes",), lambda a: 5, "its training or its notes"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_nothing_in_a_file_is_believed(run, data, tmp_path, place, change, message):
+    """With the right checksum, as of somebody who knows how."""
+    path = tmp_path / "run.npz"
+    RUNS["RigL"].train(RUNS["RigL"].network(), data, [nv.ModelCheckpoint(path)], epochs=1)
+    tree = container.read(path)
+    holder = tree
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = change(holder[place[-1]])
+    container.write(path, tree)
+    with pytest.raises(NervaError, match=message) as raised:
+        nv.read_checkpoint(path)
+    assert str(raised.value).startswith(str(path))
+
+
+def test_places_in_the_buffer_of_a_generator_are_checked():
+    """NumPy would read beyond its end."""
+    for kind, path in ((np.random.MT19937, ("state", "pos")), (np.random.Philox, ("buffer_pos",))):
+        rng = np.random.Generator(kind(1))
+        rng.random(3)
+        tree = generator_tree(rng)
+        np.testing.assert_array_equal(build_generator(tree).random(5), rng.random(5))
+        for place in (-1, 10**6):
+            bad = copy.deepcopy(tree)
+            holder = bad if len(path) == 1 else bad[path[0]]
+            holder[path[-1]] = place
+            with pytest.raises(DataError, match="pos"):
+                build_generator(bad)
 
 
 # ------------------------------------------------------------------------------------------------------------- fuzzing

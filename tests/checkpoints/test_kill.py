@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench import kill_and_resume
-from nerva_py.files import write_atomically
+from nerva_py.files import remove_abandoned, write_atomically
 
 KILLS = int(os.environ.get("NERVA_KILLS", "4"))
 
@@ -41,8 +41,9 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
     other = path.with_name("b.npz")
 
     def write(file):
-        """While this process writes b, a is written, too; and what lies beside b from others goes."""
+        """While this process writes b, a is written, too, and somebody else comes to write b."""
         file.write(b"half")
+        remove_abandoned(other)
         write_atomically(path, lambda inner: inner.write(b"whole"))
         assert len(list(tmp_path.glob(".b.npz.*.tmp"))) == 1, "its own"
 

@@ -101,3 +101,20 @@ def test_other_weights_of_samples_are_refused(data, tmp_path):
         with pytest.raises(NervaError, match=message):
             run.train(run.network(), data, resume=path, sample_weight=other)
     assert len(run.train(run.network(), data, resume=path, sample_weight=weights.tolist())) == EPOCHS
+
+
+def test_a_stop_in_the_middle_of_an_epoch_ends_it(data, tmp_path):
+    """A callback asked for the end, and the run was killed before the epoch was over."""
+
+    class Stop(nv.Callback):
+        def on_step_end(self, state):
+            state.stop = state.stop or state.t == 12
+
+    run, path, whole = RUNS["plain"], tmp_path / "run.npz", tmp_path / "whole.npz"
+    history = run.train(run.network(), data, [Stop(), nv.ModelCheckpoint(whole)])
+    with pytest.raises(Crash):
+        run.train(run.network(), data, [Stop(), nv.ModelCheckpoint(path, "13 steps"), CrashAt(15)])
+    resumed = run.train(run.network(), data, [Stop(), nv.ModelCheckpoint(path)], resume=path)
+    assert len(history) == 2
+    assert without_seconds(resumed) == without_seconds(history)
+    assert_same_files(path, whole)

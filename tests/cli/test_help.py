@@ -12,6 +12,7 @@ import pytest
 from nerva_py.cli.defaults import DEFAULTS
 from nerva_py.cli.options import Options
 from nerva_py.data import DATASETS
+from nerva_py.data.text import PACKAGES
 
 from .conftest import Run
 
@@ -67,3 +68,7 @@ def test_help_imports_nothing_heavy() -> None:
     """The threads can only be configured while Numba is not yet imported."""
     code = "import sys, nerva_py.cli; sys.exit(any(name in sys.modules for name in ('numba', 'scipy', 'numpy', 'matplotlib')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_names_of_the_classes_of_text_are_those_of_the_data_set() -> None:
+    assert DEFAULTS["text"].classes == PACKAGES

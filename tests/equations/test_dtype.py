@@ -37,6 +37,7 @@ CASES = {
     linear.linear_input_gradient: ("W", "DY"),
     linear.linear_parameter_gradients: ("X", "W", "DY"),
     activation_layer.activation_layer: ("X", "W", "b", F),
+    activation_layer.activation_layer_evaluation: ("X", "W", "b", F),
     activation_layer.activation_layer_backward: ("X", "W", "Z", "DY", F),
     dropout.dropout: ("X", "DX"),
     dropout.dropout_backward: ("DX", "X"),

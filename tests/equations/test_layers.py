@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nerva_py.equations import activations
-from nerva_py.equations.activation_layer import activation_layer, activation_layer_backward
+from nerva_py.equations.activation_layer import activation_layer, activation_layer_backward, activation_layer_evaluation
 from nerva_py.equations.dropout import dropout, dropout_backward, dropout_linear, dropout_linear_backward
 from nerva_py.equations.linear import linear, linear_backward
 from tests import naive
@@ -64,6 +64,8 @@ def test_activation_layer(layer, f):
     X, W, b, DY = layer
     Y, Z = activation_layer(X, W, b, f)
     assert_close(Z, naive.affine(X, array(W), b))
+    assert_close(activation_layer_evaluation(X, W, b, f), Y)
+    assert_close(activation_layer_evaluation(X[:1], W, b, f), Y[:1])  # a single sample has kernels of its own
     assert_close(Y, naive.elementwise(lambda z: f.function(z, *f.parameters), Z))
     DZ = naive.elementwise(lambda dy, z: dy * f.derivative(z, *f.parameters), DY, Z)
     DX, DW, Db = activation_layer_backward(X, W, Z, DY, f)

@@ -55,6 +55,7 @@ CASES = {
     "ones": ((X, 2, 5), np.ones((2, 5))),
     "identity": ((X, 3), np.eye(3)),
     "affine": ((X, W, B), X @ W.T + B),
+    "affine_apply": ((X, W, B, cubic, 2.0, -1.0), 2 * (X @ W.T + B) ** 3 - 1),
     "product_on": ((W, Y[:2, :3].T[:2], X[:2]), Y[:2, :3].T[:2] @ X[:2]),
 }
 

@@ -5,7 +5,7 @@ import pytest
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import DenseWeight
-from nerva_py.network import BREAK_EVEN_DENSITY, BatchNormLayer, DropoutLayer, LinearLayer, mlp
+from nerva_py.network import BREAK_EVEN_DENSITY, BatchNormLayer, DropoutLayer, LinearLayer, break_even, building, mlp
 from nerva_py.network.building import BETWEEN
 from nerva_py.network.outputs import OUTPUTS
 from nerva_py.sparse import SparseWeight, erdos_renyi
@@ -34,6 +34,16 @@ def test_the_density_is_shared_out_exactly():
         assert network.nnz == sum(counts)
         assert network.dense_size == sum(K * D for K, D in shapes)
         assert network.density == sum(counts) / network.dense_size
+
+
+def test_a_narrow_layer_is_stored_dense_at_density_1_only(monkeypatch):
+    monkeypatch.setattr(break_even, "NARROW", 11)
+    for density, kind in ((0.1, SparseWeight), (0.995, SparseWeight), (1.0, DenseWeight)):
+        (W,) = weights(mlp("Linear", [20, 10], layer_densities=[density], seed=1))
+        assert isinstance(W, kind)
+        (W,) = weights(mlp("Linear", [20, 11], layer_densities=[density], seed=1))
+        assert isinstance(W, SparseWeight) == (density <= BREAK_EVEN_DENSITY)
+    assert isinstance(building.store(SparseWeight.from_dense(np.ones((10, 20)))), DenseWeight)
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,76 @@ def test_epochs_that_were_not_measured_are_left_out() -> None:
 def test_coverage_needs_a_measured_topology() -> None:
     with pytest.raises(NervaError, match=r"none of its 3 epochs has measured a topology.*Static"):
         plots.coverage(CLASSIFICATION)
+
+
+def run(*accuracies: float) -> History:
+    return History([Epoch(n, 0.1, 1.0, 1 / n, a, 2 / n, a / 2) for n, a in enumerate(accuracies, 1)])
+
+
+def band(ax, place: int = 0) -> list[tuple[float, float, float]]:
+    """(epoch, low, high) of a filled band."""
+    data = ax.collections[place].get_paths()[0].vertices
+    return [(n, *(f(data[data[:, 0] == n, 1]) for f in (np.min, np.max))) for n in sorted(set(data[:, 0]))]
+
+
+def test_of_several_seeds_the_mean_within_a_standard_deviation() -> None:
+    ax = plots.learning_curve([run(0.2, 0.5), run(0.4, 0.7), run(0.6, 0.6)], "accuracy")
+    train, test = ax.lines
+    np.testing.assert_allclose(train.get_ydata(), [0.4, 0.6])
+    np.testing.assert_allclose(test.get_ydata(), [0.2, 0.3])
+    np.testing.assert_allclose(band(ax), [(1, 0.2, 0.6), (2, 0.5, 0.7)])
+    np.testing.assert_allclose(band(ax, 1), [(1, 0.1, 0.3), (2, 0.25, 0.35)])
+    assert texts(ax) == ["train, at last 0.6 ± 0.1, 3 runs", "test, at last 0.3 ± 0.05, 3 runs"]
+
+
+def test_only_epochs_that_all_runs_have_are_averaged() -> None:
+    ax = plots.learning_curve([run(0.2, 0.5, 0.9), run(0.4, 0.7)], "accuracy")
+    assert ax.lines[0].get_xdata().tolist() == [1, 2]
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.3, 0.6])
+
+
+def test_one_run_has_no_band() -> None:
+    for history in (run(0.2, 0.5), [run(0.2, 0.5)]):
+        ax = plots.learning_curve(history)
+        assert (len(ax.lines), len(ax.collections)) == (2, 0)
+
+
+def test_training_of_several_seeds() -> None:
+    figure = plots.training([run(0.2, 0.5), run(0.4, 0.7)])
+    assert [len(ax.collections) for ax in figure.axes] == [2, 2]
+
+
+def test_a_comparison_has_a_line_for_each_name() -> None:
+    ax = plots.comparison({"SET": [run(0.2, 0.5), run(0.4, 0.7)], "dense": run(0.8, 0.9)})
+    np.testing.assert_allclose([line.get_ydata() for line in ax.lines], [[0.15, 0.3], [0.4, 0.45]])
+    assert texts(ax) == ["SET, at last 0.3 ± 0.071, 2 runs", "dense, at last 0.45"]
+    assert ax.get_ylabel() == "test accuracy"
+    assert len(ax.collections) == 1
+    train = plots.comparison({"dense": run(0.8, 0.9)}, "loss", "train")
+    assert train.lines[0].get_ydata().tolist() == [1, 0.5]
+    assert train.get_ylabel() == "train loss"
+
+
+def test_the_legend_of_a_comparison_covers_no_data() -> None:
+    ax = plots.comparison({f"method {number}": run(0.5, 0.6) for number in range(4)})
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8])
+def test_lines_are_told_apart_without_colours(count: int) -> None:
+    """By their dashes; more than five by their lightness, too."""
+    lines = plots.comparison({str(number): run(0.5, 0.6) for number in range(count)}).lines
+    assert len({str(line._dash_pattern) for line in lines}) == min(count, 5)
+    assert len({to_rgb(line.get_color()) for line in lines}) == count
+
+
+def test_what_is_no_history_is_refused() -> None:
+    for wrong in ([], [1], "history"):
+        with pytest.raises(NervaError, match=r"history must be a History, as train\(\) returns it, or a list of these"):
+            plots.learning_curve(wrong)  # type: ignore[arg-type]
+    for nothing in ({}, [run(0.5)]):
+        with pytest.raises(NervaError, match="histories must be a dictionary of at least one name"):
+            plots.comparison(nothing)  # type: ignore[arg-type]
+    with pytest.raises(NervaError, match="unknown part 'tset'; did you mean 'test'"):
+        plots.comparison({"a": run(0.5)}, part="tset")

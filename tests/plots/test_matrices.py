@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -158,3 +159,14 @@ def test_no_dense_array_is_formed() -> None:
 def test_bins_are_a_positive_integer(bins: float) -> None:
     with pytest.raises(NervaError, match=f"bins must be an integer of at least 1, not {bins}"):
         plots.sparsity(SUPPORT, bins=bins)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [(100_000, 50_000), (100_000, 30_000), (90_000, 90_000), (200_000, 10_000)])
+def test_the_numbers_below_a_narrow_matrix_do_not_touch(shape: tuple[int, int]) -> None:
+    ax = plots.sparsity(SparseWeight.random(shape, 1e-6, np.random.default_rng(0)))
+    ax.figure.canvas.draw()
+    left, right = ax.get_window_extent().x0 - 1, ax.get_window_extent().x1 + 1
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    boxes = [box for box in boxes if left <= (box.x0 + box.x1) / 2 <= right]
+    assert len(boxes) >= 2
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))

@@ -180,3 +180,11 @@ def test_a_missing_backend_says_what_to_install(monkeypatch):
 
 def test_a_backend_is_loaded_once():
     assert get_backend("scipy") is get_backend("scipy")
+
+
+def test_a_dense_copy_has_the_same_bits() -> None:
+    """Also of −0, which a sum with 0 would lose."""
+    data = np.array([-0.0, 2, 0], np.float32)
+    W = SparseWeight(Support.at((2, 3), [0, 1, 1], [2, 0, 1]), data)
+    assert W.toarray()[[0, 1, 1], [2, 0, 1]].tobytes() == data.tobytes()
+    assert np.count_nonzero(W.toarray()) == 1

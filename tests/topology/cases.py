@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from nerva_py.matrix import DenseWeight
-from nerva_py.network import BREAK_EVEN_DENSITY, LinearLayer
+from nerva_py.network import LinearLayer, break_even_density
 from nerva_py.network.building import store
 from nerva_py.sparse import SparseWeight, Support
 from nerva_py.topology import DynamicTopology, TopologyLayer
@@ -62,7 +62,7 @@ def assert_sound(layer: TopologyLayer) -> None:
     W, support = layer.layer.W.value, layer.support
     assert_valid(support)
     assert layer.nnz == W.nnz == support.nnz
-    assert isinstance(W, SparseWeight) == (W.density <= BREAK_EVEN_DENSITY)
+    assert isinstance(W, SparseWeight) == (W.density <= break_even_density(W.shape[0]))
     if isinstance(W, DenseWeight):
         stored = np.ones(W.shape, np.uint8) if W.mask is None else W.mask
         assert np.array_equal(stored, support.mask())

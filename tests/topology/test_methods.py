@@ -5,7 +5,7 @@ import pytest
 
 from nerva_py.data import load_digits
 from nerva_py.errors import NervaError
-from nerva_py.network import BREAK_EVEN_DENSITY, mlp
+from nerva_py.network import break_even_density, mlp
 from nerva_py.sparse import SparseWeight
 from nerva_py.topology import METHODS, method
 from nerva_py.training import Callback, train
@@ -74,7 +74,8 @@ def test_the_name_of_a_method_is_its_own(name):
 def test_pruning_ends_at_exactly_the_density(spec, final, initial, data):
     net, _ = run(spec.format(final), data, initial, epochs=2, statistics=False)
     assert net.nnz == round(final * net.dense_size)
-    assert all(isinstance(W, SparseWeight) == (W.density <= BREAK_EVEN_DENSITY) for W in map(weight, net.linear_layers))
+    for W in map(weight, net.linear_layers):
+        assert isinstance(W, SparseWeight) == (W.density <= break_even_density(W.shape[0]))
 
 
 def weight(layer):

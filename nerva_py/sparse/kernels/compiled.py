@@ -10,9 +10,15 @@ inner loops run along the batch; eight nonzeros at a time keep the number of loa
 
 from __future__ import annotations
 
-from numba import prange
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
-from nerva_py.matrix.compiling import column, kernel
+from numba import prange
+from numpy import uint64 as unsigned
+
+from nerva_py.matrix.compiling import Kernel, column, kernel
+from nerva_py.matrix.scalars import scalar_function
 
 
 @kernel("P1, I1, I1, F1, F2, F1, F2", parallel=True)
@@ -119,10 +125,33 @@ def product_on(parts, indptr, indices, DY, X, gradient):
 
 @kernel("P1, I1, I1, F1, F1, F1, F1", parallel=True)
 def affine_single(parts, indptr, indices, data, x, b, y):
-    """y = x Wᵀ + b for a single sample        x (D,), b (K,), y (K,): no batch to stream along, one dot product a row"""
+    """y = x Wᵀ + b for a single sample        x (D,), b (K,), y (K,): no batch to stream along, one dot product a row
+
+    Indices without a sign save the test whether they count from the end, which takes longer than the product.
+    """
     for part in prange(parts.size - 1):
         for k in range(parts[part], parts[part + 1]):
             total = b[k]
-            for p in range(indptr[k], indptr[k + 1]):
-                total += data[p] * x[indices[p]]
+            for p in range(unsigned(indptr[k]), unsigned(indptr[k + 1])):
+                total += data[p] * x[unsigned(indices[p])]
             y[k] = total
+
+
+affine_single_serial = kernel("P1, I1, I1, F1, F1, F1, F1")(affine_single.py_func)  # for few nonzeros
+
+
+@cache
+def affine_apply_single(f: Callable[..., Any], parameters: int, parallel: bool) -> Kernel:
+    """y = f(x Wᵀ + b) for a single sample; see `affine_single`."""
+    f = scalar_function(f)
+
+    @kernel(f"P1, I1, I1, F1, F1, F1, t{parameters}, F1", parallel=parallel)
+    def affine_apply(parts, indptr, indices, data, x, b, parameters, y):
+        for part in prange(parts.size - 1):
+            for k in range(parts[part], parts[part + 1]):
+                total = b[k]
+                for p in range(unsigned(indptr[k]), unsigned(indptr[k + 1])):
+                    total += data[p] * x[unsigned(indices[p])]
+                y[k] = f(total, *parameters)
+
+    return affine_apply

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from nerva_py.errors import MissingBackendError
+from nerva_py.matrix import apply
 from nerva_py.matrix.layout import batch_empty
 
 from .numba_backend import NumbaBackend
@@ -46,9 +49,17 @@ class MKLBackend(NumbaBackend):
         np.add(self._product(W.csr, X.T).T, b, out=Y)
         return Y
 
+    def affine_apply_single(
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
+    ) -> np.ndarray:
+        return apply(f, self.affine(X, W, b), *parameters)
+
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
         DX = batch_empty(DY.shape[0], W.shape[1], W.dtype)
-        DX[...] = self._product(W.csr.T, DY.T).T
+        # Given the view W.csr.T, in CSC, MKL takes five times as long.
+        indptr, indices, perm = W.support.transposed
+        transposed = csr_array((W.data[perm], indices, indptr), shape=W.shape[::-1])
+        DX[...] = self._product(transposed, DY.T).T
         return DX
 
     def _product(self, W: Any, A: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from nerva_py.sparse.support import Support
     from nerva_py.sparse.weight import SparseWeight
 
+FEW = 8192  # nonzeros: with fewer, a single sample is done before a second thread has started
+
 
 class NumbaBackend:
     """Numba kernels that stream along the batch, parallel over rows of the output, balanced by nnz."""
@@ -24,26 +27,36 @@ class NumbaBackend:
 
     def affine(self, X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         S = W.support
-        Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
-        parts = S.parts(numba.get_num_threads())
         bias = np.ascontiguousarray(b[0])
         if X.shape[0] == 1:
-            compiled.affine_single(parts, S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, Y[0])
-        else:
-            compiled.affine(parts, S.indptr, S.indices, W.data, batch_layout(X), bias, Y)
+            y = np.empty(W.shape[0], W.dtype)
+            run = compiled.affine_single if W.nnz >= FEW else compiled.affine_single_serial
+            run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, y)
+            return y[None]
+        Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
+        compiled.affine(_parts(S), S.indptr, S.indices, W.data, batch_layout(X), bias, Y)
         return Y
+
+    def affine_apply_single(
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
+    ) -> np.ndarray:
+        S = W.support
+        y = np.empty(W.shape[0], W.dtype)
+        run = compiled.affine_apply_single(f, len(parameters), W.nnz >= FEW)
+        x, bias = np.ascontiguousarray(X[0]), np.ascontiguousarray(b[0])
+        run(_parts(S), S.indptr, S.indices, W.data, x, bias, parameters, y)
+        return y[None]
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
         S = W.support
         DX = batch_empty(DY.shape[0], W.shape[1], W.dtype)
-        compiled.product(S.parts(numba.get_num_threads(), True), *S.transposed, W.data, batch_layout(DY), DX)
+        compiled.product(_parts(S, True), *S.transposed, W.data, batch_layout(DY), DX)
         return DX
 
     def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
         S = W.support
         gradient = vector_empty(W.nnz, W.dtype)
-        parts = S.parts(numba.get_num_threads())
-        compiled.product_on(parts, S.indptr, S.indices, batch_layout(DY), batch_layout(X), gradient)
+        compiled.product_on(_parts(S), S.indptr, S.indices, batch_layout(DY), batch_layout(X), gradient)
         return gradient
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
@@ -63,6 +76,11 @@ def product_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.
     """gradient = DYᵀ X on the support"""
     parts = S.parts(numba.get_num_threads())
     sparse_input.product_on_sparse_input(parts, S.indptr, *S.transposed, *X.parts, batch_layout(DY), gradient)
+
+
+def _parts(S: Support, transposed: bool = False) -> np.ndarray:
+    """One part for each thread there can be. (How many are to be used just now takes a microsecond to ask.)"""
+    return S.parts(numba.config.NUMBA_NUM_THREADS, transposed)
 
 
 BACKEND = NumbaBackend()

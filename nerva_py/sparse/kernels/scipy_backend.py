@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nerva_py.matrix import SparseBatch
+from nerva_py.matrix import SparseBatch, apply
 from nerva_py.matrix.layout import batch_empty
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ class SciPyBackend:
         Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
         Y[...] = (W.csr @ X.T).T + b
         return Y
+
+    def affine_apply_single(
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
+    ) -> np.ndarray:
+        return apply(f, self.affine(X, W, b), *parameters)
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
         DX = batch_empty(DY.shape[0], W.shape[1], W.dtype)

@@ -1,0 +1,203 @@
+"""`nerva-py doctor`: shows what `nerva_py.doctor` finds out. Imported after the threads are configured."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from nerva_py.doctor import regions
+from nerva_py.doctor.advice import Warning, is_bound, warnings
+from nerva_py.doctor.backends import BackendState, backend_states
+from nerva_py.doctor.machine import processor, versions
+from nerva_py.doctor.regions import Regions
+from nerva_py.doctor.speed import BATCH, DENSITIES, DENSITY, PRODUCTS, SHAPE, break_even, dense_rate, product_rates
+from nerva_py.errors import NervaError
+from nerva_py.matrix.compiling import JIT
+from nerva_py.network import BREAK_EVEN_DENSITY, break_even_density
+from nerva_py.network.break_even import VARIABLE
+from nerva_py.threads import VARIABLES
+
+from .compilation import compilation_notice
+from .outputs import why_not
+from .screen import aligned, make_console
+
+STEPS = ("threads of a script", "threads", "dense product", "break-even density", "products")
+
+
+def run(given: Mapping[str, str], cores: int, file: Path | None) -> None:
+    """Measure, show, and write to the file. `given` is the environment that the user started the command in, `cores` are
+    those that the process may use."""
+    if file is not None and (reason := why_not(file, appended=False)):
+        raise NervaError(f"--json {file}: {reason}")
+    library_density = break_even_density()  # complains first if the variable makes no sense
+    console = make_console()
+    with compilation_notice(console), _progress(console) as show:
+        show("threads of a script")
+        # First of all: once OpenMP is loaded here, this thread is bound to a core, and a new process would inherit that.
+        scripts = _in_scripts(given) if JIT else None
+        backends = backend_states()
+        _print(console, "Machine", _machine(cores))
+        _print(console, "Versions", aligned([[name, found] for name, found in versions().items()], left=2))
+        show("threads")
+        here = regions.measure() if JIT else None
+        _print(console, "Threads", _threads(here, scripts, given))
+        _print(console, "Backends", _backends(backends))
+        dense: float | None = None
+        crossing, ratios = None, list[float]()
+        if JIT:
+            show("dense product")
+            dense = dense_rate()
+            show("break-even density")
+            crossing, ratios = break_even()
+        show("products")
+        rates = {state.name: product_rates(state.name) for state in backends if state.works}
+        _print(console, _speed_title(), _speed(rates, dense))
+    _print(console, "Break-even density", _break_even(crossing, ratios, library_density))
+
+    advice = warnings(here, scripts, os.environ, given, cores, backends)
+    _print_advice(console, advice)
+    if file is not None:
+        document = {
+            "machine": {"processor": processor(), "system": platform.platform(terse=True), "cores": cores},
+            "python": platform.python_version(),
+            "versions": versions(),
+            "environment": _variables(os.environ),
+            "environment_of_scripts": _variables(given),
+            "threads": here and asdict(here),
+            "threads_of_scripts": scripts and asdict(scripts),
+            "backends": [{**asdict(state), "works": state.works} for state in backends],
+            "case": {"shape": SHAPE, "density": DENSITY, "batch": BATCH, "dtype": "float32"},
+            "gflops": {**rates, "dense": dense},
+            "break_even": {
+                "measured": crossing,
+                "ratios": dict(zip(map(str, DENSITIES), ratios, strict=False)),
+                "used": library_density,
+            },
+            "warnings": [asdict(each) for each in advice],
+        }
+        file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _in_scripts(given: Mapping[str, str]) -> Regions | None:
+    """What a user's own script gets; None where it could not be started."""
+    try:
+        return regions.measure_elsewhere(dict(given))
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+# ---------------------------------------------------------------------------------------------------------- paragraphs
+
+
+def _machine(cores: int) -> list[str]:
+    system = f"{platform.system()} {platform.machine()}"
+    rows = [["processor", processor()], ["cores", str(cores)], ["python", f"{platform.python_version()} on {system}"]]
+    return aligned(rows, left=2)
+
+
+def _threads(here: Regions | None, scripts: Regions | None, given: Mapping[str, str]) -> list[str]:
+    """Layer, number, binding and the time of an empty parallel region: of this command, and of the user's own scripts."""
+    rows = [["", "layer", "threads", "bound", "empty region", "time in stalls"]]
+    for name, found, environment in (("nerva-py", here, os.environ), ("a script", scripts, given)):
+        if found is not None:
+            bound = found.layer == "omp" and is_bound(environment)
+            cells = [found.layer, str(found.threads), "yes" if bound else "no", f"{1e6 * found.median:.1f} µs"]
+            rows.append([name, *cells, f"{found.stalled:.0%}"])
+    lines = aligned(rows) if len(rows) > 1 else ["nothing is compiled, so there are no threads"]
+    settings = [f"{name}={value}" for name, value in _variables(os.environ).items()]
+    return [*lines, *settings]
+
+
+def _backends(backends: Sequence[BackendState]) -> list[str]:
+    rows = [[state.name, "works" if state.works else state.reason] for state in backends]
+    lines = aligned(rows, left=2)
+    cures = [state.cure for state in backends]
+    return [f"{line}; cure: {cure}" if cure else line for line, cure in zip(lines, cures, strict=True)]
+
+
+def _speed_title() -> str:
+    K, D = SHAPE
+    return f"GFLOP/s, W {K}×{D} of density {DENSITY:g}, batch {BATCH}, float32"
+
+
+def _speed(rates: Mapping[str, Mapping[str, float]], dense: float | None) -> list[str]:
+    rows = [["", *rates]]
+    rows += [[formula, *(f"{found[name]:.1f}" for found in rates.values())] for name, formula in PRODUCTS.items()]
+    lines = aligned(rows)
+    if dense is not None:
+        lines.append(f"dense X Wᵀ (sgemm): {dense:.1f}")
+    return lines
+
+
+def _break_even(crossing: float | None, ratios: Sequence[float], used: float) -> list[str]:
+    """The measured one beside the one in use, and how to change it."""
+    if not ratios:
+        measured = "not measured, as nothing is compiled"
+    elif crossing is not None:
+        measured = f"{crossing:.2f}"
+    else:
+        measured = f"below {DENSITIES[0]:g}" if ratios[0] > 1 else f"above {DENSITIES[-1]:g}"
+    source = "default" if used == BREAK_EVEN_DENSITY and VARIABLE not in os.environ else VARIABLE
+    lines = aligned([["measured", measured], ["in use", f"{used:g} ({source})"]], left=2)
+    if crossing is not None:
+        lines.append(
+            f"above it layers are kept in dense arrays; to use the measured one: export {VARIABLE}={crossing:.2f}"
+        )
+    return lines
+
+
+def _print_advice(console: Console, advice: Sequence[Warning]) -> None:
+    console.print()
+    for warning in advice:
+        console.print(f"WARNING: {warning.problem}", style="bold red")
+        console.print(f"  cure: {warning.cure}")
+    if not advice:
+        console.print("nothing to complain about", style="green")
+
+
+# -------------------------------------------------------------------------------------------------------------- screen
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Any]:
+    """A function that shows on a terminal what is being measured."""
+    bar = Progress(
+        TextColumn("measuring"),
+        BarColumn(20),
+        TextColumn("{task.description}"),
+        console=console,
+        auto_refresh=False,  # a thread that draws would take a core from what is measured
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not console.is_terminal or console.is_dumb_terminal,
+    )
+    task = bar.add_task("", total=len(STEPS))
+
+    def show(step: str) -> None:
+        bar.update(task, completed=STEPS.index(step), description=step)
+        bar.refresh()
+
+    with bar:
+        yield show
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: environment[name] for name in (*VARIABLES, VARIABLE) if name in environment}
+
+
+def _print(console: Console, title: str, lines: Sequence[str]) -> None:
+    """A paragraph with its title."""
+    console.print()
+    console.print(title, style="bold")
+    console.print("\n".join(f"  {line}" for line in lines))

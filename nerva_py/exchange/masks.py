@@ -1,0 +1,72 @@
+"""Masked arrays, CSR matrices and weight matrices: the same numbers at the same positions, in three forms.
+
+Nothing is added to a number on the way, so that a kept zero stays kept and −0 stays −0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+from scipy.sparse import csr_array, issparse
+
+from nerva_py.errors import NervaError, ShapeError
+from nerva_py.matrix import DenseWeight
+from nerva_py.network import break_even_density
+from nerva_py.network.parameter import Weight
+from nerva_py.sparse import SparseWeight, Support
+
+
+def csr_from_mask(array: ArrayLike, mask: ArrayLike) -> csr_array:
+    """The numbers of a dense (K, D) array at the positions where the mask is not 0, zeros among them included."""
+    array, mask = np.asarray(array), np.asarray(mask)
+    if array.ndim != 2 or mask.shape != array.shape:
+        raise ShapeError(f"array and mask must be matrices of one shape, not of {array.shape} and {mask.shape}")
+    support = Support.from_mask(mask)
+    data = array[support.rows(), support.indices]
+    return csr_array((data, support.indices, support.indptr), shape=array.shape)
+
+
+def mask_from_csr(matrix: csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """(array, mask): the dense (K, D) array of a CSR matrix, and 1 at its stored positions, 0 elsewhere, as uint8."""
+    csr = _canonical(matrix)
+    rows = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
+    array, mask = np.zeros(csr.shape, csr.dtype), np.zeros(csr.shape, np.uint8)
+    array[rows, csr.indices] = csr.data
+    mask[rows, csr.indices] = 1
+    return array, mask
+
+
+def csr_of(W: Weight) -> csr_array:
+    """The weights of a layer as a new CSR matrix. Of a dense layer without a mask all positions are stored."""
+    if isinstance(W, SparseWeight):
+        return W.csr.copy()
+    return csr_from_mask(W.array, np.ones(W.shape, np.uint8) if W.mask is None else W.mask)
+
+
+def weight_of(matrix: csr_array | np.ndarray, dtype: DTypeLike = np.float32, backend: str = "numba") -> Weight:
+    """The weight matrix of a layer: its support is what a sparse matrix stores, or all positions of a dense array.
+
+    Above the break-even density of BLAS it is kept as an array with a mask, as `mlp` does it. Raises NervaError.
+    """
+    if not issparse(matrix):
+        array = np.array(matrix, dtype, order="C")
+        if array.ndim != 2:
+            raise ShapeError(f"a weight matrix must have two dimensions, not shape {array.shape}")
+        return DenseWeight(array)
+    csr = _canonical(matrix)
+    K, D = csr.shape
+    if csr.nnz > break_even_density(K) * K * D:
+        array, mask = mask_from_csr(csr)
+        return DenseWeight(array.astype(dtype), mask)
+    return SparseWeight.from_scipy(csr, dtype, backend)
+
+
+def _canonical(matrix: csr_array) -> csr_array:
+    """In CSR, sorted, each position once; the matrix given is not changed."""
+    if not issparse(matrix) or matrix.ndim != 2:
+        raise NervaError(f"matrix must be a two-dimensional SciPy sparse array, not {type(matrix).__name__}")
+    csr = csr_array(matrix)
+    csr = csr if csr.has_sorted_indices else csr.sorted_indices()
+    if not csr.has_canonical_format:
+        raise NervaError("matrix must not store a position twice; call sum_duplicates() first")
+    return csr

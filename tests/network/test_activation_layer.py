@@ -1,0 +1,65 @@
+"""An activation that stands by itself, as after batch normalisation, is differentiated as one of a linear layer is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nerva_py as nv
+from nerva_py.errors import NervaError
+from nerva_py.network.outputs import OUTPUTS
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def network(name: str) -> nv.MLP:
+    """linear, batch norm, activation, linear"""
+    net = nv.mlp("Linear;BatchNorm;Linear", [5, 7, 3], layer_densities=[0.4, 1.0], dtype=np.float64, seed=3)
+    net.layers.insert(2, nv.ActivationLayer(OUTPUTS[name]()))
+    return net
+
+
+@pytest.mark.parametrize(
+    "name", ["ReLU", "LeakyReLU", "Sigmoid", "HyperbolicTangent", "Softmax", "LogSoftmax", "Linear"]
+)
+def test_gradients_are_central_differences(name: str) -> None:
+    rng = np.random.default_rng(0)
+    net, X, DY = network(name), nv.batch_layout(rng.standard_normal((6, 5))), rng.standard_normal((6, 3))
+    net.forward(X, training=True)
+    net.backward(nv.batch_layout(DY))
+    for parameter in list(net.parameters()):
+        gradient, h = parameter.gradient_vector.copy(), 1e-6
+        for place in range(parameter.vector.size):
+            old, values = parameter.vector[place], []
+            for step in (h, -h):
+                parameter.vector[place] = old + step
+                values.append((net.forward(X, training=True) * DY).sum())
+            parameter.vector[place] = old
+            assert gradient[place] == pytest.approx((values[0] - values[1]) / (2 * h), rel=1e-5, abs=1e-6)
+
+
+def test_it_is_saved_loaded_and_shown(tmp_path: Path) -> None:
+    source, target = network("ReLU"), network("ReLU")
+    source.linear_layers[0].b.value += 1
+    nv.save_weights(tmp_path / "w.npz", source)
+    nv.load_weights(tmp_path / "w.npz", target)
+    X = np.random.default_rng(1).standard_normal((4, 5))
+    assert np.array_equal(source.predict(X), target.predict(X))
+    assert "Linear, BatchNorm, ReLU, Linear;" in repr(source)
+
+
+def test_evaluation_keeps_nothing() -> None:
+    net = network("ReLU")
+    net.predict(np.ones((4, 5)))
+    assert "Z" not in vars(net.layers[2].output)
+    net.forward(nv.batch_layout(np.ones((4, 5))), training=True)
+    assert "Z" in vars(net.layers[2].output)
+    net.release()
+    assert "Z" not in vars(net.layers[2].output)
+
+
+def test_trained_activations_belong_to_linear_layers() -> None:
+    with pytest.raises(NervaError, match="SReLU has, and belongs to a LinearLayer"):
+        nv.ActivationLayer(OUTPUTS["SReLU"]())
