@@ -2,8 +2,8 @@ r"""# Loss functions
 
 Outputs $Y$ and targets $T$ are $N \times K$; a loss $\mathcal{L}$ is a number, summed over the batch. Training divides by $N$.
 
-* **Squared error** $\sum_{ij} (y_{ij} - t_{ij})^2$. Only the term $ij = pq$ contains $y_{pq}$: gradient $2 (Y - T)$. The mean squared
-  error is the same divided by $K N$.
+* **Squared error** $\sum_{ij} (y_{ij} - t_{ij})^2$. Only the term $ij = pq$ contains $y_{pq}$: gradient $2 (Y - T)$. Half of it
+  has the gradient $Y - T$; the mean squared error is the same divided by $K N$.
 * **Cross-entropy** $-\sum_{ij} t_{ij} \log y_{ij}$: gradient $-t_{pq} / y_{pq}$.
 * **Softmax cross-entropy** puts the softmax inside: with $\log y_{ij} = z_{ij} - \log S_i$ and $S_i = \sum_k e^{z_{ik}}$,
   $$-\frac{\partial}{\partial z_{pq}} \sum_j t_{pj} (z_{pj} - \log S_p) = -t_{pq} + \Big(\sum_j t_{pj}\Big) \frac{e^{z_{pq}}}{S_p} .$$
@@ -13,6 +13,10 @@ Outputs $Y$ and targets $T$ are $N \times K$; a loss $\mathcal{L}$ is a number, 
   $\log (1 - \sigma(y)) = \log \sigma(y) - y$, its gradient is $\sigma(Y) - T$.
 * **Negative log-likelihood** $-\sum_i \log s_i$ with $s_i = \sum_k y_{ik} t_{ik}$, the probability of the right class for one-hot targets:
   $$\frac{\partial}{\partial y_{pq}} \Big(-\log \sum_k y_{pk} t_{pk}\Big) = -\frac{t_{pq}}{s_p} .$$
+
+**Weights of samples.** Every loss is a sum $\sum_i \ell(y_i, t_i)$ over the rows, so $y_p$ occurs in one term only. With weights
+$w_i > 0$ the mean becomes $\sum_i w_i \ell(y_i, t_i) / \sum_i w_i$, and row $p$ of its gradient is $w_p / \sum_i w_i$ times
+$\nabla \ell(y_p, t_p)$: the gradient of the plain mean, with row $p$ multiplied by $N w_p / \sum_i w_i$.
 
 A single sample is the case $N = 1$, proved as one of the sizes; one-hot targets are a case of general ones.
 """
@@ -55,6 +59,7 @@ def test_one_hot_targets(loss: Loss) -> None:
 
 FORMULAS = {
     "SquaredError": lambda y, t, N, K: (y - t) ** 2,
+    "HalfSquaredError": lambda y, t, N, K: (y - t) ** 2 / 2,
     "MeanSquaredError": lambda y, t, N, K: (y - t) ** 2 / (K * N),
     "CrossEntropy": lambda y, t, N, K: -t * sp.log(y),
     "LogisticCrossEntropy": lambda y, t, N, K: t * sp.log(1 + sp.exp(-y)),
@@ -111,6 +116,41 @@ def test_mean(loss: Loss) -> None:
     s = concrete_setting(3, 1, 2)
     Y, T = concrete.matrix("Y", s.N, s.K, positive=True), s.matrix("T", s.N, s.K)
     confirm_gradients(loss.total(Y, T) / s.N, [(Y, loss.mean_gradient(Y, T))])
+
+
+@claim("{case}: the losses of the single samples add up to the total", INDEXED, "all N, K", cases=LOSSES.values())
+def test_samples_add_up(loss: Loss) -> None:
+    assert loss.samples
+    s = EVERY_SIZE
+    Y, T = s.matrix("Y", s.N, s.K), s.matrix("T", s.N, s.K)
+    confirm_equal(s.number(elements_sum(loss.samples(Y, T))), s.number(loss.total(Y, T)))
+
+
+@claim("{case}: row i of `samples` is the loss of sample i alone", CONCRETE, "3×2", cases=LOSSES.values())
+def test_samples(loss: Loss) -> None:
+    assert loss.samples
+    Y, T = concrete.matrix("Y", 3, 2, positive=True), concrete.matrix("T", 3, 2)
+    confirm_equal(loss.samples(Y, T), sp.Matrix([loss(Y[i, :], T[i, :]) for i in range(3)]))
+
+
+@claim(
+    "{case}: weighted_mean_gradient is that of Σ w_i L(y_i, t_i) / Σ w_i", INDEXED, "all N, K", cases=LOSSES.values()
+)
+def test_weighted_every_size(loss: Loss) -> None:
+    s = EVERY_SIZE
+    Y, T, w = s.matrix("Y", s.N, s.K), s.matrix("T", s.N, s.K), s.matrix("w", s.N, 1)
+    mean = loss.weighted_total(Y, T, w) / elements_sum(w)
+    confirm_gradients(mean, [(Y, loss.weighted_mean_gradient(Y, T, w))])
+
+
+@claim("{case}: the same on concrete sizes, where Σ w_i L(y_i, t_i) is written out", CONCRETE, "3×2",
+       cases=LOSSES.values())  # fmt: skip
+def test_weighted(loss: Loss) -> None:
+    Y, T = concrete.matrix("Y", 3, 2, positive=True), concrete.matrix("T", 3, 2)
+    w = concrete.matrix("w", 3, 1, positive=True)
+    total = sum(w[i] * loss(Y[i, :], T[i, :]) for i in range(3))
+    confirm_equal(loss.weighted_total(Y, T, w), total)
+    confirm_gradients(total / sum(w), [(Y, loss.weighted_mean_gradient(Y, T, w))])
 
 
 @claim("log σ: the stable form min(x, 0) − log(1 + e^(−|x|)) is the definition on both branches", NUMBERS, "one number")

@@ -61,13 +61,14 @@ _EXPORTS = {
     "evaluate": "nerva_py.training",
     "read_checkpoint": "nerva_py.training",
     "train": "nerva_py.training",
+    "SparseMLPClassifier": "nerva_py.estimators",
+    "SparseMLPRegressor": "nerva_py.estimators",
     "DynamicTopology": "nerva_py.topology",
     "method": "nerva_py.topology",
 }
 _MODULES = {
-    "checkpoints", "data", "equations", "errors", "exchange", "matrix", "network", "plots", "sparse", "threads", "topology",
-    "training",
-    "verify",
+    "checkpoints", "data", "equations", "errors", "estimators", "exchange", "matrix", "network", "plots", "sparse", "threads",
+    "topology", "training", "verify",
 }  # fmt: skip
 
 __all__ = [*_EXPORTS, "__version__"]

@@ -6,8 +6,11 @@ The environment is read when Numba and the OpenMP runtime are loaded, so `config
 from __future__ import annotations
 
 import ctypes.util
+import multiprocessing
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .errors import NervaError
 
@@ -58,3 +61,33 @@ def openmp_available() -> bool:
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def limited(threads: int | None) -> Iterator[None]:
+    """At most so many threads in the kernels that this thread starts inside; None leaves it at what the process has.
+
+    In a worker process of joblib or multiprocessing the kernels' threads are not bound to cores: all workers would be bound
+    to the same ones.
+    """
+    _share_cores()
+    if threads is None:
+        yield
+        return
+    import numba
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def _share_cores() -> None:
+    """In a worker process undo OMP_PROC_BIND, by which the OpenMP runtime of another library has bound this thread."""
+    if multiprocessing.parent_process() is None or os.environ.get("OMP_PROC_BIND", "false").lower() == "false":
+        return
+    os.environ["OMP_PROC_BIND"] = "false"  # read when Numba loads its OpenMP runtime, at the first kernel
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from nerva_py.errors import NervaError
 from nerva_py.matrix import (
     column_repeat,
     dot,
@@ -28,12 +29,16 @@ sigmoid = Sigmoid()
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss function and its gradient: of the sum over the batch, or, if `averaged`, of the mean."""
+    """A loss function and its gradient: of the sum over the batch, or, if `averaged`, of the mean.
+
+    `samples`(Y, T) is the column (N, 1) of the losses of the single samples, which weights of samples need.
+    """
 
     name: str
     value: Callable[[Any, Any], Any]
     gradient: Callable[[Any, Any], Any]
     averaged: bool = False
+    samples: Callable[[Any, Any], Any] | None = None
 
     def __call__(self, Y, T):
         """L(Y, T) of the batch."""
@@ -47,6 +52,17 @@ class Loss:
         """DY of the mean loss a sample, which training descends."""
         return self.gradient(Y, T) if self.averaged else self.gradient(Y, T) / Y.shape[0]
 
+    def weighted_total(self, Y, T, w):
+        """Σ_i w_i L(y_i, t_i)        w (N, 1), the weights of the samples"""
+        if self.samples is None:
+            raise NervaError(f"sample weights need the losses of single samples, which {self.name} does not give")
+        return dot(w, self.samples(Y, T))
+
+    def weighted_mean_gradient(self, Y, T, w):
+        """DY of the weighted mean Σ_i w_i L(y_i, t_i) / Σ_i w_i: row i of the mean's DY times N w_i / Σ_i w_i"""
+        share = (Y.shape[0] / elements_sum(w)) * w
+        return hadamard(column_repeat(share, Y.shape[1]), self.mean_gradient(Y, T))
+
 
 def squared_error(Y, T):
     """1ᵀ ((Y − T) ⊙ (Y − T)) 1"""
@@ -56,6 +72,26 @@ def squared_error(Y, T):
 def squared_error_gradient(Y, T):
     """2 (Y − T)"""
     return 2 * (Y - T)
+
+
+def squared_error_samples(Y, T):
+    """((Y − T) ⊙ (Y − T)) 1"""
+    return rows_sum(hadamard(Y - T, Y - T))
+
+
+def half_squared_error(Y, T):
+    """½ 1ᵀ ((Y − T) ⊙ (Y − T)) 1        [scikit-learn's MLPRegressor]"""
+    return squared_error(Y, T) / 2
+
+
+def half_squared_error_gradient(Y, T):
+    """Y − T"""
+    return Y - T
+
+
+def half_squared_error_samples(Y, T):
+    """½ ((Y − T) ⊙ (Y − T)) 1"""
+    return squared_error_samples(Y, T) / 2
 
 
 def mean_squared_error(Y, T):
@@ -68,6 +104,11 @@ def mean_squared_error_gradient(Y, T):
     return squared_error_gradient(Y, T) / (Y.shape[0] * Y.shape[1])
 
 
+def mean_squared_error_samples(Y, T):
+    """((Y − T) ⊙ (Y − T)) 1 / K"""
+    return squared_error_samples(Y, T) / Y.shape[1]
+
+
 def cross_entropy(Y, T):
     """−1ᵀ (T ⊙ log Y) 1        Y > 0"""
     return -dot(T, log(Y))
@@ -76,6 +117,11 @@ def cross_entropy(Y, T):
 def cross_entropy_gradient(Y, T):
     """−T ⊙ 1/Y"""
     return -hadamard(T, reciprocal(Y))
+
+
+def cross_entropy_samples(Y, T):
+    """−(T ⊙ log Y) 1"""
+    return -rows_sum(hadamard(T, log(Y)))
 
 
 def softmax_cross_entropy(Y, T):
@@ -88,6 +134,11 @@ def softmax_cross_entropy_gradient(Y, T):
     return hadamard(softmax(Y), column_repeat(rows_sum(T), Y.shape[1])) - T
 
 
+def softmax_cross_entropy_samples(Y, T):
+    """−(T ⊙ log-softmax(Y)) 1"""
+    return -rows_sum(hadamard(T, log_softmax(Y)))
+
+
 def logistic_cross_entropy(Y, T):
     """−1ᵀ (T ⊙ log σ(Y)) 1: the paper's, which has no term for 1 − T"""
     return -dot(T, log_sigmoid(Y))
@@ -96,6 +147,11 @@ def logistic_cross_entropy(Y, T):
 def logistic_cross_entropy_gradient(Y, T):
     """T ⊙ σ(Y) − T"""
     return hadamard(T, sigmoid(Y)) - T
+
+
+def logistic_cross_entropy_samples(Y, T):
+    """−(T ⊙ log σ(Y)) 1"""
+    return -rows_sum(hadamard(T, log_sigmoid(Y)))
 
 
 def binary_cross_entropy(Y, T):
@@ -108,6 +164,11 @@ def binary_cross_entropy_gradient(Y, T):
     return sigmoid(Y) - T
 
 
+def binary_cross_entropy_samples(Y, T):
+    """(Y − T ⊙ Y − log σ(Y)) 1"""
+    return rows_sum(Y - hadamard(T, Y) - log_sigmoid(Y))
+
+
 def negative_log_likelihood(Y, T):
     """−1ᵀ log((Y ⊙ T) 1_K)        Y > 0"""
     return -elements_sum(log(rows_sum(hadamard(Y, T))))
@@ -118,18 +179,47 @@ def negative_log_likelihood_gradient(Y, T):
     return -hadamard(column_repeat(reciprocal(rows_sum(hadamard(Y, T))), Y.shape[1]), T)
 
 
-SquaredError = Loss("SquaredError", squared_error, squared_error_gradient)
-MeanSquaredError = Loss("MeanSquaredError", mean_squared_error, mean_squared_error_gradient, averaged=True)
-CrossEntropy = Loss("CrossEntropy", cross_entropy, cross_entropy_gradient)
-SoftmaxCrossEntropy = Loss("SoftmaxCrossEntropy", softmax_cross_entropy, softmax_cross_entropy_gradient)
-LogisticCrossEntropy = Loss("LogisticCrossEntropy", logistic_cross_entropy, logistic_cross_entropy_gradient)
-BinaryCrossEntropy = Loss("BinaryCrossEntropy", binary_cross_entropy, binary_cross_entropy_gradient)
-NegativeLogLikelihood = Loss("NegativeLogLikelihood", negative_log_likelihood, negative_log_likelihood_gradient)
+def negative_log_likelihood_samples(Y, T):
+    """−log((Y ⊙ T) 1)"""
+    return -log(rows_sum(hadamard(Y, T)))
+
+
+SquaredError = Loss("SquaredError", squared_error, squared_error_gradient, samples=squared_error_samples)
+HalfSquaredError = Loss(
+    "HalfSquaredError", half_squared_error, half_squared_error_gradient, samples=half_squared_error_samples
+)
+MeanSquaredError = Loss(
+    "MeanSquaredError",
+    mean_squared_error,
+    mean_squared_error_gradient,
+    averaged=True,
+    samples=mean_squared_error_samples,
+)
+CrossEntropy = Loss("CrossEntropy", cross_entropy, cross_entropy_gradient, samples=cross_entropy_samples)
+SoftmaxCrossEntropy = Loss(
+    "SoftmaxCrossEntropy", softmax_cross_entropy, softmax_cross_entropy_gradient, samples=softmax_cross_entropy_samples
+)
+LogisticCrossEntropy = Loss(
+    "LogisticCrossEntropy",
+    logistic_cross_entropy,
+    logistic_cross_entropy_gradient,
+    samples=logistic_cross_entropy_samples,
+)
+BinaryCrossEntropy = Loss(
+    "BinaryCrossEntropy", binary_cross_entropy, binary_cross_entropy_gradient, samples=binary_cross_entropy_samples
+)
+NegativeLogLikelihood = Loss(
+    "NegativeLogLikelihood",
+    negative_log_likelihood,
+    negative_log_likelihood_gradient,
+    samples=negative_log_likelihood_samples,
+)
 
 LOSSES = {
     loss.name: loss
     for loss in (
         SquaredError,
+        HalfSquaredError,
         MeanSquaredError,
         CrossEntropy,
         SoftmaxCrossEntropy,

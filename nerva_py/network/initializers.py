@@ -40,63 +40,93 @@ class Initializer:
         return rng.uniform(-self.bias_bound(D), self.bias_bound(D), (1, K))
 
 
-def _uniform(bound: Callable[[int, int], float]) -> Draw:
-    def draw(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return rng.uniform(-bound(*shape), bound(*shape), int(counts.sum()))
+# What is drawn stands in functions of the module, and in classes, so that an initializer can be pickled.
 
-    return draw
+
+@dataclass(frozen=True)
+class _WithinBound:
+    bound: Callable[[int, int], float]
+
+    def __call__(
+        self, shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        return rng.uniform(-self.bound(*shape), self.bound(*shape), int(counts.sum()))
 
 
 def Xavier() -> Initializer:
     """w ~ U(−1/√D, 1/√D)"""
-    return Initializer("Xavier", _uniform(initial.xavier_bound))
+    return Initializer("Xavier", _WithinBound(initial.xavier_bound))
 
 
 def XavierNormalized() -> Initializer:
     """w ~ U(−√6/√(D + K), √6/√(D + K))"""
-    return Initializer("XavierNormalized", _uniform(initial.xavier_normalized_bound))
+    return Initializer("XavierNormalized", _WithinBound(initial.xavier_normalized_bound))
 
 
 def PyTorch() -> Initializer:
     """w, b ~ U(−1/√D, 1/√D), as `torch.nn.Linear`"""
-    return Initializer("PyTorch", _uniform(initial.xavier_bound), bias_bound=lambda D: initial.xavier_bound(1, D))
+    return Initializer("PyTorch", _WithinBound(initial.xavier_bound), bias_bound=_bias_bound)
+
+
+def _bias_bound(D: int) -> float:
+    return float(initial.xavier_bound(1, D))
 
 
 def He() -> Initializer:
     """w ~ N(0, σ = √(2/D))"""
-    return Initializer(
-        "He", lambda shape, counts, fan_in, rng: rng.normal(0, initial.he_deviation(shape[1]), int(counts.sum()))
-    )
+    return Initializer("He", _he)
+
+
+def _he(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return rng.normal(0, initial.he_deviation(shape[1]), int(counts.sum()))
 
 
 def SparseHe() -> Initializer:
     """w_k ~ N(0, σ_k = √(2/fan-in_k)) with the number of inputs that neuron k really has"""
+    return Initializer("SparseHe", _sparse_he)
 
-    def draw(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        different, which = np.unique(fan_in, return_inverse=True)
-        deviation = np.array([initial.he_deviation(max(int(count), 1)) for count in different])[which]
-        return rng.standard_normal(int(counts.sum())) * np.repeat(deviation, counts)
 
-    return Initializer("SparseHe", draw)
+def _sparse_he(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    different, which = np.unique(fan_in, return_inverse=True)
+    deviation = np.array([initial.he_deviation(max(int(count), 1)) for count in different])[which]
+    return rng.standard_normal(int(counts.sum())) * np.repeat(deviation, counts)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """By a method of the generator with these two parameters."""
+
+    distribution: str
+    parameters: tuple[float, float]
+
+    def __call__(
+        self, shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        drawn: np.ndarray = getattr(rng, self.distribution)(*self.parameters, int(counts.sum()))
+        return drawn
 
 
 def Uniform(a: float = -0.05, b: float = 0.05) -> Initializer:
     """w ~ U(a, b)"""
     if not a <= b:
         raise NervaError(f"Uniform(a, b) needs a ≤ b, not a={a}, b={b}")
-    return Initializer("Uniform", lambda shape, counts, fan_in, rng: rng.uniform(a, b, int(counts.sum())))
+    return Initializer("Uniform", _Drawn("uniform", (a, b)))
 
 
 def Normal(mean: float = 0.0, std: float = 0.05) -> Initializer:
     """w ~ N(mean, std)"""
     if not std >= 0:
         raise NervaError(f"Normal(mean, std) needs std ≥ 0, not {std}")
-    return Initializer("Normal", lambda shape, counts, fan_in, rng: rng.normal(mean, std, int(counts.sum())))
+    return Initializer("Normal", _Drawn("normal", (mean, std)))
 
 
 def Zero() -> Initializer:
     """w = 0"""
-    return Initializer("Zero", lambda shape, counts, fan_in, rng: np.zeros(int(counts.sum())))
+    return Initializer("Zero", _zero)
+
+
+def _zero(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.zeros(int(counts.sum()))
 
 
 INITIALIZERS: dict[str, Callable[..., Initializer]] = {

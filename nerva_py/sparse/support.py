@@ -27,8 +27,9 @@ class Support:
 
     def __init__(self, shape: tuple[int, int], indptr: np.ndarray, indices: np.ndarray):
         self.shape = shape
-        self.indptr = indptr
-        self.indices = indices
+        # Kernels are compiled for writeable arrays; those that joblib maps from a file are not.
+        self.indptr = indptr if indptr.flags.writeable else indptr.copy()
+        self.indices = indices if indices.flags.writeable else indices.copy()
         self._parts: dict[tuple[int, bool], np.ndarray] = {}
 
     @classmethod

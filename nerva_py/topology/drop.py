@@ -44,58 +44,77 @@ def by_score(
     score: Callable[[TopologyLayer, np.random.Generator], np.ndarray], zeta: float = 0.3, name: str | None = None
 ) -> Drop:
     """In each layer the ⌊ζ nnz⌋ weights of the lowest score(layer, rng), (nnz,): a drop rule of your own."""
+    return Drop(name or score.__name__, checked_share(zeta), _LowestScores(score))
 
-    def select(layers: Sequence[TopologyLayer], zeta: float, rng: np.random.Generator) -> Masks:
-        return [lowest(_checked(score(layer, rng), layer, score), share(zeta, layer.nnz)) for layer in layers]
 
-    return Drop(name or score.__name__, checked_share(zeta), select)
+# What is selected stands in functions of the module, and in classes, so that a rule can be pickled.
+
+
+@dataclass(frozen=True)
+class _LowestScores:
+    score: Callable[[TopologyLayer, np.random.Generator], np.ndarray]
+
+    def __call__(self, layers: Sequence[TopologyLayer], zeta: float, rng: np.random.Generator) -> Masks:
+        return [lowest(_checked(self.score(layer, rng), layer, self.score), share(zeta, layer.nnz)) for layer in layers]
 
 
 def Magnitude(zeta: float = 0.3) -> Drop:
     """The ⌊ζ nnz⌋ smallest |w| of each layer."""
-    return by_score(lambda layer, rng: np.abs(layer.values), zeta, "Magnitude")
+    return by_score(_magnitude, zeta, "Magnitude")
+
+
+def _magnitude(layer: TopologyLayer, rng: np.random.Generator) -> np.ndarray:
+    return np.abs(layer.values)
 
 
 def SET(zeta: float = 0.3) -> Drop:
     """The ⌊ζ n₊⌋ smallest positive and the ⌊ζ n₋⌋ largest negative weights of each layer."""
+    return Drop("SET", checked_share(zeta), _nearest_zero)
 
-    def select(layers: Sequence[TopologyLayer], zeta: float, rng: np.random.Generator) -> Masks:
-        return [nearest_zero_of_each_sign(layer.values, zeta) for layer in layers]
 
-    return Drop("SET", checked_share(zeta), select)
+def _nearest_zero(layers: Sequence[TopologyLayer], zeta: float, rng: np.random.Generator) -> Masks:
+    return [nearest_zero_of_each_sign(layer.values, zeta) for layer in layers]
 
 
 def Threshold(tau: float) -> Drop:
     """All weights with |w| ≤ τ."""
     if not 0 <= tau < np.inf:
         raise NervaError(f"Threshold(τ) needs a finite τ ≥ 0, not {tau!r}")
-    return Drop("Threshold", tau, lambda layers, tau, rng: [np.abs(layer.values) <= tau for layer in layers])
+    return Drop("Threshold", tau, _up_to)
+
+
+def _up_to(layers: Sequence[TopologyLayer], tau: float, rng: np.random.Generator) -> Masks:
+    return [np.abs(layer.values) <= tau for layer in layers]
 
 
 def GlobalMagnitude(zeta: float = 0.3) -> Drop:
     """The ⌊ζ Σ nnz⌋ smallest |w| of all layers together."""
+    return Drop("GlobalMagnitude", checked_share(zeta), _smallest)
 
-    def select(layers: Sequence[TopologyLayer], zeta: float, rng: np.random.Generator) -> Masks:
-        return smallest_of_all(layers, share(zeta, sum(layer.nnz for layer in layers)))
 
-    return Drop("GlobalMagnitude", checked_share(zeta), select)
+def _smallest(layers: Sequence[TopologyLayer], zeta: float, rng: np.random.Generator) -> Masks:
+    return smallest_of_all(layers, share(zeta, sum(layer.nnz for layer in layers)))
 
 
 def Taylor(zeta: float = 0.3) -> Drop:
     """The ⌊ζ nnz⌋ smallest (w g)² of each layer, g the gradient of the last step."""
+    return by_score(_loss_change, zeta, "Taylor")
 
-    def score(layer: TopologyLayer, rng: np.random.Generator) -> np.ndarray:
-        gradient = layer.gradient
-        if gradient is None:
-            raise NervaError(f"Taylor needs the gradient of W{layer.number}, which there is only after a training step")
-        return np.square(layer.values * gradient)
 
-    return by_score(score, zeta, "Taylor")
+def _loss_change(layer: TopologyLayer, rng: np.random.Generator) -> np.ndarray:
+    gradient = layer.gradient
+    if gradient is None:
+        raise NervaError(f"Taylor needs the gradient of W{layer.number}, which there is only after a training step")
+    return np.square(layer.values * gradient)
 
 
 def Random(zeta: float = 0.3) -> Drop:
     """⌊ζ nnz⌋ weights of each layer, every set of that size equally likely."""
-    return by_score(lambda layer, rng: rng.permutation(layer.nnz), zeta, "Random")
+    return by_score(_any_order, zeta, "Random")
+
+
+def _any_order(layer: TopologyLayer, rng: np.random.Generator) -> np.ndarray:
+    return rng.permutation(layer.nnz)
 
 
 def nearest_zero_of_each_sign(values: np.ndarray, zeta: float) -> np.ndarray:

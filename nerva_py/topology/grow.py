@@ -55,26 +55,39 @@ class Grow:
 
 def Random() -> Grow:
     """Every set of free positions equally likely. O(nnz + count log count)."""
-    return Grow("Random", lambda layer, kept, count, rng: random_free(kept, count, rng), batches=0)
+    return Grow("Random", _anywhere, batches=0)
+
+
+# What is chosen stands in functions of the module, and in classes, so that a rule can be pickled.
+
+
+def _anywhere(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
+    return random_free(kept, count, rng)
 
 
 def Gradient(batches: int = 1) -> Grow:
     """The largest |G|, exactly, G the gradient over the last `batches` steps. O(N·K·D) time, O(count) memory."""
+    return Grow("Gradient", _largest_gradient, _checked_batches(batches), returning=True)
 
-    def choose(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
-        return largest_free(kept, *layer.batch(), count)
 
-    return Grow("Gradient", choose, _checked_batches(batches), returning=True)
+def _largest_gradient(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
+    return largest_free(kept, *layer.batch(), count)
 
 
 def Guided(candidates: float = 1.0, batches: int = 1) -> Grow:
     """The largest |G| among candidates·nnz positions, drawn with probability ∝ Σ|x_d| Σ|δ_k|. O(N·nnz + K + D)."""
     if not isinstance(candidates, int | float | np.number) or not 0 < candidates < np.inf:
         raise NervaError(f"Guided: candidates must be a positive number, not {candidates!r}")
+    return Grow("Guided", _LargestOfCandidates(candidates), _checked_batches(batches))
 
-    def choose(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
+
+@dataclass(frozen=True)
+class _LargestOfCandidates:
+    candidates: float
+
+    def __call__(self, layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
         DZ, X = layer.batch()
-        n = max(count, round(candidates * layer.nnz))
+        n = max(count, round(self.candidates * layer.nnz))
         rows = draw(np.abs(DZ).sum(axis=0), n, rng)
         strengths: np.ndarray = abs(X).sum(axis=0)  # type: ignore[attr-defined]
         columns = rng.permutation(draw(strengths, n, rng))
@@ -84,19 +97,17 @@ def Guided(candidates: float = 1.0, batches: int = 1) -> Grow:
             return merged(proposed, random_free(taken, count - proposed.nnz, rng))
         return largest_among(proposed, DZ, X, count)
 
-    return Grow("Guided", choose, _checked_batches(batches))
-
 
 def RandomUnfired() -> Grow:
     """At random among the positions that never had a weight, then, when they are used up, among the other free ones."""
+    return Grow("RandomUnfired", _unfired_first, batches=0, needs_bits=True)
 
-    def choose(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
-        fresh = layer.coverage.random_unfired(min(count, layer.coverage.unfired), rng)
-        if fresh.nnz == count:
-            return fresh
-        return merged(fresh, random_free(merged(kept, fresh), count - fresh.nnz, rng))
 
-    return Grow("RandomUnfired", choose, batches=0, needs_bits=True)
+def _unfired_first(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
+    fresh = layer.coverage.random_unfired(min(count, layer.coverage.unfired), rng)
+    if fresh.nnz == count:
+        return fresh
+    return merged(fresh, random_free(merged(kept, fresh), count - fresh.nnz, rng))
 
 
 def draw(weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -19,11 +19,21 @@ __all__ = ["DECAYS", "Decay", "Every", "GradualDensity", "decay", "every"]
 
 Decay = Callable[[float], float]
 
-DECAYS: dict[str, Decay] = {
-    "Constant": lambda s: 1.0,
-    "Cosine": lambda s: (1 + math.cos(math.pi * s)) / 2,
-    "Linear": lambda s: 1 - s,
-}
+
+# Functions of the module, so that a method can be pickled.
+def _constant(s: float) -> float:
+    return 1.0
+
+
+def _cosine(s: float) -> float:
+    return (1 + math.cos(math.pi * s)) / 2
+
+
+def _linear(s: float) -> float:
+    return 1 - s
+
+
+DECAYS: dict[str, Decay] = {"Constant": _constant, "Cosine": _cosine, "Linear": _linear}
 
 
 def decay(name: str) -> Decay:

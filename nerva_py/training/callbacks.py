@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from .history import Epoch, History
     from .optimizers import OptimizerState
+    from .weighting import RunningLoss
 
 
 class Order(IntEnum):
@@ -63,6 +64,7 @@ class TrainingState:
     stop: bool = False  # a callback sets it to end training after this epoch
     resumed: bool = False  # whether the run began elsewhere and was continued from a checkpoint
     seeds: np.random.SeedSequence = field(default_factory=np.random.SeedSequence)
+    running: RunningLoss | None = None  # of the epoch, if train_loss is taken from its mini-batches
     # What only checkpoints look at.
     callbacks: list[Callback] = field(default_factory=list)
     order_rng: np.random.Generator | None = None  # draws the order of the samples,

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nerva_py.data import CropFlip, Dataset, gather
 from nerva_py.equations.losses import LOSSES, Loss
@@ -26,6 +27,7 @@ from .evaluation import evaluate, targets
 from .history import Epoch, History
 from .optimizers import OPTIMIZERS, Optimizer, OptimizerState, states_for
 from .schedules import SCHEDULES, Constant, Schedule
+from .weighting import RunningLoss, checked_weights, described_weights
 
 # Networks up to this many weights are copied to compile the kernels before the clock starts.
 WARM_UP_LIMIT = 5_000_000
@@ -42,7 +44,8 @@ def train(
     batch_size: int = 100,
     shuffle: bool = True,
     augmentation: CropFlip | None = None,
-    statistics: bool = True,
+    statistics: bool | Literal["running"] = True,
+    sample_weight: ArrayLike | None = None,
     seed: int | None = None,
     callbacks: Sequence[Callback] = (),
     timer: bool = False,
@@ -52,29 +55,37 @@ def train(
 
     `optimizer`: one for all parameters, or one a linear layer. `learning_rate`: a number, a spec such as
     "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training and test
-    data after each epoch, outside the measured time. `seed` decides the order of the samples, the augmentation and the
-    choices of callbacks; the network brings its own generator for dropout. `timer` adds up the seconds of each phase of a
-    step in `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs` epochs. All
-    other arguments must be those with which it began, `epochs` and what is still to come of the learning rates apart; the
-    network's parameters become those of the file.
+    data after each epoch, outside the measured time; "running" takes for the training loss the mean of the losses that the
+    mini-batches had when they were met, which costs no pass over the training data. `sample_weight`: one number of at least
+    0 for each training sample, the w of `Loss.weighted_mean_gradient`, with which the training loss is a mean, too; samples
+    of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples, the augmentation
+    and the choices of callbacks; the network brings its own generator for dropout. `timer` adds up the seconds of each phase
+    of a step in `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs`
+    epochs. All other arguments must be those with which it began, `epochs` and what is still to come of the learning rates
+    apart; the network's parameters become those of the file.
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
     with the epochs so far.
     """
     chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
     check_run(network, data, epochs, batch_size, augmentation)
+    weights, pool = checked_weights(sample_weight, data, chosen_loss)
+    M = len(pool)
+    batch_size = min(batch_size, M)
     settings: dict[str, Any] = {"loss": chosen_loss.name, "batch_size": batch_size, "shuffle": shuffle, "seed": seed}
     settings["augmentation"] = None if augmentation is None else repr(augmentation)
-    state = _begin(network, data, chosen_loss, resolve_optimizers(network, optimizer), epochs, seed, settings)
+    settings["sample_weight"] = described_weights(weights)
+    state = _begin(network, data, chosen_loss, resolve_optimizers(network, optimizer), epochs, M, seed, settings)
+    state.running = RunningLoss() if statistics == "running" else None
     callbacks = state.callbacks = in_order(callbacks)
     continue_callbacks = None if resume is None else resuming.resume(state, resume, schedule)
-    history, M, augmentation_rng = state.history, len(data.Ttrain), state.augmentation_rng
+    history, augmentation_rng = state.history, state.augmentation_rng
     assert augmentation_rng is not None
     after_step = step_callbacks(callbacks)
     begun: list[Callback] = []
     clock = PhaseClock() if timer else None
     phase = clock.phase if clock else _no_phase
 
-    _compile_kernels(network, data, chosen_loss, state.optimizer_states, min(batch_size, M), augmentation)
+    _compile_kernels(network, data, chosen_loss, state.optimizer_states, pool[:batch_size], augmentation, weights)
     try:
         for callback in callbacks:
             callback.on_train_begin(state)
@@ -85,7 +96,7 @@ def train(
             for epoch in range(max(1, state.epoch), epochs + 1):
                 if state.stop and len(history) == state.epoch:  # a run resumed in the middle of its last epoch ends it
                     break
-                order = _order(state, M, shuffle)
+                order = _order(state, pool, shuffle)
                 if epoch == len(history):
                     continue  # a run is resumed after this epoch
                 if epoch > state.epoch:
@@ -98,16 +109,9 @@ def train(
                     crops = augmentation.draw(augmentation_rng, len(rows)) if augmentation else None
                     state.t += 1
                     state.outputs = training_step(
-                        network,
-                        data,
-                        chosen_loss,
-                        state.optimizer_states,
-                        rows,
-                        crops,
-                        state.learning_rate,
-                        state.t,
-                        clock,
-                    )
+                        network, data, chosen_loss, state.optimizer_states, rows, crops, state.learning_rate, state.t, clock,
+                        weights, state.running,
+                    )  # fmt: skip
                     state.step += 1
                     for callback in after_step:
                         with phase(callback.phase):
@@ -115,7 +119,7 @@ def train(
                 seconds = time.perf_counter() - state.epoch_start
                 if state.outputs is not None and not np.isfinite(state.outputs).all():
                     raise DivergedError(_diverged(epoch, state.learning_rate))
-                results = _statistics(network, data, chosen_loss, statistics)
+                results = _statistics(network, data, chosen_loss, bool(statistics), weights, state.running)
                 record = Epoch(epoch, state.learning_rate, seconds, *results)
                 if record.train_loss is not None and not np.isfinite(record.train_loss):
                     raise DivergedError(_diverged(epoch, state.learning_rate))
@@ -138,12 +142,13 @@ def _begin(
     loss: Loss,
     states: list[OptimizerState],
     epochs: int,
+    M: int,
     seed: int | None,
     settings: dict[str, Any],
 ) -> TrainingState:
     """A run before its first step."""
     order, augmentation, callbacks = np.random.SeedSequence(seed).spawn(3)
-    steps = -(-len(data.Ttrain) // settings["batch_size"])
+    steps = -(-M // settings["batch_size"])
     return TrainingState(
         network, data, states, History(), epochs, steps, loss=loss, seeds=callbacks, settings=settings,
         order_rng=np.random.default_rng(order), augmentation_rng=np.random.default_rng(augmentation),
@@ -151,11 +156,11 @@ def _begin(
     )  # fmt: skip
 
 
-def _order(state: TrainingState, M: int, shuffle: bool) -> np.ndarray:
+def _order(state: TrainingState, pool: np.ndarray, shuffle: bool) -> np.ndarray:
     """The order of the samples in the next epoch, and note of the state from which it can be drawn again."""
     assert state.order_rng is not None
     state.order_state = dict(state.order_rng.bit_generator.state)
-    return state.order_rng.permutation(M) if shuffle else np.arange(M)
+    return state.order_rng.permutation(pool) if shuffle else pool
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the loss
@@ -169,16 +174,24 @@ def training_step(
     eta: float,
     t: int,
     clock: PhaseClock | None = None,
+    weights: np.ndarray | None = None,
+    meter: RunningLoss | None = None,
 ) -> np.ndarray:
-    """One mini-batch: gather, forward, DY = ∇L(Y, T) / N, backward, update. Returns Y."""
+    """One mini-batch: gather, forward, DY = ∇L(Y, T) / N, backward, update. Returns Y.
+
+    `weights` (M,) are those of all training samples, with which DY is the gradient of the weighted mean.
+    """
     phase = clock.phase if clock else _no_phase
     with phase("gather"):
         X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype, crops, data.image_shape)
         T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
     with phase("feedforward"):
         Y = network.forward(X, training=True)
+    w = None if weights is None else weights[rows, None].astype(network.dtype, copy=False)
+    if meter is not None:
+        meter.add(loss, Y, T, w)
     with phase("backpropagate"):
-        network.backward(loss.mean_gradient(Y, T))
+        network.backward(loss.mean_gradient(Y, T) if w is None else loss.weighted_mean_gradient(Y, T, w))
     with phase("optimize"):
         for state in states:
             state.step(eta, t)
@@ -270,12 +283,15 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
 Statistics = tuple[float | None, float | None, float | None, float | None]
 
 
-def _statistics(network: MLP, data: Dataset, loss: Loss, wanted: bool) -> Statistics:
+def _statistics(
+    network: MLP, data: Dataset, loss: Loss, wanted: bool, weights: np.ndarray | None, meter: RunningLoss | None
+) -> Statistics:
     """Loss and accuracy on the training data, then on the test data."""
     if not wanted:
         return None, None, None, None
     test = evaluate(network, data, loss, "test") if len(data.Ttest) else (None, None)
-    return (*evaluate(network, data, loss, "train"), *test)
+    train = evaluate(network, data, loss, "train", weights) if meter is None else (meter.take(), None)
+    return (*train, *test)
 
 
 def _compile_kernels(
@@ -283,16 +299,16 @@ def _compile_kernels(
     data: Dataset,
     loss: Loss,
     states: Sequence[OptimizerState],
-    batch_size: int,
+    rows: np.ndarray,
     augmentation: CropFlip | None,
+    weights: np.ndarray | None,
 ) -> None:
     """Take one step with a copy, so that no epoch's time includes compilation."""
     if network.nnz > WARM_UP_LIMIT:
         return
-    rows = np.arange(batch_size)
-    crops = augmentation.draw(np.random.default_rng(0), batch_size) if augmentation else None
+    crops = augmentation.draw(np.random.default_rng(0), len(rows)) if augmentation else None
     shadow, shadow_states = copy.deepcopy((network, list(states)))
-    training_step(shadow, data, loss, shadow_states, rows, crops, 0.0, 1)
+    training_step(shadow, data, loss, shadow_states, rows, crops, 0.0, 1, None, weights)
 
 
 def _each(callbacks: Sequence[Callback], method: str, *arguments: Any) -> None:

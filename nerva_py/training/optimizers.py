@@ -62,19 +62,19 @@ def states_for(parameters: Iterable[Parameter], optimizer: Optimizer) -> list[Op
 
 def GradientDescent(weight_decay: float = 0.0) -> Optimizer:
     """θ′ = θ − η (g + λ θ)"""
-    return Optimizer("GradientDescent", updates.gradient_descent, 0, lambda t: (), _at_least_0(weight_decay))
+    return Optimizer("GradientDescent", updates.gradient_descent, 0, _Fixed(), _at_least_0(weight_decay))
 
 
 def Momentum(mu: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     """Δ′ = μ Δ − η (g + λ θ),   θ′ = θ + Δ′"""
     _share("mu", mu)
-    return Optimizer("Momentum", updates.momentum, 1, lambda t: (mu,), _at_least_0(weight_decay))
+    return Optimizer("Momentum", updates.momentum, 1, _Fixed((mu,)), _at_least_0(weight_decay))
 
 
 def Nesterov(mu: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     """Δ′ = μ Δ − η (g + λ θ),   θ′ = θ + μ Δ′ − η (g + λ θ)"""
     _share("mu", mu)
-    return Optimizer("Nesterov", updates.nesterov, 1, lambda t: (mu,), _at_least_0(weight_decay))
+    return Optimizer("Nesterov", updates.nesterov, 1, _Fixed((mu,)), _at_least_0(weight_decay))
 
 
 def Adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.0) -> Optimizer:
@@ -102,7 +102,32 @@ def SMET(
     if not epsilon > 0 or not 1 <= warm_up < np.inf:
         raise NervaError(f"epsilon > 0 and warm_up ≥ 1 are needed, not epsilon={epsilon!r}, warm_up={warm_up!r}")
     constants = (beta1, beta2, epsilon, float(np.log(beta1)), float(np.log(beta2)), float(warm_up))
-    return Optimizer("SMET", updates.smet, 3, lambda t: constants, _at_least_0(weight_decay), _per_density)
+    return Optimizer("SMET", updates.smet, 3, _Fixed(constants), _at_least_0(weight_decay), _per_density)
+
+
+# Classes, not nested functions, so that an optimizer can be pickled.
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """The same constants in every step."""
+
+    values: tuple[float, ...] = ()
+
+    def __call__(self, t: int) -> tuple[float, ...]:
+        return self.values
+
+
+@dataclass(frozen=True)
+class _AdamConstants:
+    """β₁, β₂, ε and the bias corrections of step t."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+
+    def __call__(self, t: int) -> tuple[float, ...]:
+        return self.beta1, self.beta2, self.epsilon, 1 - self.beta1**t, 1 - self.beta2**t
 
 
 def _per_density(parameter: Parameter) -> float:
@@ -115,7 +140,7 @@ def _adam_constants(beta1: float, beta2: float, epsilon: float) -> Callable[[int
     _share("beta2", beta2)
     if not epsilon > 0:
         raise NervaError(f"epsilon must be positive, not {epsilon!r}")
-    return lambda t: (beta1, beta2, epsilon, 1 - beta1**t, 1 - beta2**t)
+    return _AdamConstants(beta1, beta2, epsilon)
 
 
 def _share(name: str, value: float) -> None:

@@ -28,6 +28,7 @@ from .callbacks import Callback, Order, TrainingState
 from .evaluation import BATCH
 from .history import Epoch, History
 from .optimizers import OptimizerState
+from .weighting import RunningLoss
 
 Tree = dict[str, Any]
 AFRESH = "To begin a new run with the network of the file, take load(path)"
@@ -90,6 +91,7 @@ def training_tree(state: TrainingState) -> Tree:
     return {
         **{name: getattr(state, name) for name in ("epochs", "steps_per_epoch", "epoch", "step", "t", "stop")},
         "seconds": time.perf_counter() - state.epoch_start,
+        "running": None if state.running is None else vars(state.running),
         "settings": state.settings,
         "start": state.start,
         "order": state.order_state,
@@ -153,6 +155,7 @@ def resume(state: TrainingState, path: str | PathLike[str], schedule: Callable[[
         changes = {
             **position, "stop": fields.flag(tree, "stop"), "seconds": fields.number(tree, "seconds"), "resumed": True,
             "start": fields.field(tree, "start"), "order_rng": order, "order_state": order.bit_generator.state,
+            "running": _running(state, fields.field(tree, "running")),
             "augmentation_rng": build_generator(augmentation), "seeds": build_seeds(fields.field(tree, "seeds")),
         }  # fmt: skip
         saved = _matched(state.callbacks, fields.items(tree, "callbacks"), path)
@@ -232,6 +235,13 @@ def _check_same_data(given: DataDescription, saved: DataDescription | None) -> N
 
 def _optimizer_text(tree: Tree) -> str:
     return f"{tree.get('name')} with constants {tree.get('constants')} and weight decay {tree.get('weight_decay')}"
+
+
+def _running(state: TrainingState, tree: Any) -> RunningLoss | None:
+    """The mean loss of the mini-batches of an epoch that was interrupted; begun anew if the file's run took none."""
+    if state.running is None or tree is None:
+        return state.running
+    return RunningLoss(*(fields.optional_number(tree, name) or 0.0 for name in ("total", "weight")))
 
 
 def _vectors(state: TrainingState, network: MLP, tree: Tree) -> list[list[np.ndarray]]:

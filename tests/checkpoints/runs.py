@@ -52,6 +52,8 @@ RUNS = {
     "Cosine": Run(options={"learning_rate": "Cosine(0.05, 4, warm_up=2)"}),
     "TimeBased": Run(options={"learning_rate": "TimeBased(0.05, 0.3)"}),
     "Momentum": Run(options={"optimizer": "Momentum(0.9, 0.001)"}),
+    "weights": Run(options={"sample_weight": 0.5 + np.arange(180) % 3}),
+    "running loss": Run(options={"sample_weight": 0.5 + np.arange(180) % 3, "statistics": "running"}),
     "SET": Run(method="SET(0.3)"),
     "RigL": Run(method="RigL(0.3, every=7, batches=3, stop=0.9)"),
     "GSE": Run(method="GSE(0.3, every=5)"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nerva_py as nv
+from nerva_py.errors import NervaError
 from nerva_py.training import EarlyStopping
 
 from .runs import (
@@ -89,6 +90,17 @@ def test_early_stopping_goes_on_and_brings_the_best_back(crash, data, tmp_path):
     assert_same_networks(other, network)
     for attribute in ("best", "best_epoch", "stopped_epoch"):
         assert getattr(resumed[0], attribute) == getattr(whole[0], attribute)
+
+
+def test_other_weights_of_samples_are_refused(data, tmp_path):
+    path, run = tmp_path / "run.npz", RUNS["weights"]
+    through(run, data, path, np.float32)
+    weights = run.options["sample_weight"]
+    message = "sample_weight is .*, but its run has '180 weights, [0-9a-f]{16}'"
+    for other in (None, np.roll(weights, 1)):
+        with pytest.raises(NervaError, match=message):
+            run.train(run.network(), data, resume=path, sample_weight=other)
+    assert len(run.train(run.network(), data, resume=path, sample_weight=weights.tolist())) == EPOCHS
 
 
 def test_a_stop_in_the_middle_of_an_epoch_ends_it(data, tmp_path):

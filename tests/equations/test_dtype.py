@@ -24,6 +24,7 @@ class Inputs:
         self.Z, self.DY = batch(rng, N, K, dtype), batch(rng, N, K, dtype)
         self.Y, self.T = np.exp(batch(rng, N, K, dtype)), np.exp(batch(rng, N, K, dtype))
         self.W, self.R, self.b = W, W.like(W.data + 1), np.ones((1, K), dtype)
+        self.w = np.exp(batch(rng, N, 1, dtype))
         self.row, self.beta, self.variance = (np.exp(batch(rng, 1, D, dtype)) for _ in range(3))
 
 
@@ -68,6 +69,9 @@ CASES = {
     **{loss.value: PAIR for loss in losses.LOSSES.values()},
     **{loss.gradient: PAIR for loss in losses.LOSSES.values()},
     **{loss.total: PAIR for loss in losses.LOSSES.values()},
+    **{loss.samples: PAIR for loss in losses.LOSSES.values()},
+    **{loss.weighted_total: (*PAIR, "w") for loss in losses.LOSSES.values()},
+    **{loss.weighted_mean_gradient: (*PAIR, "w") for loss in losses.LOSSES.values()},
     **{loss.mean_gradient: PAIR for loss in losses.LOSSES.values()},
 }
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from nerva_py.equations.losses import LOSSES
+from nerva_py.equations.losses import LOSSES, Loss
+from nerva_py.errors import NervaError
 from tests import naive
 from tests.samples import DTYPES, assert_close, batch, one_hot
 
@@ -26,6 +27,7 @@ def log_likelihood(Y, T):
 
 REFERENCE = {
     "SquaredError": squared_error,
+    "HalfSquaredError": lambda Y, T: squared_error(Y, T) / 2,
     "MeanSquaredError": lambda Y, T: squared_error(Y, T) / (N * K),
     "CrossEntropy": lambda Y, T: -sum(t * math.log(y) for y, t in zip(Y.flat, T.flat, strict=True)),
     "SoftmaxCrossEntropy": lambda Y, T: REFERENCE["CrossEntropy"](naive.softmax(Y), T),
@@ -84,6 +86,27 @@ def test_totals_add_up_over_batches(loss, rng):
     Y, T = outputs(loss, rng), soft_targets(rng)
     parts = [slice(0, 2), slice(2, N)]
     assert sum(float(loss.total(Y[part], T[part])) for part in parts) == pytest.approx(float(loss.total(Y, T)))
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_weights_repeat_samples(loss, dtype, rng):
+    """A sample of weight 3 counts as three."""
+    Y, T, counts = outputs(loss, rng, dtype), soft_targets(rng, dtype), np.array([1, 3, 2, 1, 4])
+    w = counts.astype(dtype)[:, None]
+    repeated = np.repeat(np.arange(N), counts)
+    total = float(loss.total(Y[repeated], T[repeated]))
+    assert float(loss.weighted_total(Y, T, w)) == pytest.approx(total, rel=1e-5)
+    once = loss.mean_gradient(Y[repeated], T[repeated])[np.searchsorted(repeated, np.arange(N))]
+    gradient = loss.weighted_mean_gradient(Y, T, w)
+    assert gradient.dtype == dtype
+    assert_close(gradient, once * w)
+
+
+def test_weights_of_a_loss_that_does_not_tell_single_samples():
+    loss = Loss("mine", LOSSES["SquaredError"].value, LOSSES["SquaredError"].gradient)
+    with pytest.raises(NervaError, match="sample weights need the losses of single samples, which mine does not give"):
+        loss.weighted_total(np.ones((2, 1)), np.ones((2, 1)), np.ones((2, 1)))
 
 
 @pytest.mark.parametrize("name", set(LOSSES) - POSITIVE)

@@ -73,6 +73,7 @@ def _loss(torch: Any, name: str, Y: Any, T: Any) -> Any:
     F = torch.nn.functional
     losses = {
         "SquaredError": lambda: F.mse_loss(Y, T, reduction="sum"),
+        "HalfSquaredError": lambda: F.mse_loss(Y, T, reduction="sum") / 2,
         "MeanSquaredError": lambda: F.mse_loss(Y, T),
         "CrossEntropy": lambda: F.nll_loss(torch.log(Y), T.argmax(dim=1), reduction="sum"),
         "SoftmaxCrossEntropy": lambda: F.cross_entropy(Y, T, reduction="sum"),

@@ -1,0 +1,416 @@
+"""What the classifier and the regressor share: parameters, training, the fitted network and what is read from it."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from nerva_py import threads
+from nerva_py.errors import NervaError
+from nerva_py.network import MLP, mlp
+from nerva_py.sparse import get_backend
+from nerva_py.topology import DynamicTopology, input_importance
+from nerva_py.topology import method as resolve_method
+from nerva_py.training import Callback, EarlyStopping, History, Optimizer, ProgressBar, train
+from nerva_py.training.loop import resolve_loss, resolve_schedule
+
+from . import settings
+from .incremental import Increments
+from .monitoring import OBJECTIVE, VALIDATION, Lines, Watch, penalty
+from .samples import Samples, split
+
+PREDICTED = 1000  # samples in a batch of predictions
+# Weights times samples of a batch, below which a second thread gains little, and on a busy machine costs much: a step of 5
+# million took 1.4 ms with one thread and 1.0 ms with two, of 1.5 million 0.43 ms with either; but where other programs compute,
+# too, threads that wait for each other take ten times as long.
+SMALL = 5_000_000
+DTYPES = (np.float64, np.float32, np.uint8)  # of X, kept as they are; everything else becomes float64
+
+
+class SparseMLP(BaseEstimator):
+    """The base of `SparseMLPClassifier` and `SparseMLPRegressor`, which say what the targets are."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str = "relu",
+        *,
+        density: float | str | Sequence[float] = "auto",
+        method: str | DynamicTopology | None = None,
+        dropout: float = 0.0,
+        solver: str | Optimizer = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate_init: float | str = 0.001,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        weights: str | Sequence[str] = "XavierNormalized",
+        callbacks: Sequence[Callback] | None = None,
+        backend: str = "numba",
+        n_threads: int | None = None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.density = density
+        self.method = method
+        self.dropout = dropout
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.weights = weights
+        self.callbacks = callbacks
+        self.backend = backend
+        self.n_threads = n_threads
+
+    # Of the last training; None or absent before.
+    network_: MLP
+    history_: History
+    validation_scores_: list[float] | None
+    loss_curve_: list[float]
+    t_: int
+    _increments: Increments | None
+
+    # ------------------------------------------------------------------------------------------ what a subclass says
+
+    @abstractmethod
+    def _loss(self) -> str:
+        """Name of the loss of the fitted problem."""
+
+    @abstractmethod
+    def _out_activation(self) -> str:
+        """scikit-learn's name of what `predict` or `predict_proba` does with the outputs."""
+
+    @abstractmethod
+    def _learn(self, y: Any, classes: ArrayLike | None) -> None:
+        """What kind of targets y is; `classes` are those that partial_fit will see."""
+
+    @abstractmethod
+    def _targets(self, y: Any, dtype: np.dtype) -> np.ndarray:
+        """The targets T of y, in the form that a `Dataset` has."""
+
+    @abstractmethod
+    def _score(self, Y: np.ndarray, T: np.ndarray, w: np.ndarray | None) -> float:
+        """What `score` gives, of outputs Y of the network."""
+
+    def _class_weights(self, y: Any) -> np.ndarray | None:
+        """A factor of the weight of each sample, from `class_weight`."""
+        return None
+
+    def _strata(self, T: np.ndarray) -> np.ndarray | None:
+        """The classes that validation data have in the same proportion."""
+        return None
+
+    @property
+    def _num_classes(self) -> int | None:
+        """Of a `Dataset` of class numbers."""
+        return None
+
+    # -------------------------------------------------------------------------------------------------------- training
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Any:
+        """Train on X (M, D) and y. A sample of weight w counts as w samples; one of weight 0 is left out.
+
+        `X_val` and `y_val` are validation data: their score after each epoch is in `validation_scores_`, and with
+        `early_stopping` they are used instead of a part of the training data. Returns self. Raises NervaError, which is a
+        ValueError, for parameters that cannot be used, and DivergedError when the loss stops being finite.
+        """
+        first = not (self.warm_start and hasattr(self, "network_"))
+        max_iter = settings.at_least("max_iter", self.max_iter, 1)
+        samples = self._samples(X, y, sample_weight, first)
+        validation = self._validation(X_val, y_val, sample_weight_val)
+        network_seed, split_seed, order_seed = self._seeds()
+        if self.early_stopping and validation is None:
+            samples, validation = split(samples, self.validation_fraction, self._strata(samples.T), split_seed)
+        network = self._new_network(samples, network_seed) if first else self._same_network()
+        with threads.limited(self._threads(network, settings.batch_samples(self.batch_size, samples.counted))):
+            self._train(network, samples, validation, max_iter, order_seed, first)
+        return self
+
+    def _train(
+        self, network: MLP, samples: Samples, validation: Samples | None, max_iter: int, seed: int, first: bool
+    ) -> None:
+        """Epochs until the objective or, with early stopping, the validation score no longer improves."""
+        data = samples.dataset(self._num_classes)
+        batch_size = settings.batch_samples(self.batch_size, samples.counted)
+        optimizer, decay = self._optimizer(samples, batch_size)
+        watch = Watch(decay, None if validation is None else lambda net: self._validation_score(net, validation))
+        stopping = EarlyStopping(
+            VALIDATION if self.early_stopping else OBJECTIVE,
+            mode="max" if self.early_stopping else "min",
+            patience=settings.patience(self.n_iter_no_change, max_iter),
+            min_delta=settings.tolerance(self.tol),
+            restore_best=bool(self.early_stopping),
+        )
+        history = train(
+            network,
+            data,
+            loss=self._loss(),
+            optimizer=optimizer,
+            learning_rate=self.learning_rate_init,
+            epochs=max_iter,
+            batch_size=batch_size,
+            shuffle=bool(self.shuffle),
+            statistics="running",
+            sample_weight=samples.w,
+            seed=seed,
+            callbacks=[*self._method(), watch, *(self.callbacks or ()), stopping, *self._shown()],
+        )
+        self.network_ = network
+        self._record(history, watch.objectives, watch.scores if validation else None, samples.counted, first)
+        self._increments = None
+        if history.interrupted:
+            warnings.warn("training was interrupted; the network is that of the last step", stacklevel=3)
+        elif not stopping.stopped_epoch and self.n_iter_ == max_iter and not math.isinf(self.n_iter_no_change):
+            what = "validation score" if self.early_stopping else "loss"
+            message = f"training ended after max_iter={max_iter} epochs, before the {what} had stopped improving"
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+
+    def _partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, classes: ArrayLike | None = None
+    ) -> None:
+        """One epoch on these samples, with the optimizer as the last one left it."""
+        if self.early_stopping:
+            raise NervaError("early_stopping must be False for partial_fit, which sees a part of the data at a time")
+        first = not hasattr(self, "network_")
+        max_iter = settings.at_least("max_iter", self.max_iter, 1)
+        samples = self._samples(X, y, sample_weight, first, classes)
+        network_seed, _, order_seed = self._seeds()
+        network = self._new_network(samples, network_seed) if first else self.network_
+        increments = None if first else self._increments
+        if increments is None:
+            order, seeds = np.random.SeedSequence(order_seed).spawn(2)
+            callbacks = [*self._method(), *(self.callbacks or ())]
+            increments = Increments(callbacks, max_iter, np.random.default_rng(order), seeds)
+        batch_size = settings.batch_samples(self.batch_size, samples.counted)
+        optimizer, decay = self._optimizer(samples, batch_size)
+        eta = resolve_schedule(self.learning_rate_init)(len(increments.history))
+        with threads.limited(self._threads(network, batch_size)):
+            loss = increments.epoch(
+                network, samples.dataset(self._num_classes), resolve_loss(self._loss()), optimizer, eta, batch_size,
+                bool(self.shuffle), samples.w,
+            )  # fmt: skip
+        self.network_, self._increments = network, increments
+        self._record(increments.history, [loss + penalty(network, decay)], None, samples.counted, first)
+
+    def _record(
+        self, history: History, objectives: list[float], scores: list[float] | None, count: int, first: bool
+    ) -> None:
+        """The fitted attributes; those of a warm start and of `partial_fit` continue the former ones."""
+        self.history_ = history
+        self.n_iter_ = len(objectives)
+        before = [] if first or self.validation_scores_ is None else self.validation_scores_
+        self.validation_scores_ = [*before, *(scores or [])] or scores
+        self.best_validation_score_ = max(self.validation_scores_) if self.validation_scores_ else None
+        self.loss_curve_ = objectives if first else [*self.loss_curve_, *objectives]
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
+        self.best_loss_ = min(self.loss_curve_, default=math.nan)
+        self.t_ = len(objectives) * count + (0 if first else self.t_)
+
+    # ------------------------------------------------------------------------------------------- from parameters to parts
+
+    def _samples(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: ArrayLike | None = None) -> Samples:
+        X, y = validate_data(
+            self, X, y, reset=first, accept_sparse="csr", dtype=DTYPES, order="C",
+            multi_output=True, y_numeric=self._y_numeric,
+        )  # fmt: skip
+        if first:
+            self._learn(y, classes)
+        T = self._targets(y, _float_type(X))
+        w = None if sample_weight is None else self._checked_weight("sample_weight", sample_weight, X)
+        factor = self._class_weights(y)
+        return Samples(X, T, w if factor is None else factor if w is None else factor * w)
+
+    _y_numeric = False
+
+    def _validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Samples | None:
+        if (X_val is None) != (y_val is None):
+            raise NervaError(
+                f"{'X_val' if X_val is None else 'y_val'} is None; validation data are both X_val and y_val"
+            )
+        if X_val is None:
+            if sample_weight_val is not None:
+                raise NervaError("sample_weight_val is given without X_val and y_val")
+            return None
+        X, y = validate_data(
+            self, X_val, y_val, reset=False, accept_sparse="csr", dtype=DTYPES, order="C",
+            multi_output=True, y_numeric=self._y_numeric,
+        )  # fmt: skip
+        w = None if sample_weight_val is None else self._checked_weight("sample_weight_val", sample_weight_val, X)
+        return Samples(X, self._targets(y, _float_type(X)), w)
+
+    def _checked_weight(self, name: str, sample_weight: Any, X: np.ndarray) -> np.ndarray:
+        w = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if (w < 0).any():
+            raise NervaError(f"{name} must not be negative; its smallest number is {w.min():g}")
+        if not w.any():
+            raise NervaError(f"{name} is zero for every sample; at least one must count")
+        return w
+
+    def _new_network(self, samples: Samples, seed: int) -> MLP:
+        hidden = settings.hidden_sizes(self.hidden_layer_sizes)
+        K = self._num_classes or samples.T.shape[1]
+        sizes = [samples.X.shape[1], *hidden, K]
+        get_backend(self.backend)  # also where all layers are dense and none needs it
+        methods = self._method()
+        distribution = methods[0].distribution if methods else "ErdosRenyi"
+        return mlp(
+            settings.layer_names(hidden, self.activation, self.dropout),
+            sizes,
+            layer_densities=settings.layer_densities(sizes, self.density, distribution),
+            weights=self.weights,
+            dtype=_float_type(samples.X),
+            backend=self.backend,
+            seed=seed,
+        )
+
+    def _same_network(self) -> MLP:
+        """A copy to go on with, so that a training that fails leaves the fitted network as it was."""
+        return copy.deepcopy(self.network_)
+
+    def _method(self) -> list[DynamicTopology]:
+        """A fresh topology method, or none; that of the parameter stays as it is."""
+        if self.method is None:
+            return []
+        if not isinstance(self.method, str | DynamicTopology):
+            raise NervaError(f"method must be None, a name, a specification or a DynamicTopology, not {self.method!r}")
+        return [copy.deepcopy(resolve_method(self.method))]
+
+    def _optimizer(self, samples: Samples, batch_size: int) -> tuple[Optimizer, float]:
+        """(the optimizer, λ): alpha/2 ‖W‖² is added to the summed loss of a batch, so λ = alpha over its total weight."""
+        total = batch_size * samples.mean_weight
+        return settings.optimizer(self.solver, self.alpha, total), float(self.alpha) / total
+
+    def _shown(self) -> list[Callback]:
+        return [] if not self.verbose else [Lines()] if self.verbose < 2 else [ProgressBar()]
+
+    def _threads(self, network: MLP, batch_size: int) -> int | None:
+        """`n_threads`; where it is None a single thread for small work, which another thread would only delay."""
+        if self.n_threads is not None:
+            return settings.at_least("n_threads", self.n_threads, 1)
+        return 1 if network.nnz * batch_size < SMALL else None
+
+    def _seeds(self) -> list[int]:
+        """Of the network, the validation split and the order of the samples."""
+        rng = check_random_state(self.random_state)
+        return [int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=3)]
+
+    def _validation_score(self, network: MLP, validation: Samples) -> float:
+        return self._score(network.predict(validation.X), validation.T, validation.w)
+
+    # ------------------------------------------------------------------------------------------------- the fitted network
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """Y (M, K), before the softmax or the logistic function."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES, order="C")
+        with threads.limited(self._threads(self.network_, min(PREDICTED, X.shape[0]))):
+            return self.network_.predict(X, PREDICTED)
+
+    @property
+    def coefs_(self) -> list[csr_array]:
+        """The stored weights of each layer, a CSR array (inputs, outputs): the transpose of W (K, D)."""
+        check_is_fitted(self)
+        return [csr_array(_stored(layer.W.value).T) for layer in self.network_.linear_layers]
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """The bias of each layer, (outputs,)."""
+        check_is_fitted(self)
+        return [layer.b.value[0] for layer in self.network_.linear_layers]
+
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Σ_k |w_ki| of the first layer, the strength of input i, as a share of all: (D,)        [arXiv:2012.00560]"""
+        check_is_fitted(self)
+        strength = input_importance(self.network_.linear_layers[0].W.value)
+        return strength / (strength.sum() or 1.0)
+
+    @property
+    def n_layers_(self) -> int:
+        """Number of layers, inputs and outputs among them."""
+        check_is_fitted(self)
+        return len(self.network_.sizes)
+
+    @property
+    def n_outputs_(self) -> int:
+        """Number of outputs of the network."""
+        check_is_fitted(self)
+        return self.network_.sizes[-1]
+
+    @property
+    def density_(self) -> float:
+        """Stored weights as a share of those of the dense network."""
+        check_is_fitted(self)
+        return self.network_.density
+
+    @property
+    def out_activation_(self) -> str:
+        """What is done with the outputs of the network: "softmax", "logistic" or "identity"."""
+        check_is_fitted(self)
+        return self._out_activation()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of arrays that are read-only, as joblib maps them from a file, a copy is made: kernels take writeable ones."""
+        super().__setstate__(state)
+        if hasattr(self, "network_") and _read_only(self.network_):
+            self.network_, self._increments = copy.deepcopy((self.network_, self._increments))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _float_type(X: np.ndarray) -> np.dtype:
+    """In which the network computes: as X, for bytes float32."""
+    return np.dtype(np.float32) if X.dtype == np.uint8 else X.dtype
+
+
+def _stored(W: Any) -> csr_array:
+    """The weights (K, D) in CSR; of a dense array those that are not zero."""
+    return W.csr if hasattr(W, "csr") else csr_array(W.array)
+
+
+def _read_only(network: MLP) -> bool:
+    return not all(parameter.vector.flags.writeable for parameter in network.parameters())

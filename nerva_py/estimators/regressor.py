@@ -1,0 +1,58 @@
+"""`SparseMLPRegressor`: half the squared error, linear outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+
+from .base import SparseMLP
+from .parameters import PARAMETERS
+
+
+class SparseMLPRegressor(RegressorMixin, SparseMLP):
+    __doc__ = f"""A truly sparse multilayer perceptron for regression, as scikit-learn's MLPRegressor is a dense one.
+
+    Minimises the mean over the samples of ½ Σ_k (y_k − t_k)², plus λ/2 ‖W‖². Targets are (M,) or (M, K).
+    {PARAMETERS}"""
+
+    _y_numeric = True
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> SparseMLPRegressor:
+        """One epoch on these samples, with the network and the optimizer as the last call left them. Returns self.
+
+        A topology method sees the calls as the epochs of one training of `max_iter` epochs.
+        """
+        self._partial_fit(X, y, sample_weight)
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """The targets of each sample of X (M, D): (M,), or (M, K) if y was a matrix."""
+        Y = self._outputs(X)
+        return Y[:, 0] if self._flat else Y
+
+    def _loss(self) -> str:
+        return "HalfSquaredError"
+
+    def _out_activation(self) -> str:
+        return "identity"
+
+    def _learn(self, y: Any, classes: ArrayLike | None) -> None:
+        self._flat = y.ndim == 1 or y.shape[1] == 1
+
+    def _targets(self, y: Any, dtype: np.dtype) -> np.ndarray:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return np.require(y.reshape(len(y), -1), dtype, "C")
+
+    def _score(self, Y: np.ndarray, T: np.ndarray, w: np.ndarray | None) -> float:
+        return float(r2_score(T, Y, sample_weight=w))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,60 @@
+"""Training and validation data between scikit-learn's checks and the trainer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from nerva_py.data import Dataset, from_arrays
+from nerva_py.errors import NervaError
+
+from .settings import is_number
+
+
+@dataclass(frozen=True)
+class Samples:
+    """X (M, D); the targets T, class numbers (M,) or a matrix (M, K); the weights (M,) or None."""
+
+    X: np.ndarray
+    T: np.ndarray
+    w: np.ndarray | None = None
+
+    def at(self, rows: np.ndarray) -> Samples:
+        """These rows."""
+        return Samples(self.X[rows], self.T[rows], None if self.w is None else self.w[rows])
+
+    @property
+    def counted(self) -> int:
+        """How many samples have a weight that is not 0."""
+        return len(self.T) if self.w is None else int(np.count_nonzero(self.w))
+
+    @property
+    def mean_weight(self) -> float:
+        """The mean of the weights that are not 0."""
+        return 1.0 if self.w is None else float(self.w.sum()) / max(1, self.counted)
+
+    def dataset(self, num_classes: int | None) -> Dataset:
+        """As the trainer has it: values as they are, without a test set."""
+        return from_arrays(self.X, self.T, name="X", num_classes=num_classes, normalization="none")
+
+
+def split(samples: Samples, fraction: float, classes: np.ndarray | None, seed: int) -> tuple[Samples, Samples]:
+    """(training, validation): that share of the samples set apart; in proportion to `classes` (M,) if given.
+
+    Raises NervaError where either part would be too small.
+    """
+    if not (is_number(fraction) and 0 < fraction < 1):
+        raise NervaError(f"validation_fraction must be between 0 and 1, not {fraction!r}")
+    M = len(samples.T)
+    if not 2 <= round(fraction * M) <= M - 1:
+        raise NervaError(
+            f"validation_fraction={fraction:g} of {M} samples is {round(fraction * M)}; at least 2 must be set apart and 1 "
+            "kept. Change validation_fraction or give X_val and y_val"
+        )
+    try:
+        kept, apart = train_test_split(np.arange(M), test_size=fraction, random_state=seed, stratify=classes)
+    except ValueError as error:
+        raise NervaError(f"early_stopping: validation data cannot be set apart. {error}") from None
+    return samples.at(kept), samples.at(apart)

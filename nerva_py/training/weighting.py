@@ -1,0 +1,59 @@
+"""Weights of samples: what may be given, and the mean loss of mini-batches as they are met."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nerva_py.data import Dataset
+from nerva_py.equations.losses import Loss
+from nerva_py.errors import NervaError
+
+
+def checked_weights(sample_weight: ArrayLike | None, data: Dataset, loss: Loss) -> tuple[np.ndarray | None, np.ndarray]:
+    """(weights (M,) of float64 or None, the training samples that count: those of a weight that is not 0).
+
+    Raises NervaError.
+    """
+    M = len(data.Ttrain)
+    if sample_weight is None:
+        return None, np.arange(M)
+    weights = np.asarray(sample_weight)
+    if weights.shape != (M,) or weights.dtype.kind not in "buif":
+        got = f"shape {weights.shape}, dtype {weights.dtype}"
+        raise NervaError(f"sample_weight must be {M} numbers, one a training sample, not {got}")
+    weights = weights.astype(np.float64)
+    wrong = np.flatnonzero(~(weights >= 0) | np.isinf(weights))
+    if wrong.size:
+        raise NervaError(f"sample_weight[{wrong[0]}] is {weights[wrong[0]]}; finite numbers of at least 0 are allowed")
+    pool = np.flatnonzero(weights)
+    if not pool.size:
+        raise NervaError("sample_weight is 0 for every sample; at least one must count")
+    if loss.samples is None:
+        raise NervaError(f"sample_weight needs the losses of single samples, which {loss.name} does not give")
+    return weights, pool
+
+
+def described_weights(weights: np.ndarray | None) -> str | None:
+    """By which a run that is resumed knows its weights."""
+    return None if weights is None else f"{len(weights)} weights, {hashlib.sha256(weights.tobytes()).hexdigest()[:16]}"
+
+
+class RunningLoss:
+    """The mean of the losses of mini-batches, each as it was before its step."""
+
+    def __init__(self, total: float = 0.0, weight: float = 0.0):
+        self.total, self.weight = total, weight
+
+    def add(self, loss: Loss, Y: np.ndarray, T: np.ndarray, w: np.ndarray | None) -> None:
+        """Take a mini-batch into the mean; w (N, 1) are the weights of its samples, if they have any."""
+        self.total += float(loss.total(Y, T) if w is None else loss.weighted_total(Y, T, w))
+        self.weight += len(T) if w is None else float(w.sum())
+
+    def take(self) -> float | None:
+        """The mean since the last call; None if there was no mini-batch."""
+        mean = self.total / self.weight if self.weight else None
+        self.total = self.weight = 0.0
+        return mean
