@@ -46,6 +46,10 @@ OPERATIONS = {
     "ones": (table.ones(A, N, D), np.ones((2, 3))),
     "identity": (table.identity(A, N), np.eye(2)),
     "affine": (table.affine(A, B.T, IndexedMatrix.symbol("x", 1, K)), a @ b + r[:, :2]),
+    "affine_apply": (
+        table.affine_apply(A, B.T, IndexedMatrix.symbol("x", 1, K), lambda y: y**2),
+        (a @ b + r[:, :2]) ** 2,
+    ),
     "product_on, dense": (table.product_on(C, A, A.T), a @ a.T),
 }
 
