@@ -219,14 +219,16 @@ def test_warm_start(binary):
     np.testing.assert_array_equal(weights(cold), weights(cold.fit(*binary)))
 
 
-def test_partial_fit_keeps_adam_going(three):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_partial_fit_keeps_adam_going(weighted, three):
     """In epochs of one full batch, without the random order, it is `fit`."""
     X, y = three
+    w = np.arange(240) % 4 if weighted else None
     settings = {"shuffle": False, "batch_size": 240, "random_state": 1}
-    whole = nv.SparseMLPClassifier(max_iter=6, **settings).fit(X, y)
+    whole = nv.SparseMLPClassifier(max_iter=6, **settings).fit(X, y, w)
     parts = nv.SparseMLPClassifier(**settings)
     for _ in range(6):
-        parts.partial_fit(X, y, classes=np.unique(y))
+        parts.partial_fit(X, y, w, classes=np.unique(y))
     np.testing.assert_allclose(weights(parts), weights(whole), rtol=1e-9, atol=1e-12)
     assert parts.loss_curve_ == pytest.approx(whole.loss_curve_)
     assert parts.n_iter_ == 1
