@@ -28,8 +28,10 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
+import sympy as sp
 
 import nerva_py as nv
+from nerva_py.equations.activations import ReLU
 from nerva_py.equations.linear import linear, linear_backward
 from nerva_py.matrix import row_repeat
 from nerva_py.verify import IndexedMatrix, WrittenMatrix, check_function, concrete
@@ -156,10 +158,10 @@ assert y.argmax() == 0
 
 # %%
 figure, axes = plt.subplots(2, 5, figsize=(8, 3.6), layout="constrained")
+figure.suptitle("The weights of ten neurons: a row of W each")
 for k, ax in enumerate(axes.flat):
     ax.imshow(W[k].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
     ax.set(title=f"row {k} of W", xticks=[], yticks=[])
-figure.suptitle("The weights of ten neurons: a row of W each");
 
 # %% [markdown]
 # ## All pictures at once
@@ -291,15 +293,13 @@ linear(concrete.matrix("x", 2, 3), concrete.matrix("w", 2, 3), concrete.matrix("
 # printed by the function that is executed):
 
 # %%
-linear(WrittenMatrix("X", "N", "D"), WrittenMatrix("W", "K", "D"), WrittenMatrix("b", 1, "K"))
+N, D, K = sp.symbols("N D K", integer=True, positive=True)
+linear(WrittenMatrix("X", N, D), WrittenMatrix("W", K, D), WrittenMatrix("b", 1, K))
 
 # %% [markdown]
 # On matrices whose *sizes* are symbols, which is how equations are proved for every size (notebook 5):
 
 # %%
-import sympy as sp
-
-N, D, K = sp.symbols("N D K", integer=True, positive=True)
 i, k = sp.symbols("i k", integer=True)
 linear(IndexedMatrix.symbol("X", N, D), IndexedMatrix.symbol("W", K, D), IndexedMatrix.symbol("b", 1, K)).entry(i, k)
 
@@ -328,8 +328,6 @@ assert np.allclose(DW.toarray(), np.where(stored, DY.T @ X_batch, 0), atol=1e-5)
 # $$Z = X W_1^\top + \mathbf{1}_N\, b_1, \qquad H = f(Z), \qquad Y = H W_2^\top + \mathbf{1}_N\, b_2 .$$
 
 # %%
-from nerva_py.equations.activations import ReLU
-
 W1, b1 = rng.standard_normal((16, 64)), rng.standard_normal((1, 16))
 W2, b2 = rng.standard_normal((10, 16)), rng.standard_normal((1, 10))
 f = ReLU()
@@ -348,7 +346,7 @@ assert np.allclose(network.predict(X), Y)
 network
 
 # %% [markdown]
-# How its weights are found is the subject of the notebooks that follow. First [their gradients](02_backpropagation_without_autograd).
+# How its weights are found is the subject of the notebooks that follow. First [their gradients](02_backpropagation_without_autograd.ipynb).
 #
 # ## Exercises
 #
