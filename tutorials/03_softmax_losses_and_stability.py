@@ -27,6 +27,7 @@ import inspect
 
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy.linalg
 import scipy.special
 import sympy as sp
 from IPython.display import Markdown
