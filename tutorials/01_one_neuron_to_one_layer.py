@@ -19,8 +19,8 @@
 # **What you'll learn**: to look at shapes before you look at numbers; why a sample is a row and a neuron is a row, too;
 # what $Y = X W^\top + \mathbf{1}_N\, b$ says; why a layer needs an activation function.
 #
-# **What you'll need**: a little Python and NumPy, the product of two matrices. Nothing is downloaded. The cells take a few
-# seconds; reading them and doing the exercises, about an hour.
+# **What you'll need**: a little Python and NumPy, the product of two matrices. Nothing is downloaded. The cells take a
+# few seconds; reading them and doing the exercises, about an hour.
 
 # %%
 import inspect
@@ -49,14 +49,14 @@ print(data.describe())
 X.shape, t.shape
 
 # %% [markdown]
-# A *neuron* has a weight for each feature and one number more, its bias. It multiplies each feature $x_d$ with its weight
-# $w_d$, adds up, and adds the bias:
+# A *neuron* has a weight for each feature and one number more, its bias. It multiplies each feature $x_d$ with its
+# weight $w_d$, adds up, and adds the bias:
 #
 # $$y = \sum_{d=1}^{D} x_d\, w_d + b .$$
 #
-# A large answer $y$ means: this sample is like my weights. So weights can be made by hand. Here is a neuron that is to tell
-# zeros from all other digits. Its weights are the mean picture of a zero minus the mean picture of the others, and its bias
-# is chosen so that the point half-way between these two pictures gets the answer 0.
+# A large answer $y$ means: this sample is like my weights. So weights can be made by hand. Here is a neuron that is to
+# tell zeros from all other digits. Its weights are the mean picture of a zero minus the mean picture of the others, and
+# its bias is chosen so that the point half-way between these two pictures gets the answer 0.
 
 # %%
 zero, others = X[t == 0].mean(axis=0), X[t != 0].mean(axis=0)
@@ -68,7 +68,8 @@ y = 0.0
 for d in range(64):
     y += x[d] * w[d]
 y += b
-y
+assert y > 0
+float(y)
 
 # %% [markdown]
 # The answer to a zero is positive. The same for all pictures, and the weights as a picture of their own:
@@ -93,9 +94,9 @@ assert found > 0.95
 #
 # ## Shapes first
 #
-# Above, `x` and `w` were *vectors*: arrays with one axis. From now on everything is a **matrix**, with rows and columns, and
-# before a line of code is written, its shapes are. This costs nothing and finds most mistakes. What goes wrong without it:
-# here are five answers and five targets, and somebody wants the mean squared error.
+# Above, `x` and `w` were *vectors*: arrays with one axis. From now on everything is a **matrix**, with rows and
+# columns, and before a line of code is written, its shapes are. This costs nothing and finds most mistakes. What goes
+# wrong without it: here are five answers and five targets, and somebody wants the mean squared error.
 
 # %%
 answer = np.array([[0.1], [0.9], [0.2], [0.8], [0.4]])  # a column, (5, 1)
@@ -106,8 +107,9 @@ print("mean squared error:", np.mean(difference**2), "- but it is", np.mean((ans
 assert difference.shape == (5, 5)
 
 # %% [markdown]
-# NumPy repeated the column and the vector until both were 5 × 5, and every answer met every target. No error, no warning, a
-# wrong number. With matrices there is no such guess: a (5, 1) minus a (5, 1) is a (5, 1), and all else is to be refused.
+# NumPy repeated the column and the vector until both were 5 × 5, and every answer met every target. No error, no
+# warning, a wrong number. With matrices there is no such guess: a (5, 1) minus a (5, 1) is a (5, 1), and all else is to
+# be refused.
 #
 # These are the names and shapes that this library, and the papers behind it, use throughout:
 #
@@ -129,18 +131,18 @@ y_matrix.shape
 # %% [markdown]
 # ## One picture, ten neurons
 #
-# A *layer* is several neurons that look at the same sample. Neuron $k$ has the weights $w_{k1}, \ldots, w_{kD}$ and the bias
-# $b_k$. Written below each other, the weights are a matrix $W$ of shape $(K, D)$, and
+# A *layer* is several neurons that look at the same sample. Neuron $k$ has the weights $w_{k1}, \ldots, w_{kD}$ and the
+# bias $b_k$. Written below each other, the weights are a matrix $W$ of shape $(K, D)$, and
 #
 # $$y_k = \sum_{d=1}^{D} x_d\, w_{kd} + b_k \qquad\text{for } k = 1, \ldots, K .$$
 #
-# The sum runs over the *second* index of both $x$ (which is $(1, D)$) and $W$. In a matrix product the sum runs over the
-# second index of the left factor and the *first* of the right one, so $W$ has to be transposed: $y = x\, W^\top + b$, with
-# shapes $(1, D)\,(D, K) + (1, K)$.
+# The sum runs over the *second* index of both $x$ (which is $(1, D)$) and $W$. In a matrix product the sum runs over
+# the second index of the left factor and the *first* of the right one, so $W$ has to be transposed:
+# $y = x\, W^\top + b$, with shapes $(1, D)\,(D, K) + (1, K)$.
 #
 # Again, a layer made by hand. Neuron $k$ is to answer how near $x$ is to the mean picture $m_k$ of the digit $k$. The
-# squared distance is $\lVert x - m_k \rVert^2 = \lVert x \rVert^2 - 2\, x\, m_k^\top + \lVert m_k \rVert^2$. Its first term is
-# the same for all $k$, so the nearest mean is the one with the largest
+# squared distance is $\lVert x - m_k \rVert^2 = \lVert x \rVert^2 - 2\, x\, m_k^\top + \lVert m_k \rVert^2$. Its first
+# term is the same for all $k$, so the nearest mean is the one with the largest
 #
 # $$y_k = x\, m_k^\top - \tfrac12 \lVert m_k \rVert^2 ,$$
 #
@@ -166,9 +168,9 @@ for k, ax in enumerate(axes.flat):
 # %% [markdown]
 # ## All pictures at once
 #
-# $N$ samples below each other are $X$, of shape $(N, D)$. Row $i$ of $X W^\top$ is the answer of all neurons to sample $i$, and
-# to each of these rows the same $b$ has to be added. The matrix of $N$ rows that are all equal to $b$ is $\mathbf{1}_N\, b$, a
-# column of $N$ ones times a row:
+# $N$ samples below each other are $X$, of shape $(N, D)$. Row $i$ of $X W^\top$ is the answer of all neurons to sample
+# $i$, and to each of these rows the same $b$ has to be added. The matrix of $N$ rows that are all equal to $b$ is
+# $\mathbf{1}_N\, b$, a column of $N$ ones times a row:
 #
 # $$Y = X W^\top + \mathbf{1}_N\, b, \qquad y_{ik} = \sum_{d=1}^{D} x_{id}\, w_{kd} + b_k .$$
 #
@@ -196,8 +198,8 @@ print(inspect.getsource(linear))
 
 # %% [markdown]
 # `affine(X, W, b)` is the name that the library's table of matrix operations has for `X @ W.T + row_repeat(b, N)`, and
-# `row_repeat(b, N)` is $\mathbf{1}_N\, b$. Are loops and formula the same? `check_function` calls both with random matrices of
-# several sizes, all of them different, and compares. You will meet it again in the exercises.
+# `row_repeat(b, N)` is $\mathbf{1}_N\, b$. Are loops and formula the same? `check_function` calls both with random
+# matrices of several sizes, all of them different, and compares. You will meet it again in the exercises.
 
 # %%
 check = check_function(linear_by_loops, linear, {"X": ("N", "D"), "W": ("K", "D"), "b": (1, "K")})
@@ -218,8 +220,8 @@ matrices = time.perf_counter() - start
 print(f"200 pictures: {1000 * loops:.1f} ms with loops, {1000 * matrices:.3f} ms in matrix form")
 
 # %% [markdown]
-# The matrix form is not another calculation: it is the same multiplications and additions, handed over in one piece to code
-# that knows how to do them fast. That is why this library writes everything for a batch, never for one sample.
+# The matrix form is not another calculation: it is the same multiplications and additions, handed over in one piece to
+# code that knows how to do them fast. That is why this library writes everything for a batch, never for one sample.
 #
 # How good is "the nearest of ten mean pictures" on pictures that had no part in the means?
 
@@ -232,8 +234,8 @@ assert accuracy > 0.85
 # %% [markdown]
 # ### What about $\mathbf{1}_N\, b$: is it made?
 #
-# Not on a computer. `row_repeat` returns a view: an array that claims to have $N$ rows, all of which lie in the same memory. So
-# formulas can contain repeated rows and columns freely.
+# Not on a computer. `row_repeat` returns a view: an array that claims to have $N$ rows, all of which lie in the same
+# memory. So formulas can contain repeated rows and columns freely.
 
 # %%
 repeated = row_repeat(b, 5)
@@ -244,18 +246,18 @@ assert np.array_equal(repeated, np.ones((5, 1)) @ b)
 # %% [markdown]
 # ## Why rows are samples
 #
-# Many books have samples as columns: $X$ is $(D, N)$, and $Y = W X + b\, \mathbf{1}_N^\top$. Each convention is the transpose of
-# the other, since $(X W^\top)^\top = W X^\top$; neither is wrong. Rows are chosen here because
+# Many books have samples as columns: $X$ is $(D, N)$, and $Y = W X + b\, \mathbf{1}_N^\top$. Each convention is the
+# transpose of the other, since $(X W^\top)^\top = W X^\top$; neither is wrong. Rows are chosen here because
 #
 # - a table of data has a line for each sample, and so have files, data frames, scikit-learn and PyTorch;
 # - NumPy's first axis is the row, so `X[3]` is a sample, `X[:100]` a batch, and `len(X)` is $N$;
-# - a row of $W$ is a neuron. In a *sparse* layer most weights do not exist, and a row then is the list of inputs that the
-#   neuron has.
+# - a row of $W$ is a neuron. In a *sparse* layer most weights do not exist, and a row then is the list of inputs that
+#   the neuron has.
 #
 # Mixing the two is the classic mistake. Then the shapes do not fit, if you are lucky. If $N = D = K$, they do.
 #
-# Three facts about rows that we will need. **Samples do not know of each other**: row $i$ of $Y$ depends on row $i$ of $X$
-# alone. So a batch can be cut, shuffled, or taken one by one, and nothing changes.
+# Three facts about rows that we will need. **Samples do not know of each other**: row $i$ of $Y$ depends on row $i$ of
+# $X$ alone. So a batch can be cut, shuffled, or taken one by one, and nothing changes.
 
 # %%
 rng = np.random.default_rng(0)
@@ -270,9 +272,9 @@ assert np.allclose(linear(X[:1], W, b), linear(X, W, b)[:1])
 assert np.allclose(linear(X, W[2:5], b[:, 2:5]), linear(X, W, b)[:, 2:5])
 
 # %% [markdown]
-# And **how a matrix is written is not how it is stored**. $Y$ is $(N, K)$ in every formula, but the library keeps the $N$ answers
-# of one *neuron* side by side in memory, because a sparse product then runs along the batch. `strides` are the distances in
-# bytes from one row to the next, and from one column to the next:
+# And **how a matrix is written is not how it is stored**. $Y$ is $(N, K)$ in every formula, but the library keeps the
+# $N$ answers of one *neuron* side by side in memory, because a sparse product then runs along the batch. `strides` are
+# the distances in bytes from one row to the next, and from one column to the next:
 
 # %%
 Y = linear(X.astype(np.float32), W.astype(np.float32), b.astype(np.float32))
@@ -282,15 +284,15 @@ assert Y.strides[0] == Y.itemsize
 # %% [markdown]
 # ## One equation, four kinds of matrices
 #
-# `linear` contains no loop, no `np.`, and no test of a type. So it works on everything that can be multiplied and added. On
-# matrices of *symbols*:
+# `linear` contains no loop, no `np.`, and no test of a type. So it works on everything that can be multiplied and
+# added. On matrices of *symbols*:
 
 # %%
 linear(concrete.matrix("x", 2, 3), concrete.matrix("w", 2, 3), concrete.matrix("b", 1, 2))
 
 # %% [markdown]
-# On matrices of which only the *formula* is known, and what it returns is its own formula (so this one was not typed, but
-# printed by the function that is executed):
+# On matrices of which only the *formula* is known, and what it returns is its own formula (so this one was not typed,
+# but printed by the function that is executed):
 
 # %%
 N, D, K = sp.symbols("N D K", integer=True, positive=True)
@@ -304,8 +306,8 @@ i, k = sp.symbols("i k", integer=True)
 linear(IndexedMatrix.symbol("X", N, D), IndexedMatrix.symbol("W", K, D), IndexedMatrix.symbol("b", 1, K)).entry(i, k)
 
 # %% [markdown]
-# And on a *sparse* $W$, most of whose weights do not exist: they are not stored, not multiplied, and not trained. Here one weight
-# in ten exists. Its gradient, which is the subject of the next notebook, exists at the same places only.
+# And on a *sparse* $W$, most of whose weights do not exist: they are not stored, not multiplied, and not trained. Here
+# one weight in ten exists. Its gradient, which is the subject of the next notebook, exists at the same places only.
 
 # %%
 W_sparse = nv.SparseWeight.random((10, 64), density=0.1, rng=rng)
@@ -322,8 +324,9 @@ assert np.allclose(DW.toarray(), np.where(stored, DY.T @ X_batch, 0), atol=1e-5)
 # ## From one layer to a network
 #
 # The answers of one layer can be the features of the next. But two linear layers are no more than one:
-# $(X W_1^\top)\, W_2^\top = X\, (W_2 W_1)^\top$. So between them each number goes through a function $f$ that is not linear, the
-# *activation function*. The most common one is ReLU, $f(z) = \max(0, z)$. With it, a network of two layers is
+# $(X W_1^\top)\, W_2^\top = X\, (W_2 W_1)^\top$. So between them each number goes through a function $f$ that is not
+# linear, the *activation function*. The most common one is ReLU, $f(z) = \max(0, z)$. With it, a network of two layers
+# is
 #
 # $$Z = X W_1^\top + \mathbf{1}_N\, b_1, \qquad H = f(Z), \qquad Y = H W_2^\top + \mathbf{1}_N\, b_2 .$$
 
@@ -346,19 +349,20 @@ assert np.allclose(network.predict(X), Y)
 network
 
 # %% [markdown]
-# How its weights are found is the subject of the notebooks that follow. First [their gradients](02_backpropagation_without_autograd.ipynb).
+# How its weights are found is the subject of the notebooks that follow. First [their
+# gradients](02_backpropagation_without_autograd.ipynb).
 #
 # ## Exercises
 #
-# In each exercise replace `return None` by your answer and run the check below it. It tells you what is wrong, and at which
-# input. You may use NumPy and everything that was imported above.
+# In each exercise replace `return None` by your answer and run the check below it. It tells you what is wrong, and at
+# which input. You may use NumPy and everything that was imported above.
 #
-# **1. The other convention.** With samples as columns, $X$ is $(D, N)$, $W$ is $(K, D)$ and $b$ is $(K, 1)$. Return $Y$, of shape
-# $(K, N)$.
+# **1. The other convention.** With samples as columns, $X$ is $(D, N)$, $W$ is $(K, D)$ and $b$ is $(K, 1)$. Return
+# $Y$, of shape $(K, N)$.
 #
 # <details><summary>Hint</summary>
-# Shapes first: which product of W and X is (K, N)? The bias of neuron k belongs into row k, so NumPy repeats it along the
-# columns by itself.
+# Shapes first: which product of W and X is (K, N)? The bias of neuron k belongs into row k, so NumPy repeats it along
+# the columns by itself.
 # </details>
 
 
@@ -376,12 +380,13 @@ check_function(
 )
 
 # %% [markdown]
-# **2. Two layers are one.** $H = X W_1^\top + \mathbf{1}_N b_1$ and $Y = H W_2^\top + \mathbf{1}_N b_2$, without an activation function.
-# Return the weights and the bias, as a pair `W, b`, of the one layer with $Y = X W^\top + \mathbf{1}_N b$. Shapes: $W_1$ is $(H, D)$,
-# $W_2$ is $(K, H)$.
+# **2. Two layers are one.** $H = X W_1^\top + \mathbf{1}_N b_1$ and $Y = H W_2^\top + \mathbf{1}_N b_2$, without an
+# activation function. Return the weights and the bias, as a pair `W, b`, of the one layer with
+# $Y = X W^\top + \mathbf{1}_N b$. Shapes: $W_1$ is $(H, D)$, $W_2$ is $(K, H)$.
 #
 # <details><summary>Hint</summary>
-# Put the first equation into the second one and multiply out. What becomes of the row b₁ is what the second layer does to it.
+# Put the first equation into the second one and multiply out. What becomes of the row b₁ is what the second layer does
+# to it.
 # </details>
 
 
@@ -399,8 +404,8 @@ check_function(
 )
 
 # %% [markdown]
-# **3. A bias is a weight.** Some books have no bias: they give every sample one feature more, which is always 1. Return the pair
-# $\tilde X$ of shape $(N, D + 1)$ and $\tilde W$ of shape $(K, D + 1)$, with the new feature *last*, such that
+# **3. A bias is a weight.** Some books have no bias: they give every sample one feature more, which is always 1. Return
+# the pair $\tilde X$ of shape $(N, D + 1)$ and $\tilde W$ of shape $(K, D + 1)$, with the new feature *last*, such that
 # $\tilde X \tilde W^\top = X W^\top + \mathbf{1}_N b$.
 #
 # <details><summary>Hint</summary>
@@ -422,12 +427,12 @@ check_function(
 )
 
 # %% [markdown]
-# **4. All distances, without a loop.** $X$ is $(N, D)$, the rows of $M$, $(K, D)$, are $K$ points. Return the matrix $(N, K)$ of the squared
-# distances $\lVert x_i - m_k \rVert^2$, using a matrix product.
+# **4. All distances, without a loop.** $X$ is $(N, D)$, the rows of $M$, $(K, D)$, are $K$ points. Return the matrix
+# $(N, K)$ of the squared distances $\lVert x_i - m_k \rVert^2$, using a matrix product.
 #
 # <details><summary>Hint</summary>
-# Multiply out, as in "One picture, ten neurons". The sum of squares of each row is <code>(X * X).sum(axis=1, keepdims=True)</code>,
-# a column (N, 1); of M you need a row (1, K).
+# Multiply out, as in "One picture, ten neurons". The sum of squares of each row is <code>(X * X).sum(axis=1,
+# keepdims=True)</code>, a column (N, 1); of M you need a row (1, K).
 # </details>
 
 

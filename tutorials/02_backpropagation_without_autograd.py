@@ -16,11 +16,11 @@
 # **What you'll do**: derive the three gradients of a linear layer, check them in three ways (with symbols, with finite
 # differences, with a proof), train a network with nothing but them, and see a check that accepts almost any formula.
 #
-# **What you'll learn**: why a gradient has the shape of what it belongs to; how one matrix `DY` carries everything that the rest
-# of a network has to say; why a gradient must be checked with a *generic* `DY`, not with a handy loss.
+# **What you'll learn**: why a gradient has the shape of what it belongs to; how one matrix `DY` carries everything that
+# the rest of a network has to say; why a gradient must be checked with a *generic* `DY`, not with a handy loss.
 #
-# **What you'll need**: notebook 1, partial derivatives and the chain rule. Nothing is downloaded. The cells take less than half a
-# minute; reading them and doing the exercises, an hour and a half.
+# **What you'll need**: notebook 1, partial derivatives and the chain rule. Nothing is downloaded. The cells take less
+# than half a minute; reading them and doing the exercises, an hour and a half.
 
 # %%
 import matplotlib.pyplot as plt
@@ -38,45 +38,49 @@ from nerva_py.verify import WrittenMatrix, check_backward, check_function, check
 # %% [markdown]
 # ## What is asked for
 #
-# Training makes a number smaller, the *loss* $\mathcal{L}$: how far the answers $Y$ of a network are from what they should be.
-# It depends on every weight, and what training needs is how: for each weight $w_{kd}$ the derivative
-# $\partial\mathcal{L} / \partial w_{kd}$. These derivatives, arranged like the weights, are the *gradient* with respect to $W$.
-# We write it $\mathrm{D}W$:
+# Training makes a number smaller, the *loss* $\mathcal{L}$: how far the answers $Y$ of a network are from what they
+# should be. It depends on every weight, and what training needs is how: for each weight $w_{kd}$ the derivative
+# $\partial\mathcal{L} / \partial w_{kd}$. These derivatives, arranged like the weights, are the *gradient* with respect
+# to $W$. We write it $\mathrm{D}W$:
 #
 # $$(\mathrm{D}W)_{kd} = \frac{\partial \mathcal{L}}{\partial w_{kd}} .$$
 #
-# **A gradient has the shape of what it belongs to**: $\mathrm{D}W$ is $(K, D)$ like $W$, $\mathrm{D}b$ is $(1, K)$ like $b$,
-# $\mathrm{D}X$ is $(N, D)$ like $X$, and $\mathrm{D}Y$ is $(N, K)$ like $Y$.
+# **A gradient has the shape of what it belongs to**: $\mathrm{D}W$ is $(K, D)$ like $W$, $\mathrm{D}b$ is $(1, K)$ like
+# $b$, $\mathrm{D}X$ is $(N, D)$ like $X$, and $\mathrm{D}Y$ is $(N, K)$ like $Y$.
 #
-# A layer somewhere in a network does not know the loss. It knows its inputs $X$, its parameters $W$ and $b$, its outputs $Y$.
-# After it come other layers and at the end the loss; all of this together is some function of $Y$, and all that the layer has to know
-# of it is its gradient $\mathrm{D}Y$. So the task of a layer is:
+# A layer somewhere in a network does not know the loss. It knows its inputs $X$, its parameters $W$ and $b$, its
+# outputs $Y$. After it come other layers and at the end the loss; all of this together is some function of $Y$, and all
+# that the layer has to know of it is its gradient $\mathrm{D}Y$. So the task of a layer is:
 #
-# > **Given** $\mathrm{D}Y$. **Wanted** $\mathrm{D}W$ and $\mathrm{D}b$, to train with, and $\mathrm{D}X$, which is the $\mathrm{D}Y$ of the layer before.
+# > **Given** $\mathrm{D}Y$. **Wanted** $\mathrm{D}W$ and $\mathrm{D}b$, to train with, and $\mathrm{D}X$, which is the
+# > $\mathrm{D}Y$ of the layer before.
 #
 # Handing $\mathrm{D}Y$ on from the last layer to the first one is all that *backpropagation* is.
 #
 # ## Deriving the three gradients
 #
-# The chain rule: $\mathcal{L}$ depends on $w_{pq}$ through all entries of $Y$, so the derivatives along all of them are added:
+# The chain rule: $\mathcal{L}$ depends on $w_{pq}$ through all entries of $Y$, so the derivatives along all of them are
+# added:
 #
 # $$\frac{\partial \mathcal{L}}{\partial w_{pq}} = \sum_{i=1}^{N} \sum_{k=1}^{K} (\mathrm{D}Y)_{ik} \, \frac{\partial y_{ik}}{\partial w_{pq}},
 # \qquad\text{where}\qquad y_{ik} = \sum_{d=1}^{D} x_{id}\, w_{kd} + b_k .$$
 #
-# **The weights.** In $y_{ik}$ there are the weights of neuron $k$ only. So $\partial y_{ik} / \partial w_{pq}$ is $x_{iq}$ if $k = p$, and 0 if not.
-# Of the sum over $k$ one term is left:
+# **The weights.** In $y_{ik}$ there are the weights of neuron $k$ only. So $\partial y_{ik} / \partial w_{pq}$ is
+# $x_{iq}$ if $k = p$, and 0 if not. Of the sum over $k$ one term is left:
 #
 # $$(\mathrm{D}W)_{pq} = \sum_{i} (\mathrm{D}Y)_{ip}\, x_{iq} .$$
 #
-# The sum runs over the first index of both, so as a matrix product the left factor is transposed: $\mathrm{D}W = \mathrm{D}Y^\top X$.
-# Shapes: $(K, N)\,(N, D) = (K, D)$, those of $W$.
+# The sum runs over the first index of both, so as a matrix product the left factor is transposed:
+# $\mathrm{D}W = \mathrm{D}Y^\top X$. Shapes: $(K, N)\,(N, D) = (K, D)$, those of $W$.
 #
-# **The bias.** $\partial y_{ik} / \partial b_q$ is 1 if $k = q$, and 0 if not: $(\mathrm{D}b)_q = \sum_i (\mathrm{D}Y)_{iq}$, the sum of each
-# column, in matrix form $\mathrm{D}b = \mathbf{1}_N^\top\, \mathrm{D}Y$. In the forward direction $b$ was *repeated* over the samples; backwards,
-# the samples are *added up*. This is always so: what is repeated forwards is summed backwards.
+# **The bias.** $\partial y_{ik} / \partial b_q$ is 1 if $k = q$, and 0 if not:
+# $(\mathrm{D}b)_q = \sum_i (\mathrm{D}Y)_{iq}$, the sum of each column, in matrix form
+# $\mathrm{D}b = \mathbf{1}_N^\top\, \mathrm{D}Y$. In the forward direction $b$ was *repeated* over the samples;
+# backwards, the samples are *added up*. This is always so: what is repeated forwards is summed backwards.
 #
-# **The input.** $\partial y_{ik} / \partial x_{pq}$ is $w_{kq}$ if $i = p$, and 0 if not: $(\mathrm{D}X)_{pq} = \sum_k (\mathrm{D}Y)_{pk}\, w_{kq}$, that is
-# $\mathrm{D}X = \mathrm{D}Y\, W$. Shapes: $(N, K)\,(K, D) = (N, D)$.
+# **The input.** $\partial y_{ik} / \partial x_{pq}$ is $w_{kq}$ if $i = p$, and 0 if not:
+# $(\mathrm{D}X)_{pq} = \sum_k (\mathrm{D}Y)_{pk}\, w_{kq}$, that is $\mathrm{D}X = \mathrm{D}Y\, W$. Shapes:
+# $(N, K)\,(K, D) = (N, D)$.
 #
 # These are the formulas of the library, printed by the function that it executes:
 
@@ -89,9 +93,9 @@ for name, formula in zip(("DX", "DW", "Db"), formulas, strict=True):
 WrittenMatrix(r",\qquad ".join(formulas), N, D)
 
 # %% [markdown]
-# You may have noticed that the shapes alone leave hardly a choice: of $\mathrm{D}Y$, which is $(N, K)$, and $X$, which is $(N, D)$, there
-# is one product of the shape $(K, D)$. That is a good way to remember the formulas. It is no proof: it cannot see a sign or a factor, and
-# says nothing where two sizes are equal.
+# You may have noticed that the shapes alone leave hardly a choice: of $\mathrm{D}Y$, which is $(N, K)$, and $X$, which
+# is $(N, D)$, there is one product of the shape $(K, D)$. That is a good way to remember the formulas. It is no proof:
+# it cannot see a sign or a factor, and says nothing where two sizes are equal.
 #
 # ## The generic cotangent
 #
@@ -105,12 +109,13 @@ WrittenMatrix(r",\qquad ".join(formulas), N, D)
 # - the gradients of *any* loss are those of this $L$, if $\mathrm{D}Y$ is that loss's gradient; and
 # - formulas that are right for this $L$ with *every* $\mathrm{D}Y$ are right for every loss.
 #
-# A $\mathrm{D}Y$ about which nothing is assumed is called a *generic cotangent*. ("Cotangent" is the word of differential
-# geometry for a gradient that is handed on.) All checks in this library use one.
+# A $\mathrm{D}Y$ about which nothing is assumed is called a *generic cotangent*. ("Cotangent" is the word of
+# differential geometry for a gradient that is handed on.) All checks in this library use one.
 #
 # ## Check 1: symbols
 #
-# SymPy can differentiate. Two samples, three features, two neurons, each entry of each matrix a symbol, $\mathrm{D}Y$ too:
+# SymPy can differentiate. Two samples, three features, two neurons, each entry of each matrix a symbol, $\mathrm{D}Y$
+# too:
 
 # %%
 X, W, b = concrete.matrix("x", 2, 3), concrete.matrix("w", 2, 3), concrete.matrix("b", 1, 2)
@@ -137,8 +142,8 @@ assert Db == concrete.gradient(L, b)
 DW
 
 # %% [markdown]
-# This is exact: no rounding, and all numbers at once. It is a proof, for these sizes. `check_layer` does the same at two choices of sizes,
-# and then for *every* size (how, is the subject of notebook 5):
+# This is exact: no rounding, and all numbers at once. It is a proof, for these sizes. `check_layer` does the same at
+# two choices of sizes, and then for *every* size (how, is the subject of notebook 5):
 
 # %%
 report = check_layer(
@@ -150,13 +155,13 @@ report
 # %% [markdown]
 # ## Check 2: finite differences
 #
-# Not everything can be given symbols: compiled code, somebody else's library. But everything can be called with numbers. A derivative
-# is a limit, so for a small $h$
+# Not everything can be given symbols: compiled code, somebody else's library. But everything can be called with
+# numbers. A derivative is a limit, so for a small $h$
 #
 # $$\frac{\partial L}{\partial x_{pq}} \approx \frac{L(X + h E_{pq}) - L(X - h E_{pq})}{2h},$$
 #
-# where $E_{pq}$ has a 1 at $(p, q)$ and zeros elsewhere. This needs two evaluations for every entry, so it is for checking, not for
-# training.
+# where $E_{pq}$ has a 1 at $(p, q)$ and zeros elsewhere. This needs two evaluations for every entry, so it is for
+# checking, not for training.
 
 
 # %%
@@ -180,15 +185,16 @@ errors = {
     "DW": abs(DW - finite_differences(lambda W: dot(DY, linear(X, W, b)), W)).max(),
     "Db": abs(Db - finite_differences(lambda b: dot(DY, linear(X, W, b)), b)).max(),
 }
+for name, error in errors.items():
+    print(f"{name}: largest difference {error:.1e}")
 assert max(errors.values()) < 1e-7
-errors
 
 # %% [markdown]
-# `dot(DY, Y)` is the $L$ of above. The gradients agree to nine digits or so, and no better. How small should $h$ be? There are two errors:
-# of the *limit*, which falls with $h$, and of *rounding*: $L(X + hE)$ and $L(X - hE)$ are nearly equal, so in their difference only
-# few digits are left, and these are divided by $h$. To see both, take a layer that is not linear, $Y = \tanh(X W^\top + \mathbf{1}_N b)$. An
-# activation function works entry by entry, and so does its gradient: $\mathrm{D}Z = \mathrm{D}Y \odot f'(Z)$, where $\odot$ is the product entry
-# by entry.
+# `dot(DY, Y)` is the $L$ of above. The gradients agree to nine digits or so, and no better. How small should $h$ be?
+# There are two errors: of the *limit*, which falls with $h$, and of *rounding*: $L(X + hE)$ and $L(X - hE)$ are nearly
+# equal, so in their difference only few digits are left, and these are divided by $h$. To see both, take a layer that
+# is not linear, $Y = \tanh(X W^\top + \mathbf{1}_N b)$. An activation function works entry by entry, and so does its
+# gradient: $\mathrm{D}Z = \mathrm{D}Y \odot f'(Z)$, where $\odot$ is the product entry by entry.
 
 # %%
 f = HyperbolicTangent()
@@ -218,16 +224,16 @@ assert central[0] > 1000 * min(central)
 assert central[-1] > 1000 * min(central)
 
 # %% [markdown]
-# To the right the error falls with $h$, or with $h^2$ for the central difference, which is why that one is used; to the left rounding takes
-# over. The best step is near $10^{-5}$, and about half of the 16 digits of a float64 are the best that one gets. In float32, with 7 digits, hardly
-# any would be left: gradients are checked in float64.
+# To the right the error falls with $h$, or with $h^2$ for the central difference, which is why that one is used; to the
+# left rounding takes over. The best step is near $10^{-5}$, and about half of the 16 digits of a float64 are the best
+# that one gets. In float32, with 7 digits, hardly any would be left: gradients are checked in float64.
 #
 # ## Check 3, and what is wrong with it
 #
-# A check is only as good as its loss. Many tests of gradients, in books and in code, take a handy one: $L = \sum_{ij} y_{ij}$, or
-# $L = \tfrac12 \sum_{ij} y_{ij}^2$. Let us see what these accept. The patient is *batch normalisation*: subtract from each column of $X$ its mean, divide by
-# its standard deviation, then scale by $\gamma$ and shift by $\beta$. (Notebook 4 explains what for, and derives its gradient.) The gradient
-# has three terms:
+# A check is only as good as its loss. Many tests of gradients, in books and in code, take a handy one:
+# $L = \sum_{ij} y_{ij}$, or $L = \tfrac12 \sum_{ij} y_{ij}^2$. Let us see what these accept. The patient is *batch
+# normalisation*: subtract from each column of $X$ its mean, divide by its standard deviation, then scale by $\gamma$
+# and shift by $\beta$. (Notebook 4 explains what for, and derives its gradient.) The gradient has three terms:
 #
 # $$\mathrm{D}X = \frac{1}{N \sigma} \Big( N\, \mathrm{D}Z - \underbrace{\textstyle\sum \mathrm{D}Z}_{\text{mean term}} -
 # \underbrace{Z \textstyle\sum Z \odot \mathrm{D}Z}_{\text{last term}} \Big), \qquad \mathrm{D}Z = \gamma \odot \mathrm{D}Y,$$
@@ -258,8 +264,8 @@ candidates = {
 }
 
 # %% [markdown]
-# The parameters are what they are at the start of training, $\gamma = 1$ and $\beta = 0$. Each of three losses judges each candidate: it is
-# accepted if it agrees with finite differences.
+# The parameters are what they are at the start of training, $\gamma = 1$ and $\beta = 0$. Each of three losses judges
+# each candidate: it is accepted if it agrees with finite differences.
 
 # %%
 N, D, epsilon = 6, 3, 0.0
@@ -288,13 +294,14 @@ assert sum(accepted[name, "Σ Y"] for name in candidates) == 5
 assert sum(accepted[name, "½ Σ Y²"] for name in candidates) == 4
 
 # %% [markdown]
-# With $\sum Y$ five of six candidates pass, among them the gradient that is always zero. Why? Each column of $Z$ adds up to 0 whatever $X$ is, so
-# $\sum Y$ does not depend on $X$ at all. Its true gradient *is* zero, and so is every formula that vanishes for a constant $\mathrm{D}Y$. With
-# $\tfrac12 \sum Y^2$ it is the same, because the squares of each column add up to $N$. Both losses are blind, each to other mistakes, and seven times
-# too large escapes both of them. The generic cotangent is blind to none.
+# With $\sum Y$ five of six candidates pass, among them the gradient that is always zero. Why? Each column of $Z$ adds
+# up to 0 whatever $X$ is, so $\sum Y$ does not depend on $X$ at all. Its true gradient *is* zero, and so is every
+# formula that vanishes for a constant $\mathrm{D}Y$. With $\tfrac12 \sum Y^2$ it is the same, because the squares of
+# each column add up to $N$. Both losses are blind, each to other mistakes, and seven times too large escapes both of
+# them. The generic cotangent is blind to none.
 #
-# So: **a gradient is checked with a $\mathrm{D}Y$ that has no relation to $Y$**, with free symbols or, on numbers, with random ones. `check_layer` always does;
-# and it says what is wrong.
+# So: **a gradient is checked with a $\mathrm{D}Y$ that has no relation to $Y$**, with free symbols or, on numbers, with
+# random ones. `check_layer` always does; and it says what is wrong.
 
 
 # %%
@@ -325,8 +332,9 @@ report
 #
 # $$\mathrm{D}Y \;\to\; \mathrm{D}H, \mathrm{D}W_2, \mathrm{D}b_2 \;\to\; \mathrm{D}Z = \mathrm{D}H \odot f'(Z) \;\to\; \mathrm{D}X, \mathrm{D}W_1, \mathrm{D}b_1 .$$
 #
-# The loss that is used for classes is called softmax cross-entropy and is the subject of notebook 3. Here it is enough that the library
-# knows its value and its gradient, and that $T$ has a row for each sample, with a 1 at the right class.
+# The loss that is used for classes is called softmax cross-entropy and is the subject of notebook 3. Here it is enough
+# that the library knows its value and its gradient, and that $T$ has a row for each sample, with a 1 at the right
+# class.
 
 # %%
 data = nv.load_dataset("digits")
@@ -370,8 +378,8 @@ for mine, parameter in zip(gradients, network.parameters(), strict=True):
     print(parameter.name, mine.shape, "largest difference:", abs(mine - theirs).max())
 
 # %% [markdown]
-# The library, too, consists of these lines. And that is enough to train. *Gradient descent* goes a small step against the gradient, again and
-# again:
+# The library, too, consists of these lines. And that is enough to train. *Gradient descent* goes a small step against
+# the gradient, again and again:
 
 # %%
 losses, learning_rate = [], 0.5
@@ -397,8 +405,9 @@ assert accuracy > 0.88
 #
 # ## Exercises
 #
-# The backward functions are checked by proof, for every size. So they must be written with what works on symbols: `@`, `.T`, `+`, `-`,
-# `hadamard`, `columns_sum`, and so on, not with functions of NumPy. Where $X$ occurs twice in $Y$, the gradients along both ways are added.
+# The backward functions are checked by proof, for every size. So they must be written with what works on symbols: `@`,
+# `.T`, `+`, `-`, `hadamard`, `columns_sum`, and so on, not with functions of NumPy. Where $X$ occurs twice in $Y$, the
+# gradients along both ways are added.
 #
 # **1. The product entry by entry.** $Y = A \odot B$. Return $\mathrm{D}A$ and $\mathrm{D}B$.
 #
@@ -421,8 +430,8 @@ check_backward(
 )
 
 # %% [markdown]
-# **2. A residual layer.** $Y = X + f(X W^\top)$ with $f$ = ReLU and $W$ of shape $(D, D)$. Return $\mathrm{D}X$ and $\mathrm{D}W$. The activation function has
-# been made above; `f.backward(DY, Z)` is $\mathrm{D}Y \odot f'(Z)$.
+# **2. A residual layer.** $Y = X + f(X W^\top)$ with $f$ = ReLU and $W$ of shape $(D, D)$. Return $\mathrm{D}X$ and
+# $\mathrm{D}W$. The activation function has been made above; `f.backward(DY, Z)` is $\mathrm{D}Y \odot f'(Z)$.
 #
 # <details><summary>Hint</summary>
 # With Z = X Wᵀ: first DZ, then DW as in a linear layer. X reaches Y along two ways: directly, and through Z.
@@ -444,7 +453,8 @@ check_backward(
 )
 
 # %% [markdown]
-# **3. There and back.** An autoencoder with tied weights uses one $W$, $(K, D)$, twice: $Y = (X W^\top)\, W$. Return $\mathrm{D}X$ and $\mathrm{D}W$.
+# **3. There and back.** An autoencoder with tied weights uses one $W$, $(K, D)$, twice: $Y = (X W^\top)\, W$. Return
+# $\mathrm{D}X$ and $\mathrm{D}W$.
 #
 # <details><summary>Hint</summary>
 # Call H = X Wᵀ. The last step, Y = H W, gives DH and one part of DW; the first step gives the other part, from DH.
@@ -466,10 +476,10 @@ check_backward(
 )
 
 # %% [markdown]
-# **4. A derivative without subtraction.** Finite differences lose half of the digits to a subtraction. Many functions can be evaluated at
-# complex numbers, and $f(x + ih) = f(x) + i h f'(x) - \tfrac12 h^2 f''(x) - \ldots$ shows that the *imaginary part*, divided by $h$, is $f'(x)$ up to terms of
-# order $h^2$, with nothing subtracted. So $h$ can be tiny. Return $f'(x)$ for a number $x$. The check asks for 13 digits, which
-# no finite difference delivers.
+# **4. A derivative without subtraction.** Finite differences lose half of the digits to a subtraction. Many functions
+# can be evaluated at complex numbers, and $f(x + ih) = f(x) + i h f'(x) - \tfrac12 h^2 f''(x) - \ldots$ shows that the
+# *imaginary part*, divided by $h$, is $f'(x)$ up to terms of order $h^2$, with nothing subtracted. So $h$ can be tiny.
+# Return $f'(x)$ for a number $x$. The check asks for 13 digits, which no finite difference delivers.
 #
 # <details><summary>Hint</summary>
 # 1j is the imaginary unit, z.imag the imaginary part. With h = 1e−30 the terms of order h² are 0 in float64.

@@ -13,15 +13,16 @@
 # %% [markdown]
 # # Batch normalisation, completely
 #
-# **What you'll do**: take batch normalisation apart into four steps so small that each derivative is a line; prove each of them; put
-# them together, and simplify, until you arrive at the three terms that the library executes. Then use it: in training,
-# and in evaluation, where it is another function.
+# **What you'll do**: take batch normalisation apart into four steps so small that each derivative is a line; prove each
+# of them; put them together, and simplify, until you arrive at the three terms that the library executes. Then use it:
+# in training, and in evaluation, where it is another function.
 #
-# **What you'll learn**: how to derive the backward function of *any* layer, by cutting it into pieces; what the gradient of a normalised
-# layer looks like; what the $\epsilon$ is for; why a network behaves differently while it is trained.
+# **What you'll learn**: how to derive the backward function of *any* layer, by cutting it into pieces; what the
+# gradient of a normalised layer looks like; what the $\epsilon$ is for; why a network behaves differently while it is
+# trained.
 #
-# **What you'll need**: notebooks 1 and 2 ($\mathrm{D}Y$, `check_layer`). Nothing is downloaded. The cells take less than half a minute; reading them
-# and doing the exercises, two hours.
+# **What you'll need**: notebooks 1 and 2 ($\mathrm{D}Y$, `check_layer`). Nothing is downloaded. The cells take less
+# than half a minute; reading them and doing the exercises, two hours.
 
 # %%
 import copy
@@ -48,9 +49,10 @@ rng = np.random.default_rng(4)
 # %% [markdown]
 # ## What it does
 #
-# Two features of 300 people: height in centimetres, and body fat as a fraction. They live on scales that differ by a factor of 200, and far from 0.
-# A step of gradient descent that is right for one of them is wrong for the other. Batch normalisation brings each feature, that is each *column* of $X$, to mean 0
-# and variance 1, over the samples of the batch.
+# Two features of 300 people: height in centimetres, and body fat as a fraction. They live on scales that differ by a
+# factor of 200, and far from 0. A step of gradient descent that is right for one of them is wrong for the other. Batch
+# normalisation brings each feature, that is each *column* of $X$, to mean 0 and variance 1, over the samples of the
+# batch.
 
 # %%
 common = rng.standard_normal((300, 1))
@@ -70,7 +72,8 @@ assert np.allclose(Z.std(axis=0), 1, atol=0.01)
 assert np.isclose(np.corrcoef(X.T)[0, 1], np.corrcoef(Z.T)[0, 1])
 
 # %% [markdown]
-# It is shifted and stretched along the axes; the relation between the two features stays as it was. The steps, with $N$ samples and $D$ features:
+# It is shifted and stretched along the axes; the relation between the two features stays as it was. The steps, with $N$
+# samples and $D$ features:
 #
 # $$
 # \begin{aligned}
@@ -80,21 +83,24 @@ assert np.isclose(np.corrcoef(X.T)[0, 1], np.corrcoef(Z.T)[0, 1])
 # \end{aligned}
 # $$
 #
-# $\mu$ and $\Sigma$ are rows $(1, D)$. So are $\gamma$ and $\beta$, which are trained: with them the layer can undo what it has done, if that is better. The tiny number
-# $\epsilon$ keeps a column of variance 0 from being divided by 0.
+# $\mu$ and $\Sigma$ are rows $(1, D)$. So are $\gamma$ and $\beta$, which are trained: with them the layer can undo
+# what it has done, if that is better. The tiny number $\epsilon$ keeps a column of variance 0 from being divided by 0.
 #
-# **A difference to the linear layer**: there, samples did not know of each other. Here, every sample contributes to the mean, so every row of $Y$ depends on every row of $X$. This is what makes the derivative interesting.
+# **A difference to the linear layer**: there, samples did not know of each other. Here, every sample contributes to the
+# mean, so every row of $Y$ depends on every row of $X$. This is what makes the derivative interesting.
 #
 # ## Cut it into steps
 #
-# To derive a backward function, write the forward function as a chain of steps, each of which is so simple that its derivative is obvious. Then walk back through the chain.
-# Where a matrix was used twice, add what comes back from both uses.
+# To derive a backward function, write the forward function as a chain of steps, each of which is so simple that its
+# derivative is obvious. Then walk back through the chain. Where a matrix was used twice, add what comes back from both
+# uses.
 #
 # ### Step 1: centring
 #
-# $R = X - \mathbf{1}_N \mu$. An entry $x_{ij}$ is used directly, in $r_{ij}$; and, divided by $N$ and with a minus sign, in all $N$ entries of its column. So
-# $(\mathrm{D}X)_{ij} = (\mathrm{D}R)_{ij} - \tfrac1N \sum_k (\mathrm{D}R)_{kj}$. That is again centring! We write both functions, with the functions of
-# `nerva_py.matrix`, and let them be proved:
+# $R = X - \mathbf{1}_N \mu$. An entry $x_{ij}$ is used directly, in $r_{ij}$; and, divided by $N$ and with a minus
+# sign, in all $N$ entries of its column. So
+# $(\mathrm{D}X)_{ij} = (\mathrm{D}R)_{ij} - \tfrac1N \sum_k (\mathrm{D}R)_{kj}$. That is again centring! We write both
+# functions, with the functions of `nerva_py.matrix`, and let them be proved:
 
 
 # %%
@@ -113,7 +119,8 @@ report
 # %% [markdown]
 # ### Step 2: the variance
 #
-# $\Sigma = \tfrac1N \mathbf{1}_N^\top (R \odot R)$ is a row; its gradient $\mathrm{D}\Sigma$ is a row, too. $\partial \Sigma_j / \partial r_{ij} = \tfrac2N r_{ij}$, so
+# $\Sigma = \tfrac1N \mathbf{1}_N^\top (R \odot R)$ is a row; its gradient $\mathrm{D}\Sigma$ is a row, too.
+# $\partial \Sigma_j / \partial r_{ij} = \tfrac2N r_{ij}$, so
 # $\mathrm{D}R = \tfrac2N\, R \odot (\mathbf{1}_N\, \mathrm{D}\Sigma)$. (Summed forwards, repeated backwards.)
 
 
@@ -134,7 +141,9 @@ report
 # %% [markdown]
 # ### Step 3: one over the standard deviation
 #
-# $s = (\Sigma + \epsilon)^{-1/2}$, entry by entry, has the derivative $-\tfrac12 (\Sigma + \epsilon)^{-3/2} = -\tfrac12 s^3$. So $\mathrm{D}\Sigma = -\tfrac12\, s \odot s \odot s \odot \mathrm{D}s$.
+# $s = (\Sigma + \epsilon)^{-1/2}$, entry by entry, has the derivative
+# $-\tfrac12 (\Sigma + \epsilon)^{-3/2} = -\tfrac12 s^3$. So
+# $\mathrm{D}\Sigma = -\tfrac12\, s \odot s \odot s \odot \mathrm{D}s$.
 
 
 # %%
@@ -198,20 +207,24 @@ assert report["X"].all_sizes
 report
 
 # %% [markdown]
-# It is right, for every batch size and every number of features. This is how an automatic differentiator would do it, and one could stop here.
+# It is right, for every batch size and every number of features. This is how an automatic differentiator would do it,
+# and one could stop here.
 #
 # ## Simplify
 #
-# The chain makes nine matrices of the size of $X$. On paper most of them cancel. Take one column and drop its index, with $\sigma = \Sigma + \epsilon$, so that $z_i = \sigma^{-1/2} r_i$.
+# The chain makes nine matrices of the size of $X$. On paper most of them cancel. Take one column and drop its index,
+# with $\sigma = \Sigma + \epsilon$, so that $z_i = \sigma^{-1/2} r_i$.
 #
 # 1. Steps 4, 3 and 2 in one line:
 #    $$\mathrm{D}r_i = \sigma^{-1/2}\, \mathrm{D}z_i \;+\; \tfrac2N r_i \cdot \big({-\tfrac12}\big)\, \sigma^{-3/2} \sum_k \mathrm{D}z_k\, r_k .$$
 # 2. Collect a factor $\sigma^{-1/2}$. What is left in the second term is $\sigma^{-1} r_i r_k$, and that is $z_i z_k$:
 #    $$\mathrm{D}r_i = \sigma^{-1/2} \Big( \mathrm{D}z_i - \tfrac1N z_i \sum_k z_k\, \mathrm{D}z_k \Big) .$$
-# 3. Step 1 subtracts the mean over $i$. As $\sum_i z_i = 0$, the mean of the second term is 0, and only that of the first is left:
+# 3. Step 1 subtracts the mean over $i$. As $\sum_i z_i = 0$, the mean of the second term is 0, and only that of the
+#    first is left:
 #    $$\mathrm{D}x_i = \sigma^{-1/2} \Big( \mathrm{D}z_i - \tfrac1N \sum_k \mathrm{D}z_k - \tfrac1N z_i \sum_k z_k\, \mathrm{D}z_k \Big) .$$
 #
-# Step 2 used $\epsilon$ as it is: nothing was neglected. After the simplification $X$, $R$ and $s$ are not needed any more, only $Z$ and $\Sigma$. This is what the library executes (printed from the function, with
+# Step 2 used $\epsilon$ as it is: nothing was neglected. After the simplification $X$, $R$ and $s$ are not needed any
+# more, only $Z$ and $\Sigma$. This is what the library executes (printed from the function, with
 # $\mathrm{D}Z = (\mathbf{1}_N \gamma) \odot \mathrm{D}Y$ put in):
 
 # %%
@@ -225,7 +238,8 @@ WrittenMatrix(rf"\mathrm{{D}}X = {DX_}", N, D)
 WrittenMatrix(rf"\mathrm{{D}}\gamma = {Dgamma_}, \qquad \mathrm{{D}}\beta = {Dbeta_}", 1, D)
 
 # %% [markdown]
-# Is the long chain equal to the short form? On matrices of symbolic size, `equal` returns the difference of the two in normal form. An empty one means: equal, for all $N$ and $D$.
+# Is the long chain equal to the short form? On matrices of symbolic size, `equal` returns the difference of the two in
+# normal form. An empty one means: equal, for all $N$ and $D$.
 
 # %%
 N, D = sp.symbols("N D", integer=True, positive=True)
@@ -258,8 +272,10 @@ report
 # %% [markdown]
 # ## What the gradient looks like
 #
-# Adding a constant to a column of $X$ does not change $Y$. So no loss can depend on it, and the gradient has no component in this direction: each column of $\mathrm{D}X$ adds up to 0. Multiplying a centred column with a constant does not change $Y$ either, if $\epsilon = 0$.
-# So then $\mathrm{D}X$ is perpendicular to $Z$, too. The mean term and the last term do nothing but subtract these two components from $\mathrm{D}Z$.
+# Adding a constant to a column of $X$ does not change $Y$. So no loss can depend on it, and the gradient has no
+# component in this direction: each column of $\mathrm{D}X$ adds up to 0. Multiplying a centred column with a constant
+# does not change $Y$ either, if $\epsilon = 0$. So then $\mathrm{D}X$ is perpendicular to $Z$, too. The mean term and
+# the last term do nothing but subtract these two components from $\mathrm{D}Z$.
 
 # %%
 X, DY = rng.standard_normal((8, 3)), rng.standard_normal((8, 3))
@@ -272,7 +288,9 @@ assert np.allclose(DX.sum(axis=0), 0)
 assert np.allclose((Z * DX).sum(axis=0), 0)
 
 # %% [markdown]
-# Of $N$ numbers in a column, two are lost: a batch of two samples has nothing left. With $N = 2$ and $\epsilon = 0$ each column of $Z$ is $+1$ and $-1$, whatever $X$ is (unless the two are equal), and the gradient is zero. With $N = 1$, $Z$ is 0. Batch normalisation needs batches.
+# Of $N$ numbers in a column, two are lost: a batch of two samples has nothing left. With $N = 2$ and $\epsilon = 0$
+# each column of $Z$ is $+1$ and $-1$, whatever $X$ is (unless the two are equal), and the gradient is zero. With
+# $N = 1$, $Z$ is 0. Batch normalisation needs batches.
 
 # %%
 Z, _, variance = standardize(X[:2], 0.0)
@@ -283,7 +301,8 @@ assert np.allclose(batch_norm_backward(Z, variance, gamma, DY[:2], 0.0)[0], 0)
 # %% [markdown]
 # ## Two numerical points
 #
-# **The same $\epsilon$ in both directions.** If it is left out on the way back, because it is small, the error is small only where the variance is large:
+# **The same $\epsilon$ in both directions.** If it is left out on the way back, because it is small, the error is small
+# only where the variance is large:
 
 # %%
 for deviation in (1.0, 0.01, 0.001):
@@ -297,7 +316,9 @@ for deviation in (1.0, 0.01, 0.001):
 assert error > 1  # at 0.001
 
 # %% [markdown]
-# **The variance in two passes.** The formula $\Sigma = \tfrac1N \sum x^2 - \mu^2$ needs one pass over the data and no $R$. It is right on paper, and in float32 it is useless for data far from 0, since it subtracts two large and nearly equal numbers:
+# **The variance in two passes.** The formula $\Sigma = \tfrac1N \sum x^2 - \mu^2$ needs one pass over the data and no
+# $R$. It is right on paper, and in float32 it is useless for data far from 0, since it subtracts two large and nearly
+# equal numbers:
 
 # %%
 noise = rng.standard_normal((1000, 1)).astype(np.float32)
@@ -314,13 +335,17 @@ assert abs(one_pass - exact) > 0.5  # at 10 000
 # %% [markdown]
 # ## Training and evaluation
 #
-# A trained network is asked about one picture. A batch of one has $Z = 0$, so the answer would be $\beta$, whatever the picture shows. And even in larger batches, nobody wants the answer for one sample to depend on which others are asked about at the same time.
+# A trained network is asked about one picture. A batch of one has $Z = 0$, so the answer would be $\beta$, whatever the
+# picture shows. And even in larger batches, nobody wants the answer for one sample to depend on which others are asked
+# about at the same time.
 #
-# So batch normalisation has two modes. In *training* it uses mean and variance of the batch, and keeps an average of them over the batches:
+# So batch normalisation has two modes. In *training* it uses mean and variance of the batch, and keeps an average of
+# them over the batches:
 #
 # $$\text{running} \leftarrow (1 - \mu)\, \text{running} + \mu\, \text{batch} .$$
 #
-# In *evaluation* it uses these *running* values, which are constants. Then each row of $Y$ depends on its own row of $X$ only, and the layer is linear.
+# In *evaluation* it uses these *running* values, which are constants. Then each row of $Y$ depends on its own row of
+# $X$ only, and the layer is linear.
 
 # %%
 population = np.array([[170.0, 0.25]]), np.array([[100.0, 0.0025]])  # mean and variance of the two features
@@ -340,9 +365,12 @@ ax.legend()
 assert abs(layer.mean[0, 0] - 170) < 4
 
 # %% [markdown]
-# The running mean starts at 0 and forgets it: after $n$ batches a share of $(1 - \mu)^n$ is left of the start, that is $0.9^{80} \approx 0.0002$.
+# The running mean starts at 0 and forgets it: after $n$ batches a share of $(1 - \mu)^n$ is left of the start, that is
+# $0.9^{80} \approx 0.0002$.
 #
-# The *variance* of a batch is too small on average, by the factor $(N - 1) / N$: a batch is nearer to its own mean than to that of the population. So for the running variance (and only there) the library multiplies with $N / (N - 1)$. With batches of four, that is a difference:
+# The *variance* of a batch is too small on average, by the factor $(N - 1) / N$: a batch is nearer to its own mean than
+# to that of the population. So for the running variance (and only there) the library multiplies with $N / (N - 1)$.
+# With batches of four, that is a difference:
 
 # %%
 batches = rng.standard_normal((20_000, 4, 1))
@@ -376,7 +404,8 @@ assert equal(Y_, batch_norm_evaluation(X_, gamma_, beta_, mean_, variance_, epsi
 # %% [markdown]
 # ## In a network
 #
-# The digits, but in a bad state: each pixel is multiplied with a number between 0.01 and 100. Two networks, one of which begins with batch normalisation:
+# The digits, but in a bad state: each pixel is multiplied with a number between 0.01 and 100. Two networks, one of
+# which begins with batch normalisation:
 
 # %%
 digits = nv.load_dataset("digits")
@@ -401,7 +430,8 @@ assert histories["with batch normalisation"][-1].test_accuracy > 0.85
 assert histories["with batch normalisation"][-1].test_accuracy > histories["without"][-1].test_accuracy
 
 # %% [markdown]
-# To see the two modes once more: the first network on the test pictures, one by one, in evaluation mode and in training mode.
+# To see the two modes once more: the first network on the test pictures, one by one, in evaluation mode and in training
+# mode.
 
 # %%
 network = networks["with batch normalisation"]
@@ -417,12 +447,14 @@ assert np.mean(right["evaluation"]) > 0.85
 assert np.mean(right["training"]) < 0.2
 
 # %% [markdown]
-# In training mode the network gives the same answer to every picture. Forgetting to switch is a mistake that everybody makes once; here, `predict` and `evaluate` switch by themselves.
+# In training mode the network gives the same answer to every picture. Forgetting to switch is a mistake that everybody
+# makes once; here, `predict` and `evaluate` switch by themselves.
 #
 # ## Exercises
 #
-# **1. Fold it away.** After training, batch normalisation that follows a linear layer, $Z = X W^\top + \mathbf{1}_N b$ and $Y = $ `batch_norm_evaluation`$(Z, \gamma, \beta, \text{mean}, \text{variance}, \epsilon)$, can be absorbed by it. Return
-# the pair $W', b'$ with $Y = X W'^\top + \mathbf{1}_N b'$.
+# **1. Fold it away.** After training, batch normalisation that follows a linear layer, $Z = X W^\top + \mathbf{1}_N b$
+# and then `Y = batch_norm_evaluation(Z, gamma, beta, mean, variance, epsilon)`, can be absorbed by it. Return the pair
+# $W', b'$ with $Y = X W'^\top + \mathbf{1}_N b'$.
 #
 # <details><summary>Hint</summary>
 # Column k of Y is γ_k (z_k − mean_k) / √(variance_k + ε) + β_k. The factor of z_k multiplies row k of W.
@@ -459,7 +491,8 @@ check_function(
 )
 
 # %% [markdown]
-# **2. The average.** A running value starts at `first` and sees `n` batches with the same value `batch`. Return what it is then, in one formula, without a loop.
+# **2. The average.** A running value starts at `first` and sees `n` batches with the same value `batch`. Return what it
+# is then, in one formula, without a loop.
 #
 # <details><summary>Hint</summary>
 # Look at running − batch: each step multiplies it with 1 − momentum.
@@ -486,7 +519,9 @@ check_function(
 )
 
 # %% [markdown]
-# **3. Layer normalisation.** The same by *rows*: each sample is brought to mean 0 and variance 1 over its features, $Y = $ `standardize`$(X^\top, \epsilon)^\top$. So it does not need a batch, and there is only one mode. Return $\mathrm{D}X$. It is proved for every size.
+# **3. Layer normalisation.** The same by *rows*: each sample is brought to mean 0 and variance 1 over its features,
+# `Y = standardize(X.T, epsilon)[0].T`. So it does not need a batch, and there is only one mode. Return $\mathrm{D}X$.
+# It is proved for every size.
 #
 # <details><summary>Hint</summary>
 # No new derivation is needed: transpose, use batch_norm_backward with γ = ones(X, 1, N), transpose again.
@@ -507,7 +542,9 @@ check_backward(
 )
 
 # %% [markdown]
-# **4. RMS normalisation.** Large language models leave the mean out: $Y = X \odot (s\, \mathbf{1}_D^\top)$ with the column $s = (\tfrac1D (X \odot X)\, \mathbf{1}_D + \epsilon)^{-1/2}$. Return $\mathrm{D}X$. Use the steps above, by rows: `rows_mean`, `column_repeat`.
+# **4. RMS normalisation.** Large language models leave the mean out: $Y = X \odot (s\, \mathbf{1}_D^\top)$ with the
+# column $s = (\tfrac1D (X \odot X)\, \mathbf{1}_D + \epsilon)^{-1/2}$. Return $\mathrm{D}X$. Use the steps above, by
+# rows: `rows_mean`, `column_repeat`.
 #
 # <details><summary>Hint</summary>
 # Steps 2, 3 and 4 without step 1. With the simplification: DX = s ⊙ (DY − Y ⊙ mean of (Y ⊙ DY) over the row).

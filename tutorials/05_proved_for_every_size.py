@@ -13,14 +13,15 @@
 # %% [markdown]
 # # Proved for every size
 #
-# **What you'll do**: read a proof that a gradient is right for every batch size and every width of a layer, line by line, each line executed; break
-# a gradient so that every test of it passes, and see the proof refuse it; then prove a layer of your own.
+# **What you'll do**: read a proof that a gradient is right for every batch size and every width of a layer, line by
+# line, each line executed; break a gradient so that every test of it passes, and see the proof refuse it; then prove a
+# layer of your own.
 #
-# **What you'll learn**: index notation; how matrices can be calculated with whose sizes are not known; what a proof by computer says, and what
-# it does not say.
+# **What you'll learn**: index notation; how matrices can be calculated with whose sizes are not known; what a proof by
+# computer says, and what it does not say.
 #
-# **What you'll need**: notebook 2 (the generic cotangent); for some examples the softmax of notebook 3. Nothing is downloaded. The cells take less than half a minute; reading
-# them and doing the exercises, two hours.
+# **What you'll need**: notebook 2 (the generic cotangent); for some examples the softmax of notebook 3. Nothing is
+# downloaded. The cells take less than half a minute; reading them and doing the exercises, two hours.
 
 # %%
 import time
@@ -49,8 +50,8 @@ from nerva_py.verify.prover import differentiate
 # %% [markdown]
 # ## A test at some sizes is not a proof
 #
-# Centring subtracts from each column its mean. Its gradient is centring, too, as notebook 4 derives: $\mathrm{D}X = \mathrm{D}Y - \mathbf{1}_N \tfrac1N \mathbf{1}_N^\top \mathrm{D}Y$. Here it is with a term
-# too many:
+# Centring subtracts from each column its mean. Its gradient is centring, too, as notebook 4 derives:
+# $\mathrm{D}X = \mathrm{D}Y - \mathbf{1}_N \tfrac1N \mathbf{1}_N^\top \mathrm{D}Y$. Here it is with a term too many:
 
 
 # %%
@@ -76,8 +77,9 @@ for N, D in ((2, 1), (3, 2), (2, 5), (4, 2)):
 assert not right  # at N = 4
 
 # %% [markdown]
-# Who tests at 2 and 3 finds nothing. Of course nobody writes such a trap on purpose; but a gradient that is right where $N = D$, or where there are at most two classes, is a common mistake. `check_layer` tries two
-# choices of sizes, and then all of them at once. Here both tries succeed, and the proof does not:
+# Who tests at 2 and 3 finds nothing. Of course nobody writes such a trap on purpose; but a gradient that is right where
+# $N = D$, or where there are at most two classes, is a common mistake. `check_layer` tries two choices of sizes, and
+# then all of them at once. Here both tries succeed, and the proof does not:
 
 # %%
 report = check_layer(centre, centre_backward_with_a_trap, inputs={"X": ("N", "D")})
@@ -98,9 +100,11 @@ report
 #
 # ## Index notation
 #
-# By doing what one does on paper. A matrix is given by its entries, and an entry by a formula in two indices: $(X W^\top)_{ij} = \sum_d x_{id} w_{jd}$. Nothing in it depends on how large $N$, $D$ and $K$ are; they are symbols.
+# By doing what one does on paper. A matrix is given by its entries, and an entry by a formula in two indices:
+# $(X W^\top)_{ij} = \sum_d x_{id} w_{jd}$. Nothing in it depends on how large $N$, $D$ and $K$ are; they are symbols.
 #
-# An `IndexedMatrix` consists of three things: the number of rows, the number of columns, and `entry`, a function that returns the formula of entry $(i, j)$.
+# An `IndexedMatrix` consists of three things: the number of rows, the number of columns, and `entry`, a function that
+# returns the formula of entry $(i, j)$.
 
 # %%
 N, D, K = sp.symbols("N D K", integer=True, positive=True)
@@ -117,13 +121,15 @@ X, W, b = IndexedMatrix.symbol("X", N, D), IndexedMatrix.symbol("W", K, D), Inde
 X.shape, X.entry(i, j)
 
 # %% [markdown]
-# Transposing exchanges the indices. A product is a sum over a new index. A repeated row forgets its row index. A unit matrix is Kronecker's delta, $\delta_{ij} = 1$ for $i = j$, else 0.
+# Transposing exchanges the indices. A product is a sum over a new index. A repeated row forgets its row index. A unit
+# matrix is Kronecker's delta, $\delta_{ij} = 1$ for $i = j$, else 0.
 
 # %%
 readable(sp.Tuple(X.T.entry(i, j), (X @ W.T).entry(i, j), row_repeat(b, N).entry(i, j), identity(X, N).entry(i, j)))
 
 # %% [markdown]
-# The functions of `nerva_py.equations`, which train networks, consist of such operations only. So they run on these matrices as they are:
+# The functions of `nerva_py.equations`, which train networks, consist of such operations only. So they run on these
+# matrices as they are:
 
 # %%
 Y = linear(X, W, b)
@@ -133,7 +139,8 @@ readable(Y.entry(i, j))
 readable(softmax(X).entry(i, j))
 
 # %% [markdown]
-# (The maximum of a row, which the stable softmax subtracts, has become a symbol of its own, about which nothing is known. What is proved for any number holds for the maximum, too.)
+# (The maximum of a row, which the stable softmax subtracts, has become a symbol of its own, about which nothing is
+# known. What is proved for any number holds for the maximum, too.)
 #
 # ## Differentiating an entry
 #
@@ -141,7 +148,8 @@ readable(softmax(X).entry(i, j))
 #
 # $$\frac{\partial x_{ij}}{\partial x_{pq}} = \delta_{ip}\, \delta_{jq} .$$
 #
-# The rest are the rules of school: sums, products, powers, exponentials, the chain rule. The derivative of a sum of symbolic length is the sum of the derivatives.
+# The rest are the rules of school: sums, products, powers, exponentials, the chain rule. The derivative of a sum of
+# symbolic length is the sum of the derivatives.
 
 # %%
 readable(differentiate(Y.entry(i, j), X.base, (p, q)))
@@ -149,7 +157,9 @@ readable(differentiate(Y.entry(i, j), X.base, (p, q)))
 # %% [markdown]
 # ## The normal form
 #
-# Two formulas for the same thing rarely look the same. So both are brought into a *normal form*, in which equal things become equal. Its rules, each executed: `difference(left, right)` is the normal form of `left − right`, and empty if they are equal.
+# Two formulas for the same thing rarely look the same. So both are brought into a *normal form*, in which equal things
+# become equal. Its rules, each executed: `difference(left, right)` is the normal form of `left − right`, and empty if
+# they are equal.
 #
 # **A sum over a delta** picks one term: $\sum_i \delta_{ip}\, x_{iq} = x_{pq}$.
 
@@ -161,7 +171,8 @@ assert difference(left, x[p, q]) == {}
 to_sympy(normalize(left))
 
 # %% [markdown]
-# **What does not depend on the index goes out of the sum**, and a sum of equal terms is a multiple: $\sum_i c\, x_{pq} = N c\, x_{pq}$.
+# **What does not depend on the index goes out of the sum**, and a sum of equal terms is a multiple:
+# $\sum_i c\, x_{pq} = N c\, x_{pq}$.
 
 # %%
 c = sp.Symbol("c")
@@ -170,7 +181,8 @@ assert difference(left, N * c * x[p, q]) == {}
 to_sympy(normalize(left))
 
 # %% [markdown]
-# **Names of indices, and the order of sums, do not matter**: $\sum_i \sum_j x_{ij} = \sum_q \sum_p x_{pq}$, if both pairs have the same bounds.
+# **Names of indices, and the order of sums, do not matter**: $\sum_i \sum_j x_{ij} = \sum_q \sum_p x_{pq}$, if both
+# pairs have the same bounds.
 
 # %%
 left = sp.Sum(sp.Sum(x[i, j], (j, 1, D)), (i, 1, N))
@@ -178,7 +190,8 @@ right = sp.Sum(sp.Sum(x[p, q], (p, 1, N)), (q, 1, D))
 assert difference(left, right) == {}
 
 # %% [markdown]
-# **A sum falls apart where it can**: $\sum_i \sum_j x_i\, y_j = \big(\sum_i x_i\big) \big(\sum_j y_j\big)$. But $\sum_i x_i^2$ is not $\big(\sum_i x_i\big)^2$, and what is not equal must not become equal:
+# **A sum falls apart where it can**: $\sum_i \sum_j x_i\, y_j = \big(\sum_i x_i\big) \big(\sum_j y_j\big)$. But
+# $\sum_i x_i^2$ is not $\big(\sum_i x_i\big)^2$, and what is not equal must not become equal:
 
 # %%
 left = sp.Sum(sp.Sum(x[i] * y[j], (j, 1, N)), (i, 1, N))
@@ -189,7 +202,8 @@ assert difference(squares, square) != {}
 readable(to_sympy(difference(squares, square)))
 
 # %% [markdown]
-# **Exponentials and powers** follow their laws: $e^{a + b} = e^a e^b$, and so the maximum $m$ of a stable softmax cancels.
+# **Exponentials and powers** follow their laws: $e^{a + b} = e^a e^b$, and so the maximum $m$ of a stable softmax
+# cancels.
 
 # %%
 m = sp.IndexedBase("m")
@@ -203,14 +217,16 @@ readable(to_sympy(normalize(stable)))
 #
 # Claim: for the linear layer, $\mathrm{D}W = \mathrm{D}Y^\top X$, for every $N$, $D$ and $K$.
 #
-# **Line 1.** The layer is run on matrices of symbolic size. This is the function that is executed when a network is trained; nothing was written anew for the proof.
+# **Line 1.** The layer is run on matrices of symbolic size. This is the function that is executed when a network is
+# trained; nothing was written anew for the proof.
 
 # %%
 Y = linear(X, W, b)
 readable(Y.entry(i, j))
 
 # %% [markdown]
-# **Line 2.** $L = \sum_{ij} (\mathrm{D}Y)_{ij}\, y_{ij}$ with $\mathrm{D}Y$ a matrix of free symbols. Whoever knows the gradient of this $L$ knows that of every loss (notebook 2).
+# **Line 2.** $L = \sum_{ij} (\mathrm{D}Y)_{ij}\, y_{ij}$ with $\mathrm{D}Y$ a matrix of free symbols. Whoever knows the
+# gradient of this $L$ knows that of every loss (notebook 2).
 
 # %%
 DY = IndexedMatrix.symbol("DY", N, K)
@@ -225,7 +241,8 @@ simplified = to_sympy(normalize(L))
 readable(simplified)
 
 # %% [markdown]
-# **Line 4.** The derivative by an entry $w_{pq}$, *any* entry: $p$ and $q$ are symbols. $W$ occurs inside of three sums, and there the delta symbols appear.
+# **Line 4.** The derivative by an entry $w_{pq}$, *any* entry: $p$ and $q$ are symbols. $W$ occurs inside of three
+# sums, and there the delta symbols appear.
 
 # %%
 derivative = differentiate(simplified, W.base, (p, q))
@@ -252,7 +269,8 @@ assert difference(derivative, DW.entry(p, q)) == {}
 difference(derivative, DW.entry(p, q))
 
 # %% [markdown]
-# `gradient_difference(L, W, DW)` goes through lines 3 to 7. The other two gradients, and softmax, whose derivative is less simple:
+# `gradient_difference(L, W, DW)` goes through lines 3 to 7. The other two gradients, and softmax, whose derivative is
+# less simple:
 
 # %%
 assert gradient_difference(L, X, DX) == {}
@@ -265,7 +283,8 @@ assert gradient_difference(inner_product(DY, Y), Z, softmax_backward(Y, DY)) == 
 print(f"softmax: proved for all N and K in {time.perf_counter() - start:.2f} s")
 
 # %% [markdown]
-# What if the claim is wrong? Then something is left, and it says what. Here somebody has forgotten the second term of the softmax gradient:
+# What if the claim is wrong? Then something is left, and it says what. Here somebody has forgotten the second term of
+# the softmax gradient:
 
 # %%
 rest = gradient_difference(inner_product(DY, Y), Z, hadamard(Y, DY))
@@ -273,12 +292,14 @@ assert rest != {}
 readable(to_sympy(rest))
 
 # %% [markdown]
-# The rest is the term that is missing: $-y_{pq} \sum_k (\mathrm{D}Y)_{pk}\, y_{pk}$, with $y$ written out as quotients of exponentials.
+# The rest is the term that is missing: $-y_{pq} \sum_k (\mathrm{D}Y)_{pk}\, y_{pk}$, with $y$ written out as quotients
+# of exponentials.
 #
 # ## Every support at once
 #
-# In a *sparse* layer most weights do not exist, and the gradient is computed only where a weight is. Is that right for every pattern of weights, of which there are $2^{KD}$? Take $W = S \odot V$, where $S$ is a matrix of
-# zeros and ones of which nothing is known, except that $0^2 = 0$ and $1^2 = 1$, that is $S \odot S = S$. `sparse` makes such a matrix.
+# In a *sparse* layer most weights do not exist, and the gradient is computed only where a weight is. Is that right for
+# every pattern of weights, of which there are $2^{KD}$? Take $W = S \odot V$, where $S$ is a matrix of zeros and ones
+# of which nothing is known, except that $0^2 = 0$ and $1^2 = 1$, that is $S \odot S = S$. `sparse` makes such a matrix.
 
 # %%
 W = sparse("W", K, D)
@@ -288,35 +309,45 @@ assert gradient_difference(inner_product(DY, Y), W, DW) == {}
 readable(sp.Tuple(W.entry(p, q), DW.entry(p, q)))
 
 # %% [markdown]
-# Proved for every size and every support. The gradient carries the factor $S$: where no weight is stored, it has no entry. Nothing is approximated by leaving it out.
+# Proved for every size and every support. The gradient carries the factor $S$: where no weight is stored, it has no
+# entry. Nothing is approximated by leaving it out.
 #
 # ## Functions by cases
 #
-# ReLU is $x$ for $x > 0$, else 0. Whether $z_{ij} > 0$ cannot be known for a symbol, so there the function remains a symbol of its name:
+# ReLU is $x$ for $x > 0$, else 0. Whether $z_{ij} > 0$ cannot be known for a symbol, so there the function remains a
+# symbol of its name:
 
 # %%
 apply(relu, Z).entry(i, j)
 
 # %% [markdown]
-# With it, the proof is one for *any* function and its derivative. That the derivative of ReLU is what is claimed is then a fact about one number, shown for each case separately. `check_layer` does both.
+# With it, the proof is one for *any* function and its derivative. That the derivative of ReLU is what is claimed is
+# then a fact about one number, shown for each case separately. `check_layer` does both.
 #
 # ## What is proved, and what is not
 #
-# Proved: that the equation which is executed gives the gradient of the equation which is executed, in exact arithmetic, for every size.
+# Proved: that the equation which is executed gives the gradient of the equation which is executed, in exact arithmetic,
+# for every size.
 #
 # Not proved by this:
 #
-# - **Rounding.** Two equal formulas may differ on a computer (notebook 3). The stable form is chosen by hand, and tested with numbers.
-# - **The compiled loops.** They are executed on symbols, too, as plain Python, in `derivations/kernels.py`; and compared with slow and obvious versions in the tests. The compiler is believed.
-# - **That the layer does what its name says.** A wrong forward function has a right gradient. So there are claims such as "each column of $Z$ has sum 0".
-# - **The prover.** It could be wrong, and call equal what is not. Therefore every equation is changed in many ways, a sign, a transpose, a term that is dropped, and each changed one must be refused: `make mutation`.
-# - **A no.** "Not proved" does not mean wrong. The normal form knows the rules above; it does not know all of mathematics.
+# - **Rounding.** Two equal formulas may differ on a computer (notebook 3). The stable form is chosen by hand, and
+#   tested with numbers.
+# - **The compiled loops.** They are executed on symbols, too, as plain Python, in `derivations/kernels.py`; and
+#   compared with slow and obvious versions in the tests. The compiler is believed.
+# - **That the layer does what its name says.** A wrong forward function has a right gradient. So there are claims such
+#   as "each column of $Z$ has sum 0".
+# - **The prover.** It could be wrong, and call equal what is not. Therefore every equation is changed in many ways, a
+#   sign, a transpose, a term that is dropped, and each changed one must be refused: `make mutation`.
+# - **A no.** "Not proved" does not mean wrong. The normal form knows the rules above; it does not know all of
+#   mathematics.
 #
 # All claims about this library: `nerva-py verify`.
 #
 # ## A layer of your own
 #
-# A linear layer with few parameters: $W$ is a product of two thin matrices, $U$ of shape $(K, R)$ and $V$ of shape $(R, D)$, so $Y = (X V^\top)\, U^\top$. What is needed: two functions, and the shapes of their arguments.
+# A linear layer with few parameters: $W$ is a product of two thin matrices, $U$ of shape $(K, R)$ and $V$ of shape
+# $(R, D)$, so $Y = (X V^\top)\, U^\top$. What is needed: two functions, and the shapes of their arguments.
 
 
 # %%
@@ -354,9 +385,11 @@ report
 # %% [markdown]
 # ## Exercises
 #
-# Each answer is proved for every size, or told what is wrong. Use `@`, `.T`, `+`, `-`, `hadamard` and what was imported above.
+# Each answer is proved for every size, or told what is wrong. Use `@`, `.T`, `+`, `-`, `hadamard` and what was imported
+# above.
 #
-# **1. All inner products.** $Y = X X^\top$, of shape $(N, N)$. Return $\mathrm{D}X$. Do not take $\mathrm{D}Y$ for symmetric.
+# **1. All inner products.** $Y = X X^\top$, of shape $(N, N)$. Return $\mathrm{D}X$. Do not take $\mathrm{D}Y$ for
+# symmetric.
 #
 # <details><summary>Hint</summary>
 # First treat the two factors as different matrices, Y = A Bᵀ, and find DA and DB. Then A = B = X: add.
@@ -377,7 +410,8 @@ check_backward(
 )
 
 # %% [markdown]
-# **2. A gate.** $Y = (X W^\top) \odot (X V^\top)$: one linear layer decides how much of the other one passes. Return $\mathrm{D}X$, $\mathrm{D}W$ and $\mathrm{D}V$.
+# **2. A gate.** $Y = (X W^\top) \odot (X V^\top)$: one linear layer decides how much of the other one passes. Return
+# $\mathrm{D}X$, $\mathrm{D}W$ and $\mathrm{D}V$.
 #
 # <details><summary>Hint</summary>
 # A = X Wᵀ, B = X Vᵀ. First DA and DB, as in exercise 1 of notebook 2. Then two linear layers with the same input.
@@ -399,7 +433,8 @@ check_backward(
 )
 
 # %% [markdown]
-# **3. Swish.** $Y = X \odot \sigma(X)$ with the sigmoid $\sigma$, an activation function of many recent networks. Return $\mathrm{D}X$. `sigmoid(X)` is $\sigma(X)$, and $\sigma' = \sigma\,(1 - \sigma) = \sigma - \sigma^2$.
+# **3. Swish.** $Y = X \odot \sigma(X)$ with the sigmoid $\sigma$, an activation function of many recent networks.
+# Return $\mathrm{D}X$. `sigmoid(X)` is $\sigma(X)$, and $\sigma' = \sigma\,(1 - \sigma) = \sigma - \sigma^2$.
 #
 # <details><summary>Hint</summary>
 # The product rule for x σ(x), entry by entry; write σ − σ² with hadamard.
@@ -422,10 +457,13 @@ check_backward(
 )
 
 # %% [markdown]
-# **4. Attention.** The heart of a transformer, without its scale: each sample is replaced by a weighted mean of all samples, $Y = S X$ with $S = \operatorname{softmax}(X A X^\top)$ and $A$ of shape $(D, D)$. Return $\mathrm{D}X$ and $\mathrm{D}A$.
+# **4. Attention.** The heart of a transformer, without its scale: each sample is replaced by a weighted mean of all
+# samples, $Y = S X$ with $S = \operatorname{softmax}(X A X^\top)$ and $A$ of shape $(D, D)$. Return $\mathrm{D}X$ and
+# $\mathrm{D}A$.
 #
 # <details><summary>Hint</summary>
-# Call P = X A Xᵀ. Y = S X gives DS = DY Xᵀ and one part of DX. softmax_backward(S, DS) is DP. And P contains X twice: on the left and, transposed, on the right.
+# Call P = X A Xᵀ. Y = S X gives DS = DY Xᵀ and one part of DX. softmax_backward(S, DS) is DP. And P contains X twice:
+# on the left and, transposed, on the right.
 # </details>
 
 
