@@ -38,7 +38,6 @@ from nerva_py.equations.batch_norm import (
     batch_norm_backward,
     batch_norm_evaluation,
     running_average,
-    scale_and_shift,
     standardize,
 )
 from nerva_py.matrix import columns_mean, columns_sum, hadamard, inv_sqrt, ones, row_repeat
