@@ -366,7 +366,7 @@ assert all(verdict.all_sizes for verdict in report)
 report
 
 # %% [markdown]
-# And this is what is said if two factors are in the wrong order. The numbers in it can be typed in and tried.
+# And this is what is said if a product is in the wrong order:
 
 
 # %%
