@@ -116,7 +116,9 @@ with np.errstate(all="ignore"):
 figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.plot(shift, by_library, color="#4477aa", linewidth=5, alpha=0.4, label="largest element subtracted")
 ax.plot(shift, by_definition, color="#ee6677", label="by definition")
-ax.fill_between(shift[:, 0], 0, 1, where=~np.isfinite(by_definition), color="#ee6677", alpha=0.15, label="infinite or not a number")
+ax.fill_between(
+    shift[:, 0], 0, 1, where=~np.isfinite(by_definition), color="#ee6677", alpha=0.15, label="infinite or not a number"
+)
 ax.set(xlabel="first score (the second is less by 1), float32", ylabel="probability of the first", ylim=(0, 1))
 ax.legend(loc="lower center")
 assert np.allclose(by_library, by_library[0])
