@@ -1,11 +1,14 @@
 """Symbolic carriers and proofs: of the equations in nerva_py, and of a layer of your own (`check_layer`).
 
+`check_function` and `check_backward` check the answer to an exercise: on numbers, or by a proof.
+
 `IndexedMatrix` and `sparse` make matrices of symbolic size, `concrete.matrix` makes matrices of symbols of a given size; the
 functions of `nerva_py.equations` run on both. `equal` and `gradient_difference` prove for every size. This package imports
 SymPy; `import nerva_py` does not import this package.
 """
 
 from . import concrete
+from .check_function import FunctionCheck, check_backward, check_function
 from .check_layer import check_layer
 from .expressions import to_sympy
 from .indexed import IndexedMatrix, sparse
@@ -17,10 +20,13 @@ from .verdicts import Counterexample, Report, Verdict
 __all__ = [
     "Counterexample",
     "Derivatives",
+    "FunctionCheck",
     "IndexedMatrix",
     "Report",
     "Verdict",
     "WrittenMatrix",
+    "check_backward",
+    "check_function",
     "check_layer",
     "concrete",
     "difference",
