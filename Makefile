@@ -12,7 +12,7 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format bench bench-epoch mutation clean distclean
+.PHONY: help setup train test lint format bench bench-epoch mutation notebooks notebooks-pair clean distclean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -42,6 +42,12 @@ bench-epoch: $(STAMP) ## seconds an epoch against masked PyTorch; options in ARG
 
 mutation: $(STAMP) ## change every equation and kernel, and let the proofs reject each change; options in ARGS="..."
 	@$(BIN)/python -m derivations.mutation $(ARGS)
+
+notebooks: $(STAMP) ## execute all notebooks of tutorials/ with their full settings (`make test`: short ones)
+	@NERVA_TUTORIALS=full $(BIN)/python -m pytest tutorials $(ARGS)
+
+notebooks-pair: $(STAMP) ## make tutorials/*.ipynb anew from tutorials/*.py, without outputs
+	@for script in tutorials/[0-9]*.py; do $(BIN)/python -m jupytext --quiet --update --to ipynb "$$script"; done
 
 setup: $(STAMP) ## make .venv and install into it (the other targets do this by themselves)
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from nerva_py.network import break_even
 
 # The networks of most tests are so narrow that no layer of them would be stored dense with a mask, which is to be tested, too.
-break_even.NARROW = 0
+NARROW, break_even.NARROW = break_even.NARROW, 0
 
 # No deadline: the first call of a kernel compiles it.
 settings.register_profile(
@@ -33,6 +33,12 @@ def one_thread() -> Iterator[None]:
     numba.set_num_threads(1)
     yield
     numba.set_num_threads(before)
+
+
+@pytest.fixture
+def as_users_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers are stored as they are outside of the tests."""
+    monkeypatch.setattr(break_even, "NARROW", NARROW)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Symbolic carriers and proofs: of the equations in nerva_py, and of a layer of your own (`check_layer`).
 
-`check_function` compares a function of your own with one that is right, on numbers.
+`check_function` and `check_backward` check the answer to an exercise: on numbers, or by a proof.
 
 `IndexedMatrix` and `sparse` make matrices of symbolic size, `concrete.matrix` makes matrices of symbols of a given size; the
 functions of `nerva_py.equations` run on both. `equal` and `gradient_difference` prove for every size. This package imports
@@ -8,7 +8,7 @@ SymPy; `import nerva_py` does not import this package.
 """
 
 from . import concrete
-from .check_function import FunctionCheck, check_function
+from .check_function import FunctionCheck, check_backward, check_function
 from .check_layer import check_layer
 from .expressions import to_sympy
 from .indexed import IndexedMatrix, sparse
@@ -25,6 +25,7 @@ __all__ = [
     "Report",
     "Verdict",
     "WrittenMatrix",
+    "check_backward",
     "check_function",
     "check_layer",
     "concrete",

@@ -1,4 +1,4 @@
-"""Check a function of your own against another one on numbers: is it right, and if not, what is wrong?
+"""Check the answer to an exercise: is the function right, and if not, what is wrong?
 
 def my_linear(X, W, b):  return X @ W + b
 
@@ -8,6 +8,7 @@ print(check_function(my_linear, linear, {"X": ("N", "D"), "W": ("K", "D"), "b": 
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,10 @@ import numpy as np
 
 from nerva_py.errors import NervaError
 
+from .check_layer import check_layer
+from .layer_functions import Shape
+from .prover import Derivatives
+
 # Numbers for the sizes: no two equal, so that a transpose or a wrong axis cannot hide, and each of the first three once 1.
 SIZES = ((2, 3, 4, 5, 6, 7), (1, 3, 2, 4, 5, 6), (3, 1, 2, 4, 5, 6), (3, 2, 1, 4, 5, 6), (5, 4, 3, 1, 2, 6))
 LONGEST = 300  # characters of the arguments that are shown
@@ -23,7 +28,7 @@ LONGEST = 300  # characters of the arguments that are shown
 
 @dataclass(frozen=True)
 class FunctionCheck:
-    """What `check_function` found. It is true if the function is right; as a string, it says what is wrong.
+    """What `check_function` or `check_backward` found. It is true if the function is right; as a string, it says what is wrong.
 
     `answered` is false if the function still returns None. `arguments` are those at which it went wrong.
     """
@@ -68,15 +73,14 @@ def check_function(
         arguments = _arguments(inputs, sizes, np.random.default_rng((seed, trial)))
         expected = reference(*copy.deepcopy(arguments).values())
         given_to = copy.deepcopy(arguments)
-        answered = True
         try:
             given = function(*given_to.values())
-            problem = _problem(expected, given, rtol, sizes)
-            answered = given is not None
         except Exception as error:  # noqa: BLE001  a student's function may fail in any way
             problem = f"raises {type(error).__name__}: {error}{_at(sizes)}"
-        if not answered:
-            return FunctionCheck(name, False, f"not answered yet: `{name}` returns None", False, arguments)
+        else:
+            if given is None:
+                return _unanswered(name)
+            problem = _problem(expected, given, rtol, sizes)
         if problem:
             message = f"✗ {name} {problem}\n    {_told(arguments)}"
             return FunctionCheck(name, False, _with_hint(message, hint), True, arguments)
@@ -86,6 +90,46 @@ def check_function(
         message = f"✗ {name} returns what it should, but modifies its argument {modified}; work on a copy"
         return FunctionCheck(name, False, _with_hint(message, hint))
     return FunctionCheck(name, True, f"✓ {name} is right" + _where(letters, tried))
+
+
+def check_backward(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    inputs: Mapping[str, Shape],
+    parameters: Mapping[str, Shape] | None = None,
+    *,
+    hint: str = "",
+    derivatives: Derivatives | None = None,
+) -> FunctionCheck:
+    """`check_layer` for an exercise, with the same arguments: proves the gradients of `backward` for every size.
+
+    A function that still returns None is not answered; what `check_layer` raises is told. `hint` is added to what is said of
+    a wrong answer.
+    """
+    name = getattr(backward, "__name__", "the function")
+    unanswered = []
+
+    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)  # check_layer looks at the names of its arguments
+        def call(*arguments: Any, **named: Any) -> Any:
+            result = function(*arguments, **named)
+            if result is None:
+                unanswered.append(getattr(function, "__name__", "the function"))
+            return result
+
+        return call
+
+    try:
+        report = check_layer(watched(forward), watched(backward), inputs, parameters, derivatives)
+    except NervaError as error:
+        if unanswered:
+            return _unanswered(unanswered[0])
+        return FunctionCheck(name, False, _with_hint(f"✗ {name}: {error}", hint))
+    return FunctionCheck(name, bool(report), str(report) if report else _with_hint(str(report), hint))
+
+
+def _unanswered(name: str) -> FunctionCheck:
+    return FunctionCheck(name, False, f"not answered yet: `{name}` returns None", answered=False)
 
 
 # ----------------------------------------------------------------------------------------------------------- the arguments

@@ -9,7 +9,8 @@ import scipy.sparse
 from nerva_py import SparseWeight
 from nerva_py.equations.linear import linear, linear_backward
 from nerva_py.errors import NervaError
-from nerva_py.verify import check_function
+from nerva_py.matrix import hadamard
+from nerva_py.verify import check_backward, check_function
 from nerva_py.verify.check_function import SIZES
 
 LINEAR = {"X": ("N", "D"), "W": ("K", "D"), "b": (1, "K")}
@@ -224,3 +225,68 @@ def test_a_shape_that_is_none(shape):
 def test_too_many_sizes():
     with pytest.raises(NervaError, match="at most 6"):
         check_function(lambda X: X, lambda X: X, {"X": tuple("ABCDEFG")})
+
+
+# ------------------------------------------------------------------------------------------------------------ backward
+
+PARTS = {"A": ("N", "D"), "B": ("N", "D")}
+
+
+def right_backward(A, B, DY):
+    return hadamard(DY, B), hadamard(DY, A)
+
+
+def swapped_backward(A, B, DY):
+    return hadamard(DY, A), hadamard(DY, B)
+
+
+def product_backward(A, B, DY):
+    return DY * B, DY * A
+
+
+def no_backward(A, B, DY):
+    return None
+
+
+def half_backward(A, B, DY):
+    return hadamard(DY, B), None
+
+
+def no_forward(A, B):
+    return None
+
+
+def test_check_backward():
+    check = check_backward(hadamard_of, right_backward, PARTS)
+    assert check
+    assert check.name == "right_backward"
+    assert "✓ DA is right: proved for all sizes" in str(check)
+
+
+def hadamard_of(A, B):
+    return hadamard(A, B)
+
+
+@pytest.mark.parametrize(
+    ("backward", "told"),
+    [
+        (swapped_backward, "it is DB"),
+        (product_backward, "✗ product_backward: backward fails"),
+        (half_backward, "backward returns None in its place"),
+    ],
+)
+def test_a_wrong_backward(backward, told):
+    check = check_backward(hadamard_of, backward, PARTS, hint="the product rule")
+    assert not check
+    assert check.answered
+    assert told in str(check)
+    assert str(check).endswith("\n    hint: the product rule")
+
+
+@pytest.mark.parametrize(("forward", "backward"), [(hadamard_of, no_backward), (no_forward, right_backward)])
+def test_an_unanswered_backward(forward, backward):
+    check = check_backward(forward, backward, PARTS, hint="think")
+    assert not check
+    assert not check.answered
+    name = "no_forward" if forward is no_forward else "no_backward"
+    assert str(check) == f"not answered yet: `{name}` returns None"

@@ -1,0 +1,43 @@
+"""The exercises of each notebook: the solutions are right, the skeletons not answered, wrong answers told what is wrong.
+
+Each notebook is executed here once as a script, in the short settings, and a warning is an error.
+"""
+
+from __future__ import annotations
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+
+from tests.tutorials.notebooks import SCRIPTS, SOLUTIONS, Run, functions, wrong_answers
+
+
+@pytest.mark.usefixtures("as_users_have_it")
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_exercises(script, monkeypatch, tmp_path):
+    monkeypatch.setenv("NERVA_TUTORIALS", "short")
+    monkeypatch.chdir(tmp_path)
+    matplotlib.use("Agg")
+    run = Run(script, functions(SOLUTIONS / script.name))
+    run.record(monkeypatch)
+    run.all_cells()
+    plt.close("all")
+
+    assert run.unanswered, "a notebook ends with exercises"
+    assert run.answers.keys() >= run.unanswered.keys(), "each exercise has a solution"
+    assert run.answers.keys() <= run.unanswered.keys(), "each solution has an exercise"
+    assert run.cell_of.keys() >= run.unanswered.keys(), "each exercise is checked"
+    assert [str(check) for check in run.checks if not check] == []
+
+    for name, skeleton in run.unanswered.items():
+        check = run.check_again(name, skeleton)
+        assert not check.answered
+        assert "not answered yet" in str(check)
+
+    wrong = list(wrong_answers(script))
+    assert wrong, "at least one wrong answer is to be found wrong"
+    for name, told, answer in wrong:
+        check = run.check_again(name, answer)
+        assert not check
+        assert check.answered
+        assert told in " ".join(str(check).split())
