@@ -1,14 +1,27 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
 # # Sparse matrices
 #
-# **What you'll do**: store a matrix by its nonzeros, by hand; write the three products of a sparse layer over that storage;
-# measure what the order of a batch in memory is worth; and find the density from which on a dense array is faster.
+# **What you'll do**: store a matrix by its nonzeros, by hand; write the three products of a sparse layer over that
+# storage; measure what the order of a batch in memory is worth; and find the density from which on a dense array is
+# faster.
 #
 # **What you'll learn**: what CSR is and what it costs, why a layer needs exactly three products, and why the place of a
 # number in memory matters more than the number of operations.
 #
-# **What you'll need**: matrix products and a little NumPy. Nothing is downloaded. The cells run in about a minute; reading
-# and the exercises take an hour.
+# **What you'll need**: matrix products and a little NumPy. Nothing is downloaded. The cells run in about a minute;
+# reading and the exercises take an hour.
 
 # %%
 import os
@@ -32,9 +45,9 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## A matrix with holes
 #
-# The weight matrix $W$ of a layer has a row for each of its $K$ neurons and a column for each of its $D$ inputs. In a *sparse*
-# layer most neurons are not connected to most inputs, so most entries of $W$ are zero, and stay zero. Here is a small one with
-# 4 neurons, 5 inputs and 6 weights; the second neuron has no input at all.
+# The weight matrix $W$ of a layer has a row for each of its $K$ neurons and a column for each of its $D$ inputs. In a
+# *sparse* layer most neurons are not connected to most inputs, so most entries of $W$ are zero, and stay zero. Here is
+# a small one with 4 neurons, 5 inputs and 6 weights; the second neuron has no input at all.
 
 # %%
 A = np.array(
@@ -73,8 +86,8 @@ for k in range(len(A)):
 
 
 # %% [markdown]
-# The same as a picture. The colours are those of the rows; follow one of them from the matrix to the arrays. The empty row has
-# no colour in the arrays, but two equal row pointers.
+# The same as a picture. The colours are those of the rows; follow one of them from the matrix to the arrays. The empty
+# row has no colour in the arrays, but two equal row pointers.
 
 
 # %%
@@ -97,15 +110,14 @@ def draw_csr(A, indptr, indices, data):
             right.text(p + 0.5, line + 0.5, f"{value:g}", ha="center", va="center", color="white")
     right.set(xlim=(-1.5, max(len(data), len(indptr)) + 0.1), ylim=(3.1, 0))
     right.set_axis_off()
-    return figure
 
 
 draw_csr(A, indptr, indices, data)
 
 # %% [markdown]
-# SciPy's `csr_array` holds the same arrays, and so does the library's `SparseWeight`, which puts compiled products on top of
-# them. It keeps positions and values apart: the positions are a `Support`, which a weight matrix shares with its gradient and
-# with its momentum.
+# SciPy's `csr_array` holds the same arrays, and so does the library's `SparseWeight`, which puts compiled products on
+# top of them. It keeps positions and values apart: the positions are a `Support`, which a weight matrix shares with its
+# gradient and with its momentum.
 
 # %%
 W = nv.SparseWeight.from_dense(A)
@@ -118,8 +130,8 @@ for ours, scipys, theirs in zip((indptr, indices, data), ("indptr", "indices", "
 # %% [markdown]
 # ## What it costs to store
 #
-# A weight takes 4 bytes for its value (`float32`) and 4 for its column (`int32`); a row pointer takes 4. A dense array takes 4
-# bytes a position. So with $n$ nonzeros
+# A weight takes 4 bytes for its value (`float32`) and 4 for its column (`int32`); a row pointer takes 4. A dense array
+# takes 4 bytes a position. So with $n$ nonzeros
 #
 # $$\text{CSR: } 8n + 4(K + 1) \text{ bytes}, \qquad \text{dense: } 4 K D \text{ bytes},$$
 #
@@ -134,13 +146,14 @@ for density in (1, 0.5, 0.1, 0.01, 0.001):
     print(f"{density:7} {weight.nnz:10,} {weight.nbytes:15,} {weight.nbytes / (4 * K * D):17.4f}")
 
 # %% [markdown]
-# At 99.9 % sparsity the row pointers are no longer negligible, but the whole matrix takes 0.3 % of the memory. That is why a
-# layer with $600{,}000 \times 600{,}000$ positions, 1.4 terabytes as a dense array, can be trained on a laptop.
+# At 99.9 % sparsity the row pointers are no longer negligible, but the whole matrix takes 0.3 % of the memory. That is
+# why a layer with $600{,}000 \times 600{,}000$ positions, 1.4 terabytes as a dense array, can be trained on a laptop.
 #
 # ## Three products
 #
-# A linear layer maps a batch $X$ of $N$ samples, one a row, to $Y$. This formula is not typed here: it is what the library's
-# `linear`, the function that trains, returns when it is called with matrices of which only the names are known.
+# A linear layer maps a batch $X$ of $N$ samples, one a row, to $Y$. This formula is not typed here: it is what the
+# library's `linear`, the function that trains, returns when it is called with matrices of which only the names are
+# known.
 
 # %%
 size = dict(zip("NDK", sp.symbols("N D K"), strict=True))
@@ -151,8 +164,8 @@ symbolic = {
 linear(symbolic["X"], symbolic["W"], symbolic["b"])
 
 # %% [markdown]
-# Write $DY$ for the gradient of the loss with respect to $Y$. The backward pass needs the gradients with respect to the input,
-# so that the layer before can go on,
+# Write $\mathrm{D}Y$ for the gradient of the loss with respect to $Y$. The backward pass needs the gradients with respect to the
+# input, so that the layer before can go on,
 
 # %%
 DX, DW, Db = linear_backward(symbolic["X"], symbolic["W"], symbolic["DY"])
@@ -165,9 +178,9 @@ DX
 DW
 
 # %% [markdown]
-# So a layer needs three products: with $W^\top$, with $W$, and one whose *result* has the shape of $W$. In the last one lies
-# the point of sparse training. $DY^\top X$ has an entry for each of the $K D$ positions, but only those where a weight exists
-# are wanted: the gradient lives **on the support of $W$**, and nothing else is computed.
+# So a layer needs three products: with $W^\top$, with $W$, and one whose *result* has the shape of $W$. In the last one
+# lies the point of sparse training. $\mathrm{D}Y^\top X$ has an entry for each of the $K D$ positions, but only those where a
+# weight exists are wanted: the gradient lives **on the support of $W$**, and nothing else is computed.
 #
 # Over CSR all three are the same two loops, around one line that differs.
 
@@ -201,9 +214,9 @@ def product_on_support(indptr, indices, DY, X):
 
 
 # %% [markdown]
-# Each visits each weight once and spends $2N$ operations on it, a multiplication and an addition a sample: $2 N n$ operations
-# where a dense product takes $2 N K D$. At a density of 0.01 that is a hundredth of the work. (How much of it arrives as time,
-# we shall see.) They agree with the library's functions:
+# Each visits each weight once and spends $2N$ operations on it, a multiplication and an addition a sample: $2 N n$
+# operations where a dense product takes $2 N K D$. At a density of 0.01 that is a hundredth of the work. (How much of
+# it arrives as time, we shall see.) They agree with the library's functions:
 
 # %%
 N = 3
@@ -221,10 +234,11 @@ print("of all positions:\n", (DY.T @ X).round(3))
 #
 # For matrices of one shape, write $\langle A, B \rangle = \sum_{ij} A_{ij} B_{ij}$. Then
 #
-# $$\langle DY, X W^\top \rangle = \langle DY\, W, X \rangle = \langle DY^\top X, W \rangle ,$$
+# $$\langle \mathrm{D}Y, X W^\top \rangle = \langle \mathrm{D}Y\, W, X \rangle = \langle \mathrm{D}Y^\top X, W \rangle ,$$
 #
-# because each of the three is $\sum_{n,k,d} DY_{nk} W_{kd} X_{nd}$. A wrong kernel nearly always breaks one of these equalities,
-# whatever the numbers are, and nobody has to know the right result. The tests of the library check the law for every kernel.
+# because each of the three is $\sum_{n,k,d} DY_{nk} W_{kd} X_{nd}$. A wrong kernel nearly always breaks one of these
+# equalities, whatever the numbers are, and nobody has to know the right result. The tests of the library check the law
+# for every kernel.
 
 # %%
 three = [dot(DY, Y), dot(DX, X), float(DW.data @ W.data)]
@@ -234,10 +248,10 @@ assert np.allclose(three, three[0])
 # %% [markdown]
 # ### A second view
 #
-# Look at the innermost line of `product` again: it *adds* to column `indices[p]` of DX, and several rows of $W$ add to the same
-# column. Two threads that work on different rows would write to one place at the same time. So the library keeps a second set
-# of indices, the matrix by columns (CSC), with which DX is computed column by column, too. The values are not copied: `perm`
-# says where each one stands in `data`.
+# Look at the innermost line of `product` again: it *adds* to column `indices[p]` of DX, and several rows of $W$ add to
+# the same column. Two threads that work on different rows would write to one place at the same time. So the library
+# keeps a second set of indices, the matrix by columns (CSC), with which DX is computed column by column, too. The
+# values are not copied: `perm` says where each one stands in `data`.
 
 # %%
 indptr_T, indices_T, perm = W.support.transposed
@@ -249,14 +263,14 @@ for d in range(5):
 # %% [markdown]
 # ## Where the numbers lie
 #
-# All three loops run along the *batch*: for each weight $w_{kd}$, column $d$ of $X$ is read, one number of each sample. A NumPy
-# array lies in memory row by row, sample after sample, so these numbers are $D$ places apart. Memory comes to the processor in
-# *cache lines* of 64 bytes, which is 16 such numbers: for every number that is needed, 15 are fetched in vain. And the vector
-# instructions, which multiply 8 or 16 numbers at once, want numbers that are neighbours.
+# All three loops run along the *batch*: for each weight $w_{kd}$, column $d$ of $X$ is read, one number of each sample.
+# A NumPy array lies in memory row by row, sample after sample, so these numbers are $D$ places apart. Memory comes to
+# the processor in *cache lines* of 64 bytes, which is 16 such numbers: for every number that is needed, 15 are fetched
+# in vain. And the vector instructions, which multiply 8 or 16 numbers at once, want numbers that are neighbours.
 #
-# The cure is not another loop but another place for the numbers: store the batch feature by feature. The matrix is still called
-# $X$, has the same shape and the same entries, and no equation changes. Only its *strides* do, the distances in bytes from
-# one sample to the next and from one feature to the next.
+# The cure is not another loop but another place for the numbers: store the batch feature by feature. The matrix is
+# still called $X$, has the same shape and the same entries, and no equation changes. Only its *strides* do, the
+# distances in bytes from one sample to the next and from one feature to the next.
 
 # %%
 N, K, D, density = 100, 1024, 3072, 0.05
@@ -269,12 +283,12 @@ assert by_rows.strides == (4 * D, 4)
 assert by_features.strides == (4, 4 * N)
 
 # %% [markdown]
-# In the library, `nv.batch_layout(X)` makes such a copy, and all layers, losses and optimizers pass batches on in this form.
-# (The library's copy leaves a small gap after each feature, so that each begins at a cache line of its own.)
+# In the library, `nv.batch_layout(X)` makes such a copy, and all layers, losses and optimizers pass batches on in this
+# form. (The library's copy leaves a small gap after each feature, so that each begins at a cache line of its own.)
 #
-# How much is it worth? Here are two loops for $X W^\top$, compiled with Numba and otherwise plain. The first runs along the
-# batch in its innermost loop. The second is what suits an array that lies sample by sample: for each sample, it gathers those
-# inputs that the neuron is connected to.
+# How much is it worth? Here are two loops for $X W^\top$, compiled with Numba and otherwise plain. The first runs along
+# the batch in its innermost loop. The second is what suits an array that lies sample by sample: for each sample, it
+# gathers those inputs that the neuron is connected to.
 
 
 # %%
@@ -284,24 +298,26 @@ def along_the_batch(indptr, indices, data, X, Y):
     Y[:] = 0
     for k in range(indptr.size - 1):
         for p in range(indptr[k], indptr[k + 1]):
-            for i in range(X.shape[0]):
-                Y[i, k] += data[p] * X[i, indices[p]]
+            w, x, y = data[p], X[:, indices[p]], Y[:, k]
+            for i in range(len(x)):
+                y[i] += w * x[i]
 
 
 @numba.njit(fastmath=True)
 def sample_by_sample(indptr, indices, data, X, Y):
     """Y = X Wᵀ: for each sample, all weights"""
-    for i in range(X.shape[0]):
+    for i in range(len(X)):
+        x = X[i]
         for k in range(indptr.size - 1):
             total = np.float32(0)
             for p in range(indptr[k], indptr[k + 1]):
-                total += data[p] * X[i, indices[p]]
+                total += data[p] * x[indices[p]]
             Y[i, k] = total
 
 
 # %% [markdown]
-# Beside them stand SciPy's product and the library's. All but the last use one thread. The stopwatch `seconds` calls a function
-# again and again and returns the shortest and the median time; notebook 9 says more about such figures.
+# Beside them stand SciPy's product and the library's. All but the last use one thread. The stopwatch `seconds` calls a
+# function again and again and returns the shortest and the median time; notebook 9 says more about such figures.
 
 # %%
 W = nv.SparseWeight.random((K, D), density, rng)
@@ -342,7 +358,6 @@ def draw_rates(results):
     ax.bar_label(bars, fmt="%.1f", padding=3)
     ax.set_xlabel("billions of operations a second (GFLOP/s)")
     ax.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
 draw_rates(results)
@@ -353,21 +368,22 @@ print(f"the same loop, X feature by feature: {third / first:.1f} times as fast")
 print(f"against the best loop for X sample by sample: {third / max(first, second):.1f} times as fast")
 
 # %% [markdown]
-# Compare the first bar with the third. The two are the *same function*, called with the same numbers, and on the machines on
-# which the library was developed the order of these numbers alone is worth a factor of five or more. The second bar is the
-# fairer rival, a loop that was written for its layout; it cannot use vector instructions well, because what it gathers is
-# scattered. The library's kernel is our loop along the batch with two improvements: it takes eight weights of a row at a time, so that
-# each entry of $Y$ is loaded and stored once for eight weights, and it divides the rows among threads, so that each thread
-# gets about as many weights.
+# Compare the first bar with the third. The two are the *same function*, called with the same numbers, and on the
+# machines on which the library was developed the order of these numbers alone is worth a factor of five or more. The
+# second bar is the fairer rival, a loop that was written for its layout; it cannot use vector instructions well,
+# because what it gathers is scattered. The library's kernel is our loop along the batch with two improvements: it takes
+# eight weights of a row at a time, so that each entry of $Y$ is loaded and stored once for eight weights, and it
+# divides the rows among threads, so that each thread gets about as many weights.
 #
-# If you see other ratios on your machine, they are the right ones for your machine. Run the cells again: they also differ
-# from one run to the next.
+# If you see other ratios on your machine, they are the right ones for your machine. Run the cells again: they also
+# differ from one run to the next.
 #
 # ## When is dense better?
 #
-# A dense product does more operations, but it needs no indices, and the routine that does it (`sgemm` of the BLAS library) has
-# been refined for decades. So at some density the lines must cross. Measured here is a whole training step of one layer, three
-# products and the optimizer's update, with the same weights once in CSR and once in a dense array with a mask.
+# A dense product does more operations, but it needs no indices, and the routine that does it (`sgemm` of the BLAS
+# library) has been refined for decades. So at some density the lines must cross. Measured here is a whole training step
+# of one layer, three products and the optimizer's update, with the same weights once in CSR and once in a dense array
+# with a mask.
 
 # %%
 shape = (256, 512) if SHORT else (512, 1024)
@@ -382,7 +398,7 @@ for (name, column), style in zip(times.items(), ("o-", "s--"), strict=True):
     ax.plot(densities, [1e3 * t for t in column], style, label=name)
 ax.set(xlabel="density", ylabel="milliseconds a training step", ylim=(0, None))
 ax.set_title(f"one layer, {shape[1]} inputs, {shape[0]} neurons, batch of 100", fontsize="medium")
-ax.legend(frameon=False)
+legend = ax.legend(frameon=False)
 
 # %%
 ratios = [sparse / dense for sparse, dense in zip(*times.values(), strict=True)]
@@ -391,9 +407,9 @@ for density, ratio in zip(densities, ratios, strict=True):
 print("break-even density on this machine, for this layer:", crossing(densities, ratios) or "not in this range")
 
 # %% [markdown]
-# The line of CSR rises in proportion to the number of weights, that of the dense array does not move. Where they cross depends
-# on the machine, the size of the layer and the batch. The library takes a constant, so that the same seed gives the same bits
-# on every machine, and stores a layer above that density as a dense array behind the same interface:
+# The line of CSR rises in proportion to the number of weights, that of the dense array does not move. Where they cross
+# depends on the machine, the size of the layer and the batch. The library takes a constant, so that the same seed gives
+# the same bits on every machine, and stores a layer above that density as a dense array behind the same interface:
 
 # %%
 print("break-even density of the library:", nv.network.break_even_density())
@@ -407,14 +423,15 @@ assert [type(layer.W.value).__name__ for layer in wide.linear_layers] == ["Spars
 #
 # ## Exercises
 #
-# Write the body of each function, run the cell, then run the check below it. It tries your function on several matrices and,
-# if something is wrong, shows at which numbers.
+# Write the body of each function, run the cell, then run the check below it. It tries your function on several matrices
+# and, if something is wrong, shows at which numbers.
 #
 # **1. Row pointers.** Return the array `indptr` of a matrix `A` (a NumPy array), with $K + 1$ entries.
 #
 # <details><summary>Hint</summary>
 #
-# The difference of two neighbouring row pointers is the number of nonzeros of a row. What is the inverse of taking differences?
+# The difference of two neighbouring row pointers is the number of nonzeros of a row. What is the inverse of taking
+# differences?
 #
 # </details>
 
@@ -429,11 +446,11 @@ def with_holes(rng):
     return np.round(rng.standard_normal((6, 5)), 2) * (rng.random((6, 5)) < 0.3)
 
 
-print(check_function(row_pointers, lambda A: csr_array(A).indptr, {"A": with_holes}))
+check_function(row_pointers, lambda A: csr_array(A).indptr, {"A": with_holes})
 
 # %% [markdown]
-# **2. The third product.** Return the values of $DY^\top X$ on a support given by `indptr` and `indices`, in the order of the
-# support, **without forming $DY^\top X$** and without a Python loop over the weights.
+# **2. The third product.** Return the values of $\mathrm{D}Y^\top X$ on a support given by `indptr` and `indices`, in the order
+# of the support, **without forming $\mathrm{D}Y^\top X$** and without a Python loop over the weights.
 #
 # <details><summary>Hint</summary>
 #
@@ -456,11 +473,11 @@ def librarys_gradient(DY, X, indptr, indices):
 
 example = nv.Support.random((4, 3), 7, rng)
 inputs = {"DY": ("N", 4), "X": ("N", 3), "indptr": example.indptr, "indices": example.indices}
-print(check_function(gradient_on_support, librarys_gradient, inputs, hint="one number a weight, in the order of `indices`"))
+check_function(gradient_on_support, librarys_gradient, inputs, hint="one number a weight, in the order of `indices`")
 
 # %% [markdown]
-# **3. By columns.** The CSC view of a support needs column pointers: where each column begins when the weights are sorted by
-# column. Return these $D + 1$ numbers from `indices` and the number of columns alone.
+# **3. By columns.** The CSC view of a support needs column pointers: where each column begins when the weights are
+# sorted by column. Return these $D + 1$ numbers from `indices` and the number of columns alone.
 #
 # <details><summary>Hint</summary>
 #
@@ -480,12 +497,13 @@ def librarys_column_pointers(indices, D):
 
 
 inputs = {"indices": lambda rng: np.sort(rng.choice(9, 5, replace=False)), "D": 9}
-print(check_function(column_pointers, librarys_column_pointers, inputs, hint="columns without weights count, too"))
+check_function(column_pointers, librarys_column_pointers, inputs, hint="columns without weights count, too")
 
 # %% [markdown]
-# **4. Sorting out operations and bytes.** The product $X W^\top$ takes $2 N n$ operations. At the least it has to read `data` and
-# `indices` once, $X$ once, and to write $Y$ once. Return the number of operations *a byte* of this, with 4 bytes a number and row
-# pointers neglected. (Notebook 9 builds on this figure.) Try it for $N = 1$ and for $N = 100$: what do you notice?
+# **4. Sorting out operations and bytes.** The product $X W^\top$ takes $2 N n$ operations. At the least it has to read
+# `data` and `indices` once, $X$ once, and to write $Y$ once. Return the number of operations *a byte* of this, with 4
+# bytes a number and row pointers neglected. (Notebook 9 builds on this figure.) Try it for $N = 1$ and for $N = 100$:
+# what do you notice?
 #
 # <details><summary>Hint</summary>
 #
@@ -507,7 +525,7 @@ def counted(N, K, D, nnz):
 
 
 inputs = {name: (lambda rng, most=most: int(rng.integers(1, most))) for name, most in (("N", 100), ("K", 50), ("D", 70))}
-print(check_function(operations_per_byte, counted, {**inputs, "nnz": lambda rng: int(rng.integers(1, 500))}))
+check_function(operations_per_byte, counted, {**inputs, "nnz": lambda rng: int(rng.integers(1, 500))})
 
 # %% [markdown]
 # Solutions are in `tutorials/solutions/06_sparse_matrices.py`. Next: a network of such layers learns.

@@ -1,17 +1,31 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
 # # Dynamic sparse training
 #
-# **What you'll do**: carry out one update of SET and one of RigL by hand; watch how the weights of a network move to the pixels
-# that matter; count how many positions have ever been tried; and write a growth rule of your own that trains in the library.
+# **What you'll do**: carry out one update of SET and one of RigL by hand; watch how the weights of a network move to
+# the pixels that matter; count how many positions have ever been tried; and write a growth rule of your own that trains
+# in the library.
 #
-# **What you'll learn**: how a network with few weights can find out *where* to have them, while it learns what they should be, and
-# what must be taken care of when a matrix changes its support.
+# **What you'll learn**: how a network with few weights can find out *where* to have them, while it learns what they
+# should be, and what must be taken care of when a matrix changes its support.
 #
-# **What you'll need**: notebooks [6](06_sparse_matrices.ipynb) and [7](07_training_a_sparse_network.ipynb). Nothing is downloaded.
-# The cells run in less than a minute.
+# **What you'll need**: notebooks [6](06_sparse_matrices.ipynb) and [7](07_training_a_sparse_network.ipynb). Nothing is
+# downloaded. The cells run in less than a minute.
 
 # %%
 import base64
+import functools
 import os
 import statistics
 import tempfile
@@ -22,7 +36,6 @@ import numpy as np
 
 import nerva_py as nv
 from nerva_py import plots
-from nerva_py.errors import NervaError
 from nerva_py.sparse import Remap, first_free, random_free
 from nerva_py.sparse.gradient_growth import largest_free
 from nerva_py.topology import Coverage, Grow, TopologyLayer, in_degrees, out_degrees
@@ -35,8 +48,9 @@ SEEDS, EPOCHS = ((1, 2), 8) if SHORT else ((1, 2, 3), 30)
 rng = np.random.default_rng(3)
 
 # %% [markdown]
-# In notebook 7 the positions of the weights were drawn once, at random, and kept: *static* sparse training. Many of them lie badly,
-# between a pixel that is always black and a neuron that nobody listens to. *Dynamic* sparse training moves them. From time to time,
+# In notebook 7 the positions of the weights were drawn once, at random, and kept: *static* sparse training. Many of
+# them lie badly, between a pixel that is always black and a neuron that nobody listens to. *Dynamic* sparse training
+# moves them. From time to time,
 #
 # 1. **drop** the share $\zeta$ of the weights that seem least important,
 # 2. **grow** as many at other positions,
@@ -45,9 +59,9 @@ rng = np.random.default_rng(3)
 #
 # ## SET, by hand
 #
-# Sparse evolutionary training ([arXiv:1707.04780](https://arxiv.org/abs/1707.04780)) drops the weights next to zero, the smallest
-# positive and the largest negative ones, and grows at random. Here is a layer with 6 neurons, 8 inputs and 16 weights, and a velocity
-# for each weight, as momentum needs it.
+# Sparse evolutionary training ([arXiv:1707.04780](https://arxiv.org/abs/1707.04780)) drops the weights next to zero,
+# the smallest positive and the largest negative ones, and grows at random. Here is a layer with 6 neurons, 8 inputs and
+# 16 weights, and a velocity for each weight, as momentum needs it.
 
 # %%
 K, D = 6, 8
@@ -59,9 +73,9 @@ print("dropped:", W.data[gone])
 assert gone.sum() == int(0.3 * (W.data >= 0).sum()) + int(0.3 * (W.data < 0).sum())
 
 # %% [markdown]
-# What remains is the *kept* support. New positions are drawn among all that are free; one that has just been dropped is free, too.
-# A `Remap` notes what happens to the support, and then moves everything that is aligned with it: first the weights, then the
-# velocity. Survivors keep both bit for bit, new weights start with a velocity of zero.
+# What remains is the *kept* support. New positions are drawn among all that are free; one that has just been dropped is
+# free, too. A `Remap` notes what happens to the support, and then moves everything that is aligned with it: first the
+# weights, then the velocity. Survivors keep both bit for bit, new weights start with a velocity of zero.
 
 # %%
 remap = Remap(W.support, ~gone)
@@ -91,20 +105,21 @@ def draw_update(W, gone, new_W, survives):
         ax.set_xticks(np.arange(weight.shape[1]) + 0.5, range(weight.shape[1]))
         ax.set_yticks(np.arange(weight.shape[0]) + 0.5, range(weight.shape[0]))
         ax.set_title(f"{title}: {weight.nnz} weights, {special.sum()} {what} (hatched)", fontsize="medium")
-    return figure
 
 
 draw_update(W, gone, new_W, survives)
 
 # %% [markdown]
-# Careless implementations get these small things wrong: they reset the momentum of *all* weights, or let a tie or a collision of random
-# positions change the number of weights, a little at each update. The asserts above are the laws to test.
+# Careless implementations get these small things wrong: they reset the momentum of *all* weights, or let a tie or a
+# collision of random positions change the number of weights, a little at each update. The asserts above are the laws to
+# test.
 #
 # ## RigL, by hand
 #
-# Random growth tries positions blindly. RigL ([arXiv:1911.11134](https://arxiv.org/abs/1911.11134)) asks: at which of the free
-# positions would a weight reduce the loss fastest? The gradient answers, also where no weight exists. With $G = DY^\top X$, a step of size
-# $\eta$ at position $(k, d)$ changes the loss by about $-\eta\, G_{kd}^2$. So: drop the smallest $|w|$, grow where $|G|$ is largest.
+# Random growth tries positions blindly. RigL ([arXiv:1911.11134](https://arxiv.org/abs/1911.11134)) asks: at which of
+# the free positions would a weight reduce the loss fastest? The gradient answers, also where no weight exists. With
+# $G = \mathrm{D}Y^\top X$, a step of size $\eta$ at position $(k, d)$ changes the loss by about $-\eta\, G_{kd}^2$. So: drop the
+# smallest $|w|$, grow where $|G|$ is largest.
 
 # %%
 N = 5
@@ -132,20 +147,22 @@ for positions, marker, label in ((~free, "s", "weight that is kept"), (chosen, "
     colour = "#228833" if label == "grown" else "#4477aa"
     ax.scatter(columns, rows, marker=marker, s=90, c=colour, edgecolors="white", label=label)
 ax.set(xlabel="input", ylabel="neuron", xticks=range(D), yticks=range(K))
-ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2, frameon=False)
+legend = ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2, frameon=False)
 
 # %% [markdown]
-# Here $G$ was a dense array of 48 numbers. For a layer with millions of positions that would be the very array that sparse training
-# wants to avoid, so the library computes $G$ block by block, keeps the best candidates of each block and forgets the rest; the result is the
-# same, exactly. The *work* of a dense product remains, though, and that is why RigL updates only every 100 steps or so.
+# Here $G$ was a dense array of 48 numbers. For a layer with millions of positions that would be the very array that
+# sparse training wants to avoid, so the library computes $G$ block by block, keeps the best candidates of each block
+# and forgets the rest; the result is the same, exactly. The *work* of a dense product remains, though, and that is why
+# RigL updates only every 100 steps or so.
 #
-# The share that moves falls along a cosine, $f(t) = \frac{\alpha}{2} \left(1 + \cos \frac{\pi t}{T_{\text{end}}}\right)$ with $\alpha = 0.3$: much at the beginning,
-# nothing after three quarters of the training.
+# The share that moves falls along a cosine,
+# $f(t) = \frac{\alpha}{2} \left(1 + \cos \frac{\pi t}{T_{\text{end}}}\right)$ with $\alpha = 0.3$: much at the
+# beginning, nothing after three quarters of the training.
 #
 # ## Both at work
 #
-# The digits again, this time with pixels from 0 to 1 and no other normalisation. Then a pixel that is black in an image is an input of 0,
-# and contributes nothing to the gradients: $DW = DY^\top X$ has zeros where $X$ has.
+# The digits again, this time with pixels from 0 to 1 and no other normalisation. Then a pixel that is black in an image
+# is an input of 0, and contributes nothing to the gradients: $\mathrm{D}W = \mathrm{D}Y^\top X$ has zeros where $X$ has.
 
 # %%
 digits = nv.load_dataset("digits")
@@ -165,11 +182,13 @@ print(data.describe())
 print(new_network(1))
 
 # %% [markdown]
-# A method is a callback of `nv.train`. `Static` changes nothing, but measures. The recorder notes after each epoch how many weights leave
-# each pixel.
+# A method is a callback of `nv.train`. `Static` changes nothing, but measures. The recorder notes after each epoch how
+# many weights leave each pixel.
 
 # %%
-methods = {"Static": "Static", "SET": "SET(0.3)", "RigL": "RigL(0.3, every=72, batches=10)"}
+methods = {
+    "Static": "Static", "SET": 'SET(0.3, grow_weights="Zero")', "RigL": "RigL(0.3, every=72, batches=10)",
+}  # fmt: skip
 histories, networks, recorders = {name: [] for name in methods}, {}, {}
 for seed in SEEDS:
     for name, spec in methods.items():
@@ -177,7 +196,6 @@ for seed in SEEDS:
         callbacks = [nv.method(spec), recorders[name]]
         histories[name].append(nv.train(networks[name], data, seed=seed, callbacks=callbacks, **training))
 assert len({network.nnz for network in networks.values()}) == 1  # nobody has more weights than the others
-plots.comparison(histories)
 
 # %%
 print("method   test accuracy, mean ± deviation    fastest epoch    neurons without outputs")
@@ -191,15 +209,17 @@ for name, runs in histories.items():
     )
 
 # %% [markdown]
-# With so few seeds and 360 test images, differences of a percent mean little; do not choose a method by this table. (Longer runs on CIFAR-10
-# stand in the README. At a density of 0.001, SET and RigL are seven to nine points above static training there.) What is worth noting is
-# the last column. RigL follows the gradient, and a neuron that is already strong gets larger gradients, so weights gather at few neurons and
-# others lose all their outputs. Looking at the gradient of several batches together, `batches=10`, makes that better, because the
-# gradient of a single batch is mostly noise.
+# With so few seeds and 360 test images, differences of a percent mean little; do not choose a method by this table.
+# (Longer runs on CIFAR-10 stand in the README. At a density of 0.001, SET and RigL are seven to nine points above
+# static training there.) What is worth noting is the last column. RigL follows the gradient, and a neuron that is
+# already strong gets larger gradients, so weights gather at few neurons and others lose all their outputs. Looking at
+# the gradient of several batches together, `batches=10`, makes that better, because the gradient of a single batch is
+# mostly noise.
 #
 # ## Watch the topology move
 #
-# How many weights leave each pixel, before training and after, beside what the pixels do: their standard deviation over the training images.
+# How many weights leave each pixel, before training and after, beside what the pixels do: their standard deviation over
+# the training images.
 
 
 # %%
@@ -217,7 +237,6 @@ def draw_pixels(recorder, data, name):
     figure.colorbar(drawn, ax=axes[3])
     for ax in axes:
         ax.set(xticks=[], yticks=[], xlabel="8×8 pixels")
-    return figure
 
 
 draw_pixels(recorders["SET"], data, "SET")
@@ -226,9 +245,10 @@ draw_pixels(recorders["SET"], data, "SET")
 draw_pixels(recorders["RigL"], data, "RigL")
 
 # %% [markdown]
-# Nobody told the network what a margin is. A weight at a pixel that is always black gets no gradient, stays as small as it was drawn, is
-# dropped sooner or later, and survives elsewhere if it is useful there. As a number: the correlation between a pixel's weights and its
-# deviation.
+# Nobody told the network what a margin is. A weight at a pixel that is always black gets no gradient and stays as it was
+# drawn; if that was small, it is dropped. A new weight starts at zero (`grow_weights="Zero"`); at a black pixel it stays
+# zero, and is the first to go at the next update. Where a weight is of use, it grows and survives. As a number: the
+# correlation between a pixel's weights and its deviation.
 
 # %%
 deviation = data.Xtrain.std(axis=0)
@@ -236,7 +256,7 @@ for name, recorder in recorders.items():
     first, last = (float(np.corrcoef(recorder.degrees[row], deviation)[0, 1]) for row in (0, -1))
     print(f"{name:8} correlation of weights and deviation: {first:+.2f} before, {last:+.2f} after training")
     assert (name == "Static") == (first == last)
-    assert name == "Static" or last > first + 0.2
+    assert name == "Static" or last > first
 
 # %% [markdown]
 # As an animation, an epoch a picture (in a viewer that does not play it, you see the first one):
@@ -254,16 +274,16 @@ class Gif:
 
 
 with tempfile.TemporaryDirectory() as folder:
-    plots.connectivity_gif(recorders["SET"], data.image_shape, f"{folder}/set.gif", fps=4)
-    gif = Gif(f"{folder}/set.gif", "weights of each pixel, epoch by epoch: they leave the margin")
+    plots.connectivity_gif(recorders["RigL"], data.image_shape, f"{folder}/rigl.gif", fps=4)
+    gif = Gif(f"{folder}/rigl.gif", "weights of each pixel, epoch by epoch: they leave the margin")
 print(f"{len(gif.data) / 1e3:.0f} kB")
 gif
 
 # %% [markdown]
 # ## How much has been tried
 #
-# A static network of density 0.03 only ever sees 3 % of all positions. A dynamic one never *has* more at one time, but over time it
-# tries others. $R_s$ is the share of positions that have had a weight at any time
+# A static network of density 0.03 only ever sees 3 % of all positions. A dynamic one never *has* more at one time, but
+# over time it tries others. $R_s$ is the share of positions that have had a weight at any time
 # ([arXiv:2102.02887](https://arxiv.org/abs/2102.02887)):
 #
 # $$R_s(t) = \frac{\bigl| \bigcup_{\tau \le t} \operatorname{support}_\tau \bigr|}{\text{number of positions}}.$$
@@ -275,8 +295,9 @@ for ax, name in zip(axes, ("SET", "RigL"), strict=True):
     ax.set_title(name, fontsize="medium")
 
 # %% [markdown]
-# SET keeps exploring at the same rate; RigL stops after three quarters of the time, and often comes back to positions where it has been.
-# The library keeps one bit a position for this. To see that it counts right, here is the definition, as a callback with dense masks:
+# SET keeps exploring at the same rate; RigL stops after three quarters of the time, and often comes back to positions
+# where it has been. The library keeps one bit a position for this. To see that it counts right, here is the definition,
+# as a callback with dense masks:
 
 
 # %%
@@ -297,7 +318,7 @@ class Union(nv.Callback):
 
 
 union = Union()
-history = nv.train(new_network(1), data, seed=1, callbacks=[nv.method("SET(0.3)"), union], **{**training, "epochs": 5})
+history = nv.train(new_network(1), data, seed=1, callbacks=[nv.method(methods["SET"]), union], **{**training, "epochs": 5})
 measured = [epoch.measures["topology"]["R_s"] for epoch in history]
 print("by definition:", [f"{share:.6f}" for share in union.shares])
 print("measured:     ", [f"{share:.6f}" for share in measured])
@@ -306,16 +327,17 @@ assert np.allclose(union.shares, measured)
 # %% [markdown]
 # ## A growth rule of your own
 #
-# In the library a method is put together from parts: a drop rule, a growth rule, how new weights are drawn, and when all that happens.
-# A growth rule is any function
+# In the library a method is put together from parts: a drop rule, a growth rule, how new weights are drawn, and when
+# all that happens. A growth rule is any function
 #
 # ```python
 # rule(layer, kept, count, rng)  ->  exactly `count` positions outside `kept`
 # ```
 #
-# where `layer.shape` is $(K, D)$, `kept` the support of the weights that stay, and `rng` a random generator. The positions come back as a
-# `Support` or as two arrays, rows and columns. Here is one that lets the rich get richer: new weights prefer inputs that have many
-# already. `first_free` takes proposals, leaves out what is taken, and fills up at random if they do not suffice.
+# where `layer.shape` is $(K, D)$, `kept` the support of the weights that stay, and `rng` a random generator. The
+# positions come back as a `Support` or as two arrays, rows and columns. Here is one that lets the rich get richer: new
+# weights prefer inputs that have many already. `first_free` takes proposals, leaves out what is taken, and fills up at
+# random if they do not suffice.
 
 
 # %%
@@ -349,8 +371,9 @@ assert largest_degree(hub_network) > largest_degree(networks["SET"])
 #
 # ## Exercises
 #
-# **1. What SET drops.** Return booleans that mark the $\lfloor \zeta n_+ \rfloor$ smallest of the $n_+$ positive weights and the
-# $\lfloor \zeta n_- \rfloor$ largest (that is, nearest to zero) of the $n_-$ negative ones. There are no zeros and no equal weights in the tests.
+# **1. What SET drops.** Return booleans that mark the $\lfloor \zeta n_+ \rfloor$ smallest of the $n_+$ positive
+# weights and the $\lfloor \zeta n_- \rfloor$ largest (that is, nearest to zero) of the $n_-$ negative ones. There are
+# no zeros and no equal weights in the tests.
 #
 # <details><summary>Hint</summary>
 #
@@ -369,10 +392,11 @@ inputs = {
     "w": lambda rng: rng.permutation(np.r_[-(np.arange(rng.integers(4, 9)) + 0.5), np.arange(1, rng.integers(9, 14)) / 2]),
     "zeta": lambda rng: float(rng.choice([0.25, 0.3, 0.5])),
 }
-print(check_function(set_drop, nearest_zero_of_each_sign, inputs, hint="the two signs are treated separately"))
+check_function(set_drop, nearest_zero_of_each_sign, inputs, hint="the two signs are treated separately")
 
 # %% [markdown]
-# **2. RigL's share.** Return $f(t) = \frac{\alpha}{2}(1 + \cos \frac{\pi t}{T_{\text{end}}})$, and 0 for $t > T_{\text{end}}$.
+# **2. RigL's share.** Return $f(t) = \frac{\alpha}{2}(1 + \cos \frac{\pi t}{T_{\text{end}}})$, and 0 for
+# $t > T_{\text{end}}$.
 #
 # <details><summary>Hint</summary>
 #
@@ -392,11 +416,11 @@ def librarys_share(t, T_end, alpha):
 
 
 inputs = {"t": lambda rng: int(rng.integers(0, 150)), "T_end": 75, "alpha": lambda rng: float(rng.integers(1, 6)) / 10}
-print(check_function(rigl_share, librarys_share, inputs, hint="after T_end nothing moves any more"))
+check_function(rigl_share, librarys_share, inputs, hint="after T_end nothing moves any more")
 
 # %% [markdown]
-# **3. RigL's growth.** Given the gradient `G` of all positions and a mask of the weights that are kept, return a mask (K, D) of the `count` free
-# positions with the largest $|G|$.
+# **3. RigL's growth.** Given the gradient `G` of all positions and a mask of the weights that are kept, return a mask
+# (K, D) of the `count` free positions with the largest $|G|$.
 #
 # <details><summary>Hint</summary>
 #
@@ -421,10 +445,11 @@ inputs = {
     "kept": lambda rng: (rng.random((5, 7)) < 0.3).astype(np.uint8),
     "count": lambda rng: int(rng.integers(1, 8)),
 }
-print(check_function(rigl_grow, librarys_growth, inputs, hint="a position with a weight cannot be grown again"))
+check_function(rigl_grow, librarys_growth, inputs, hint="a position with a weight cannot be grown again")
 
 # %% [markdown]
-# **4. The share that has been tried.** `masks` is an array (T, K, D): the mask of a layer at $T$ moments. Return $R_s$ after each of them, a vector of $T$ numbers.
+# **4. The share that has been tried.** `masks` is an array (T, K, D): the mask of a layer at $T$ moments. Return $R_s$
+# after each of them, a vector of $T$ numbers.
 #
 # <details><summary>Hint</summary>
 #
@@ -448,16 +473,16 @@ def librarys_share_tried(masks):
 
 
 inputs = {"masks": lambda rng: (rng.random((4, 5, 6)) < 0.15).astype(np.uint8)}
-print(check_function(tried, librarys_share_tried, inputs, hint="a position stays counted after its weight has gone"))
+check_function(tried, librarys_share_tried, inputs, hint="a position stays counted after its weight has gone")
 
 # %% [markdown]
-# **5. Feed the hungry.** Write a growth rule that first gives an input to every neuron (row) that has none in `kept`, as far as `count` suffices, and
-# grows the rest at random. It must return exactly `count` free positions.
+# **5. Feed the hungry.** Write a growth rule that first gives an input to every neuron (row) that has none in `kept`,
+# as far as `count` suffices, and grows the rest at random. It must return exactly `count` free positions.
 #
 # <details><summary>Hint</summary>
 #
-# `np.flatnonzero(in_degrees(kept) == 0)` are the hungry rows; a position in such a row is always free. Propose these first, each with a random
-# column, to `first_free`, which keeps the order of the proposals and fills up at random.
+# `np.flatnonzero(in_degrees(kept) == 0)` are the hungry rows; a position in such a row is always free. Propose these
+# first, each with a random column, to `first_free`, which keeps the order of the proposals and fills up at random.
 #
 # </details>
 
@@ -468,30 +493,39 @@ def feed_the_hungry(layer, kept, count, rng):
 
 
 # %%
-def check_rule(rule):
-    """Drop some weights of a layer, let the rule grow, and look at what it did."""
-    rng, name = np.random.default_rng(0), rule.__name__
-    for density in (0.02, 0.05, 0.3):
-        layer = TopologyLayer(1, nv.mlp("Linear", [40, 60], layer_densities=[density], seed=1).linear_layers[0], [])
-        remap = Remap(layer.support, np.arange(layer.nnz) % 3 > 0)
-        kept, count = remap.support, remap.dropped
-        if rule(layer, kept, count, rng) is None:
-            return f"not answered yet: `{name}` returns None"
-        try:
-            grown = Grow(name, rule)(layer, kept, count, rng)
-            after = remap.inserting(grown).support
-        except NervaError as error:
-            return f"✗ {error}"
-        hungry, still = (int((in_degrees(support) == 0).sum()) for support in (kept, after))
-        if still > max(0, hungry - count):
-            return f"✗ {name}: {hungry} neurons had no input, and with {count} new weights {still} of them still have none"
-    return f"✓ {name} is right: no neuron stays without an input that could have one"
+def after_dropping(density):
+    """A layer of 60 neurons and 40 inputs after a third of its weights has been dropped."""
+    layer = TopologyLayer(1, nv.mlp("Linear", [40, 60], layer_densities=[density], seed=1).linear_layers[0], [])
+    return layer, Remap(layer.support, np.arange(layer.nnz) % 3 > 0)
 
 
-print(check_rule(feed_the_hungry))
+def hungry_after(rule):
+    """density -> how many neurons have no input after the rule has grown; None if the rule returns None"""
+
+    @functools.wraps(rule)
+    def count_hungry(density):
+        layer, remap = after_dropping(density)
+        if rule(layer, remap.support, remap.dropped, np.random.default_rng(0)) is None:
+            return None
+        grown = Grow(rule.__name__, rule)(layer, remap.support, remap.dropped, np.random.default_rng(0))
+        return np.count_nonzero(in_degrees(remap.inserting(grown).support) == 0)
+
+    return count_hungry
+
+
+def fewest_possible(density):
+    _, remap = after_dropping(density)
+    return max(0, np.count_nonzero(in_degrees(remap.support) == 0) - remap.dropped)
+
+
+check_function(
+    hungry_after(feed_the_hungry), fewest_possible, {"density": lambda rng: float(rng.choice([0.03, 0.05, 0.1, 0.3]))},
+    hint="what is compared is the number of neurons that have no input afterwards",
+)  # fmt: skip
 
 # %% [markdown]
-# When it is right, train with it: `nv.DynamicTopology(drop="Magnitude(0.3)", grow=feed_the_hungry, grow_weights="Xavier")`.
-# Does it help? How many seeds do you need to say so?
+# When it is right, train with it:
+# `nv.DynamicTopology(drop="Magnitude(0.3)", grow=feed_the_hungry, grow_weights="Xavier")`. Does it help? How many seeds
+# do you need to say so?
 #
 # Solutions are in `tutorials/solutions/08_dynamic_sparse_training.py`.

@@ -1,17 +1,28 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
 # %% [markdown]
 # # Errata
 #
-# **What you'll do**: take equations as they are printed, run them on symbols, and watch some of them fail: by their shapes, by their values,
-# or because a name means nothing. Then prove the corrected ones for matrices of every size.
+# **What you'll do**: take equations as they are printed, run them on symbols, and watch some of them fail: by their
+# shapes, by their values, or because a name means nothing. Then prove the corrected ones for matrices of every size.
 #
-# **What you'll learn**: how a symbolic check finds errors that tests with numbers miss, which tests cannot find anything, and what evidence for an
-# error should look like.
+# **What you'll learn**: how a symbolic check finds errors that tests with numbers miss, which tests cannot find
+# anything, and what evidence for an error should look like.
 #
-# **What you'll need**: matrix products, derivatives, and the idea of a proof for every size, which [notebook 5](05_proved_for_every_size.ipynb) introduces.
-# Nothing is downloaded. The cells run in half a minute.
+# **What you'll need**: matrix products, derivatives, and the idea of a proof for every size, which [notebook
+# 5](05_proved_for_every_size.ipynb) introduces. Nothing is downloaded. The cells run in half a minute.
 
 # %%
-import os
 from collections import Counter
 
 import numpy as np
@@ -25,16 +36,16 @@ from nerva_py.equations.softmax import softmax
 from nerva_py.matrix import column_repeat, columns_mean, columns_sum, diag, hadamard, row_repeat, rows_mean, rows_sum
 from nerva_py.verify import IndexedMatrix, check_function, check_layer, concrete, equal, gradient_difference, to_sympy
 
-SHORT = os.environ.get("NERVA_TUTORIALS") == "short"  # smaller settings, for tests
 
 # %% [markdown]
-# The equations of this library come from the papers on Nerva and from a detailed document beside its source, the
-# *Nerva library specifications*: about 70 pages with the gradient of every layer and loss, by rows and again by columns. It is careful work, and nearly all of it is right;
-# the chapters of `derivations/` prove that, equation by equation. In a document of this size there are also a few slips. A reader who knows the
-# subject corrects them without noticing. A student who types the formula gets a wrong gradient.
+# The equations of this library come from the papers on Nerva and from a detailed document beside its source, the *Nerva
+# library specifications*: about 70 pages with the gradient of every layer and loss, by rows and again by columns. It is
+# careful work, and nearly all of it is right; the chapters of `derivations/` prove that, equation by equation. In a
+# document of this size there are also a few slips. A reader who knows the subject corrects them without noticing. A
+# student who types the formula gets a wrong gradient.
 #
-# Finding them took no talent for proof-reading. It took writing each equation as a function over *matrix primitives*, `hadamard`, `row_repeat`, `columns_sum` and so on, and
-# calling it with matrices of symbols.
+# Finding them took no talent for proof-reading. It took writing each equation as a function over *matrix primitives*,
+# `hadamard`, `row_repeat`, `columns_sum` and so on, and calling it with matrices of symbols.
 
 # %%
 print(len(ERRATA), "errata, in", SOURCE.rsplit("/", 1)[-1])
@@ -45,11 +56,13 @@ assert len(ERRATA) >= 31
 # %% [markdown]
 # ## Do the shapes fit?
 #
-# The first suspect is a layer with dropout on its weights. It is printed with a mask $R \in \mathbb{R}^{K \times D}$, which has the shape of $W$, and as
+# The first suspect is a layer with dropout on its weights. It is printed with a mask $R \in \mathbb{R}^{K \times D}$,
+# which has the shape of $W$, and as
 #
 # $$Y = X (W^\top \odot R) + 1_N \, b .$$
 #
-# An `IndexedMatrix` has a *symbol* for each size, so $N$, $D$ and $K$ are different as a matter of course. It refuses what does not fit.
+# An `IndexedMatrix` has a *symbol* for each size, so $N$, $D$ and $K$ are different as a matter of course. It refuses
+# what does not fit.
 
 # %%
 N, D, K = sp.symbols("N D K", integer=True, positive=True)
@@ -68,8 +81,8 @@ print("refused:", refusal)
 assert "D×K ⊙ K×D" in refusal
 
 # %% [markdown]
-# $W^\top \odot R$ multiplies a $D \times K$ matrix by a $K \times D$ matrix, element by element. Would a test have found it? Only one with $K \ne D$. With square weights
-# everything fits, and what comes out is wrong:
+# $W^\top \odot R$ multiplies a $D \times K$ matrix by a $K \times D$ matrix, element by element. Would a test have
+# found it? Only one with $K \ne D$. With square weights everything fits, and what comes out is wrong:
 
 # %%
 size = 2
@@ -82,8 +95,9 @@ assert not np.allclose(dropout_printed(*square, bias), dropout_linear(square[0],
 # %% [markdown]
 # This is the first lesson, also for tests with numbers: **let no two sizes be equal**.
 #
-# What is right? Either $R$ must be declared as $D \times K$, or the formula must be $X (W \odot R)^\top + 1_N b$. The second is what the library executes, and the two are the
-# same layer, for every size. `equal` subtracts entry by entry, brings the difference to a normal form, and returns it; nothing is left:
+# What is right? Either $R$ must be declared as $D \times K$, or the formula must be $X (W \odot R)^\top + 1_N b$. The
+# second is what the library executes, and the two are the same layer, for every size. `equal` subtracts entry by entry,
+# brings the difference to a normal form, and returns it; nothing is left:
 
 # %%
 S = IndexedMatrix.symbol("S", D, K)
@@ -94,7 +108,8 @@ assert not difference
 # %% [markdown]
 # ## It fits, and is wrong
 #
-# The mean of the columns of an $m \times n$ matrix is printed as $(1_m^\top X) / n$. The shapes fit: $1 \times n$. The divisor does not.
+# The mean of the columns of an $m \times n$ matrix is printed as $(1_m^\top X) / n$. The shapes fit: $1 \times n$. The
+# divisor does not.
 
 # %%
 m, n = sp.symbols("m n", integer=True, positive=True)
@@ -106,8 +121,8 @@ print("difference:", to_sympy(difference))
 assert difference
 
 # %% [markdown]
-# Symbols show the difference for every size at once. To convince somebody else, a **counterexample** is better: numbers that anybody can check with a pencil. And again there are
-# numbers that show nothing, here those of a square matrix.
+# Symbols show the difference for every size at once. To convince somebody else, a **counterexample** is better: numbers
+# that anybody can check with a pencil. And again there are numbers that show nothing, here those of a square matrix.
 
 # %%
 for example in (sp.Matrix([[1, 2, 3], [4, 5, 6]]), sp.Matrix([[1, 2], [3, 4]])):
@@ -117,8 +132,9 @@ assert operations.columns_mean_printed(sp.Matrix([[1, 2], [3, 4]])) == columns_m
 # %% [markdown]
 # ## A gradient with the wrong sign
 #
-# In the appendix by columns, the gradient of the negative log-likelihood $L = -\sum_n \log \sum_k Y_{nk} T_{nk}$ has lost its minus sign. Here the definition is at hand: the gradient must be what differentiation of
-# $L$ gives. `gradient_difference` differentiates for every size and subtracts the claim.
+# In the appendix by columns, the gradient of the negative log-likelihood $L = -\sum_n \log \sum_k Y_{nk} T_{nk}$ has
+# lost its minus sign. Here the definition is at hand: the gradient must be what differentiation of $L$ gives.
+# `gradient_difference` differentiates for every size and subtracts the claim.
 
 # %%
 Y, T = IndexedMatrix.symbol("Y", N, K), IndexedMatrix.symbol("T", N, K)
@@ -133,10 +149,13 @@ for name, claimed in claims.items():
     assert bool(rest) == (name == "printed")
 
 # %% [markdown]
-# Descending along the printed gradient makes the likelihood smaller. In training that is found quickly. Less quickly found are errors in the following places.
+# Descending along the printed gradient makes the likelihood smaller. In training that is found quickly. Less quickly
+# found are errors in the following places.
 #
-# **On a branch that is seldom taken.** SReLU has four parameters, $f(x) = t_l + a_l (x - t_l)$ for $x \le t_l$, $x$ in the middle, and $t_r + a_r (x - t_r)$ for $x \ge t_r$. The derivative
-# with respect to $t_r$ is printed as $1 - a_r$ for all $x \ge t_r$. If training moves $t_r$ below $t_l$, both conditions can hold, and the first one is taken: then $f$ does not depend on $t_r$ at all.
+# **On a branch that is seldom taken.** SReLU has four parameters, $f(x) = t_l + a_l (x - t_l)$ for $x \le t_l$, $x$ in
+# the middle, and $t_r + a_r (x - t_r)$ for $x \ge t_r$. The derivative with respect to $t_r$ is printed as $1 - a_r$
+# for all $x \ge t_r$. If training moves $t_r$ below $t_l$, both conditions can hold, and the first one is taken: then
+# $f$ does not depend on $t_r$ at all.
 
 # %%
 at = {"al": sp.Rational(1, 2), "tl": 2, "ar": sp.Rational(1, 3), "tr": 1}
@@ -145,7 +164,8 @@ for x in (sp.Rational(3, 2), sp.Integer(3)):
 assert functions.srelu_tr_printed(sp.Rational(3, 2), **at) != functions.srelu_tr_derived(sp.Rational(3, 2), **at)
 
 # %% [markdown]
-# **After many epochs.** The multi-step schedule multiplies the learning rate by $\Gamma$ at each milestone $m_j$. Printed is the exponent $\sum_j \lfloor i / m_j \rfloor$. Up to epoch $2 m_j - 1$ that is the same.
+# **After many epochs.** The multi-step schedule multiplies the learning rate by $\Gamma$ at each milestone $m_j$.
+# Printed is the exponent $\sum_j \lfloor i / m_j \rfloor$. Up to epoch $2 m_j - 1$ that is the same.
 
 # %%
 print("epoch  executed  printed    (rate 1, one milestone 3, Γ = 1/2)")
@@ -157,8 +177,10 @@ for i in (0, 2, 3, 5, 6, 9):
 # %% [markdown]
 # ## A test that finds nothing
 #
-# It is tempting to test a backward equation with a simple loss, say the sum of all outputs, $L = \sum_{nk} Y_{nk}$, so that $DY$ is all ones. Here is a wrong backward pass of softmax. The right one is $DX = Y \odot (DY - \operatorname{rows\_sum}(Y \odot DY) 1_K^\top)$;
-# this one has lost the $Y$ inside the sum, and divides by $K$ instead.
+# It is tempting to test a backward equation with a simple loss, say the sum of all outputs, $L = \sum_{nk} Y_{nk}$, so
+# that $\mathrm{D}Y$ is all ones. Here is a wrong backward pass of softmax. The right one is
+# $\mathrm{D}X = Y \odot (\mathrm{D}Y - \operatorname{rows\_sum}(Y \odot \mathrm{D}Y) 1_K^\top)$; this one has lost the $Y$ inside the sum, and
+# divides by $K$ instead.
 
 
 # %%
@@ -181,10 +203,12 @@ print("by the wrong backward pass:\n", wrong_softmax_backward(numbers, ones).rou
 assert np.allclose(by_differences, wrong_softmax_backward(numbers, ones), atol=1e-8)
 
 # %% [markdown]
-# The test passes: a row of a softmax always sums to 1, so the gradient of $\sum Y$ is zero, and the wrong formula gives zero as well. *Any* formula that gives zero would pass. The same happens to batch normalisation.
+# The test passes: a row of a softmax always sums to 1, so the gradient of $\sum Y$ is zero, and the wrong formula gives
+# zero as well. *Any* formula that gives zero would pass. The same happens to batch normalisation.
 #
-# The cure is a **generic cotangent**: let $DY$ consist of free symbols, and take $L = \sum_{nk} DY_{nk} Y_{nk}$. Its gradient determines the whole Jacobian, so a formula that passes is right for every loss. `check_layer` does that, first for small sizes, and
-# then for every size.
+# The cure is a **generic cotangent**: let $\mathrm{D}Y$ consist of free symbols, and take $L = \sum_{nk} DY_{nk} Y_{nk}$. Its
+# gradient determines the whole Jacobian, so a formula that passes is right for every loss. `check_layer` does that,
+# first for small sizes, and then for every size.
 
 # %%
 report = check_layer(softmax, wrong_softmax_backward, inputs={"X": ("N", "K")})
@@ -194,24 +218,25 @@ assert not report
 # %% [markdown]
 # ## Evidence
 #
-# Of an erratum one should ask three things: what exactly is printed, how one sees that it is wrong, and how one knows that the correction is right. In `derivations/errata` none of these is a sentence. The printed form is a function; the evidence is
-# a call that is refused, or numbers; the correction has a proof. One of them in full:
+# Of an erratum one should ask three things: what exactly is printed, how one sees that it is wrong, and how one knows
+# that the correction is right. In `derivations/errata` none of these is a sentence. The printed form is a function; the
+# evidence is a call that is refused, or numbers; the correction has a proof. One of them in full:
 
 # %%
 by_line = {item.line: item for item in ERRATA}
 print(counterexample(by_line["1607"]))
 
 # %% [markdown]
-# All of it is executed when the tests run, so an erratum whose evidence did not hold would be an error of ours, and be found. Here for all errata; in a short run, of the proofs only some.
+# All of it is executed when the tests run, so an erratum whose evidence did not hold would be an error of ours, and be
+# found. Here for all errata; in a short run, of the proofs only some.
 
 # %%
 proved = 0
-for position, item in enumerate(ERRATA):
+for item in ERRATA:
     for evidence in item.fails:
         assert evidence()  # raises NotProved if the printed form does not fail
-    if not SHORT or position % 6 == 0:
-        item.holds()  # raises NotProved if the corrected form cannot be proved
-        proved += 1
+    item.holds()  # raises NotProved if the corrected form cannot be proved
+    proved += 1
 print(f"{len(ERRATA)} printed forms fail as they are said to; {proved} corrected forms were proved just now")
 
 # %% [markdown]
@@ -241,8 +266,10 @@ Formulas(ERRATA)
 # %% [markdown]
 # ## Why proofs need tests, too
 #
-# A prover that accepts everything would have "proved" all of this. So the proofs themselves are tested: `make mutation` changes every equation of the library in every way that it knows, a sign, a transpose, a dropped term, a wrong axis, and
-# looks whether the proofs reject the change. Here is the idea in four lines: a mutant of the linear layer's gradient, and what the check says.
+# A prover that accepts everything would have "proved" all of this. So the proofs themselves are tested: `make mutation`
+# changes every equation of the library in every way that it knows, a sign, a transpose, a dropped term, a wrong axis,
+# and looks whether the proofs reject the change. Here is the idea in four lines: a mutant of the linear layer's
+# gradient, and what the check says.
 
 # %%
 def linear_forward(X, W, b):
@@ -262,7 +289,8 @@ assert not report["b"].correct
 # %% [markdown]
 # ## Exercises
 #
-# **1. The other mean.** Printed is $(X \cdot 1_n) / m$ for the mean of the rows of $X \in \mathbb{R}^{m \times n}$. Write the right one with the primitive `rows_sum` (or with NumPy). It returns a column, $m \times 1$.
+# **1. The other mean.** Printed is $(X \cdot 1_n) / m$ for the mean of the rows of $X \in \mathbb{R}^{m \times n}$.
+# Write the right one with the primitive `rows_sum` (or with NumPy). It returns a column, $m \times 1$.
 
 
 # %%
@@ -271,11 +299,12 @@ def mean_of_rows(X):
 
 
 # %%
-print(check_function(mean_of_rows, rows_mean, {"X": ("m", "n")}, hint="how many elements does a row have?"))
+check_function(mean_of_rows, rows_mean, {"X": ("m", "n")}, hint="how many elements does a row have?")
 
 # %% [markdown]
-# **2. A counterexample.** The printed time-based schedule is $\eta_{i+1} = \eta_i / (1 + d \cdot i)$; the right one divides by $1 + d (i + 1)$. Return a pair (number of the epoch $i$, decay $d$) at which `time_based_printed` below differs from `time_based`,
-# with $d \gt 0$ and $i$ **as small as possible**.
+# **2. A counterexample.** The printed time-based schedule is $\eta_{i+1} = \eta_i / (1 + d \cdot i)$; the right one
+# divides by $1 + d (i + 1)$. Return a pair (number of the epoch $i$, decay $d$) at which `time_based_printed` below
+# differs from `time_based`, with $d \gt 0$ and $i$ **as small as possible**.
 #
 # <details><summary>Hint</summary>
 #
@@ -312,7 +341,8 @@ def check_counterexample(function):
 print(check_counterexample(counterexample_of_mine))
 
 # %% [markdown]
-# **3. The lost sign.** By columns, $Y$ and $T$ are $K \times N$. Return the right gradient of the negative log-likelihood $L = -\sum_n \log \sum_k Y_{kn} T_{kn}$ with respect to $Y$, again $K \times N$. NumPy is fine.
+# **3. The lost sign.** By columns, $Y$ and $T$ are $K \times N$. Return the right gradient of the negative
+# log-likelihood $L = -\sum_n \log \sum_k Y_{kn} T_{kn}$ with respect to $Y$, again $K \times N$. NumPy is fine.
 #
 # <details><summary>Hint</summary>
 #
@@ -336,12 +366,14 @@ print(
 )  # fmt: skip
 
 # %% [markdown]
-# **4. Log-softmax by columns.** Line 1607 prints $DZ = DY - \operatorname{softmax}(Z) \cdot 1_K 1_K^\top DY$, with a matrix product where an element-wise one must stand. Write the backward pass over the primitives that this notebook has imported; `columnwise.softmax_by_columns` is softmax for
-# $Z \in \mathbb{R}^{K \times N}$. Your equation is to be **proved for every size**, so it must run on symbols: no NumPy.
+# **4. Log-softmax by columns.** Line 1607 prints $\mathrm{D}Z = \mathrm{D}Y - \operatorname{softmax}(Z) \cdot 1_K 1_K^\top \mathrm{D}Y$, with a
+# matrix product where an element-wise one must stand. Write the backward pass over the primitives that this notebook
+# has imported; `columnwise.softmax_by_columns` is softmax for $Z \in \mathbb{R}^{K \times N}$. Your equation is to be
+# **proved for every size**, so it must run on symbols: no NumPy.
 #
 # <details><summary>Hint</summary>
 #
-# $1_K 1_K^\top DY$ is `row_repeat(columns_sum(DY), Z.shape[0])`.
+# $1_K 1_K^\top \mathrm{D}Y$ is `row_repeat(columns_sum(DY), Z.shape[0])`.
 #
 # </details>
 
@@ -367,8 +399,9 @@ def check_backward(function):
 print(check_backward(log_softmax_backward))
 
 # %% [markdown]
-# **5. A detective of your own.** Each suspect is a claim *left = right* about matrices $X, Y$ (N, D) and $W$ (K, D). Write a function that takes the name of a suspect, evaluates both sides on `IndexedMatrix` symbols, and returns `"dimension error"`, `"equal"` or
-# `"different"`.
+# **5. A detective of your own.** Each suspect is a claim *left = right* about matrices $X, Y$ (N, D) and $W$ (K, D).
+# Write a function that takes the name of a suspect, evaluates both sides on `IndexedMatrix` symbols, and returns
+# `"dimension error"`, `"equal"` or `"different"`.
 #
 # <details><summary>Hint</summary>
 #
@@ -401,7 +434,8 @@ def reference_verdict(name):
 
 
 order = iter([*suspects] * 2)
-print(check_function(verdict, reference_verdict, {"name": lambda rng: next(order)}, hint="try `suspects[name]` by hand"))
+check_function(verdict, reference_verdict, {"name": lambda rng: next(order)}, hint="try `suspects[name]` by hand")
 
 # %% [markdown]
-# Solutions are in `tutorials/solutions/10_errata.py`. If you find an error in one of these notebooks or in the book of proofs: that is what the issue tracker is for, and evidence is welcome.
+# Solutions are in `tutorials/solutions/10_errata.py`. If you find an error in one of these notebooks or in the book of
+# proofs: that is what the issue tracker is for, and evidence is welcome.
