@@ -407,8 +407,8 @@ for density, ratio in zip(densities, ratios, strict=True):
 print("break-even density on this machine, for this layer:", crossing(densities, ratios) or "not in this range")
 
 # %% [markdown]
-# The line of CSR rises in proportion to the number of weights, that of the dense array does not move. Where they cross
-# depends on the machine, the size of the layer and the batch. The library takes a constant, so that the same seed gives
+# On a quiet machine the line of CSR rises in proportion to the number of weights, and that of the dense array does not
+# move. Where they cross depends on the machine, the size of the layer and the batch. The library takes a constant, so that the same seed gives
 # the same bits on every machine, and stores a layer above that density as a dense array behind the same interface:
 
 # %%

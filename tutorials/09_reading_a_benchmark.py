@@ -118,7 +118,12 @@ for warning in advice.warnings(found, None, os.environ, {}, nv.threads.available
 # The usual cure is to bind each thread to a core, by the environment variable `OMP_PROC_BIND=true`, which must be set
 # *before* Python starts; the command line `nerva-py` does that itself, a notebook cannot. A benchmark must set the same
 # binding and the same number of threads **for all contenders**: an unbound rival is easily ten times slower, and such a
-# ratio says nothing about its code.
+# ratio says nothing about its code. If you saw a warning, the times in this notebook will be erratic; end Jupyter and
+# start it again with
+#
+# ```
+# OMP_PROC_BIND=true jupyter lab
+# ```
 #
 # ## Do they compute the same?
 #
@@ -233,7 +238,7 @@ legend = ax.legend(frameon=False, fontsize=8)
 # turns, so that a disturbance does not hit one of them only.
 
 # %%
-M = 1000 if SHORT else 4000
+M = 300 if SHORT else 4000
 SIZES = [1024, 512, 256, 10]
 noise = nv.from_arrays(rng.integers(0, 256, (M, SIZES[0]), np.uint8), rng.integers(0, 10, M), num_classes=10)
 sparsities = (0.5, 0.99) if SHORT else (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)

@@ -34,12 +34,12 @@ from nerva_py.equations.losses import negative_log_likelihood, negative_log_like
 from nerva_py.equations.schedules import multi_step
 from nerva_py.equations.softmax import softmax
 from nerva_py.matrix import column_repeat, columns_mean, columns_sum, diag, hadamard, row_repeat, rows_mean, rows_sum
-from nerva_py.verify import IndexedMatrix, check_function, check_layer, concrete, equal, gradient_difference, to_sympy
+from nerva_py.verify import IndexedMatrix, check_backward, check_function, check_layer, equal, gradient_difference, to_sympy
 
 
 # %% [markdown]
 # The equations of this library come from the papers on Nerva and from a detailed document beside its source, the *Nerva
-# library specifications*: about 70 pages with the gradient of every layer and loss, by rows and again by columns. It is
+# library specifications*: the gradient of every layer and loss, by rows and again by columns. It is
 # careful work, and nearly all of it is right; the chapters of `derivations/` prove that, equation by equation. In a
 # document of this size there are also a few slips. A reader who knows the subject corrects them without noticing. A
 # student who types the formula gets a wrong gradient.
@@ -228,7 +228,7 @@ print(counterexample(by_line["1607"]))
 
 # %% [markdown]
 # All of it is executed when the tests run, so an erratum whose evidence did not hold would be an error of ours, and be
-# found. Here for all errata; in a short run, of the proofs only some.
+# found. Here for all errata:
 
 # %%
 proved = 0
@@ -302,43 +302,33 @@ def mean_of_rows(X):
 check_function(mean_of_rows, rows_mean, {"X": ("m", "n")}, hint="how many elements does a row have?")
 
 # %% [markdown]
-# **2. A counterexample.** The printed time-based schedule is $\eta_{i+1} = \eta_i / (1 + d \cdot i)$; the right one
-# divides by $1 + d (i + 1)$. Return a pair (number of the epoch $i$, decay $d$) at which `time_based_printed` below
-# differs from `time_based`, with $d \gt 0$ and $i$ **as small as possible**.
+# **2. How long does it go well?** The printed multi-step schedule, $\eta_0 \, \Gamma^{\sum_j \lfloor i / m_j \rfloor}$, is right at
+# first. Return the number $i$ of the first epoch at which it is wrong, for given milestones (a tuple of different
+# numbers, in rising order).
 #
 # <details><summary>Hint</summary>
 #
-# Write both sequences down for $\eta_0 = 1$ and $d = 1$.
+# You may reason (which quotient is the first to exceed 1?) or search, with `multi_step` and
+# `functions.multi_step_printed`.
 #
 # </details>
 
 
 # %%
-def counterexample_of_mine():
+def first_wrong_epoch(milestones):
     return None  # your answer
 
 
 # %%
-def check_counterexample(function):
-    from nerva_py.equations.schedules import time_based
-
-    name, answer = function.__name__, function()
-    if answer is None:
-        return f"not answered yet: `{name}` returns None"
-    if not (isinstance(answer, tuple) and len(answer) == 2):
-        return f"✗ {name} must return a pair (i, d), not {answer!r}"
-    i, d = answer
-    if not (isinstance(i, int) and i >= 0 and d > 0):
-        return f"✗ {name}: i must be an integer of at least 0 and d more than 0, not {answer!r}"
-    printed, right = functions.time_based_printed(i, 1.0, d), time_based(i, 1.0, d)
-    if np.isclose(printed, right):
-        return f"✗ {name}: at i = {i}, d = {d} both are {right:.4g}"
-    if any(not np.isclose(functions.time_based_printed(k, 1.0, d), time_based(k, 1.0, d)) for k in range(i)):
-        return f"✗ {name}: at i = {i} they differ, {printed:.4g} and {right:.4g}, but they do so before"
-    return f"✓ {name} is right: at i = {i}, d = {d} the printed rate is {printed:.4g}, the right one {right:.4g}"
+def searched(milestones):
+    i, half = 0, sp.Rational(1, 2)
+    while functions.multi_step_printed(i, 1, milestones, half) == multi_step(i, 1, milestones, half):
+        i += 1
+    return i
 
 
-print(check_counterexample(counterexample_of_mine))
+some_milestones = {"milestones": lambda rng: tuple(sorted(rng.choice(range(3, 20), 3, replace=False).tolist()))}
+check_function(first_wrong_epoch, searched, some_milestones, hint="at 2 and 3 times a milestone something happens")
 
 # %% [markdown]
 # **3. The lost sign.** By columns, $Y$ and $T$ are $K \times N$. Return the right gradient of the negative
@@ -358,11 +348,9 @@ def likelihood_gradient_by_columns(Y, T):
 
 # %%
 inputs = {"Y": lambda rng: rng.uniform(0.1, 1, (3, 4)).round(2), "T": lambda rng: np.eye(3)[rng.integers(0, 3, 4)].T}
-print(
-    check_function(
-        likelihood_gradient_by_columns, lambda Y, T: negative_log_likelihood_gradient(Y.T, T.T).T, inputs,
-        hint="a sample is a column now",
-    )
+check_function(
+    likelihood_gradient_by_columns, lambda Y, T: negative_log_likelihood_gradient(Y.T, T.T).T, inputs,
+    hint="a sample is a column now",
 )  # fmt: skip
 
 # %% [markdown]
@@ -384,19 +372,12 @@ def log_softmax_backward(Z, DY):
 
 
 # %%
-def forward(Z):
-    return columnwise.log_softmax_by_columns(Z)
-
-
-def check_backward(function):
-    name = function.__name__
-    if function(concrete.matrix("Z", 2, 3), concrete.matrix("DY", 2, 3)) is None:
-        return f"not answered yet: `{name}` returns None"
-    report = check_layer(forward, function, inputs={"Z": ("K", "N")})
-    return f"{'✓' if report else '✗'} {name} is {'right' if report else 'wrong'}\n{report}"
-
-
-print(check_backward(log_softmax_backward))
+check_backward(
+    lambda Z: columnwise.log_softmax_by_columns(Z),
+    log_softmax_backward,
+    inputs={"Z": ("K", "N")},
+    hint="the sum over the classes is a sum over each column",
+)
 
 # %% [markdown]
 # **5. A detective of your own.** Each suspect is a claim *left = right* about matrices $X, Y$ (N, D) and $W$ (K, D).

@@ -19,6 +19,6 @@ def number_cut_off(M1, M2):
 
 
 def within_budget(data):
-    network = nv.mlp("ReLU;ReLU;Linear", [64, 256, 128, 10], overall_density=0.058, weights="SparseHe", seed=1)
-    nv.train(network, data, epochs=40, batch_size=20, learning_rate="MultiStepLR(0.03;25,35;0.2)", seed=1)
+    network = nv.mlp("ReLU;ReLU;Linear", [64, 128, 128, 10], overall_density=0.112, weights="SparseHe", seed=1)
+    nv.train(network, data, epochs=20, batch_size=50, learning_rate="MultiStepLR(0.05;15;0.2)", seed=1)
     return network
