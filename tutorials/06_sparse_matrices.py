@@ -82,7 +82,9 @@ def csr_by_hand(A):
 indptr, indices, data = csr_by_hand(A)
 for k in range(len(A)):
     places = range(indptr[k], indptr[k + 1])
-    print(f"row {k}: places {list(places)}:", ", ".join(f"{data[p]:+} in column {indices[p]}" for p in places) or "none")
+    print(
+        f"row {k}: places {list(places)}:", ", ".join(f"{data[p]:+} in column {indices[p]}" for p in places) or "none"
+    )
 
 
 # %% [markdown]
@@ -93,12 +95,14 @@ for k in range(len(A)):
 # %%
 def draw_csr(A, indptr, indices, data):
     colours = ["#4477aa", "#ee6677", "#228833", "#aa3377"]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained", width_ratios=(1, 1.7))
+    left, right = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained", width_ratios=(1, 1.7))[1]
     for (k, d), value in np.ndenumerate(A):
         box = {"facecolor": colours[k] if value else "white", "edgecolor": "0.7"}
         left.add_patch(plt.Rectangle((d, k), 1, 1, **box))
         left.text(d + 0.5, k + 0.5, f"{value:g}" if value else "", ha="center", va="center", color="white")
-    left.set(xlim=(0, A.shape[1]), ylim=(A.shape[0], 0), aspect="equal", xlabel="column: input d", ylabel="row: neuron k")
+    left.set(
+        xlim=(0, A.shape[1]), ylim=(A.shape[0], 0), aspect="equal", xlabel="column: input d", ylabel="row: neuron k"
+    )
     left.set_xticks(np.arange(A.shape[1]) + 0.5, range(A.shape[1]))
     left.set_yticks(np.arange(A.shape[0]) + 0.5, range(A.shape[0]))
     rows = np.repeat(np.arange(len(A)), np.diff(indptr))
@@ -159,7 +163,12 @@ for density in (1, 0.5, 0.1, 0.01, 0.001):
 size = dict(zip("NDK", sp.symbols("N D K"), strict=True))
 symbolic = {
     name: WrittenMatrix(text, size.get(rows, 1), size[columns])
-    for name, text, rows, columns in (("X", "X", "N", "D"), ("W", "W", "K", "D"), ("b", "b", "1", "K"), ("DY", "DY", "N", "K"))
+    for name, text, rows, columns in (
+        ("X", "X", "N", "D"),
+        ("W", "W", "K", "D"),
+        ("b", "b", "1", "K"),
+        ("DY", "DY", "N", "K"),
+    )
 }
 linear(symbolic["X"], symbolic["W"], symbolic["b"])
 
@@ -351,7 +360,7 @@ for name, rate in results.items():
 
 # %%
 def draw_rates(results):
-    figure, ax = plt.subplots(figsize=(8.4, 3.2), layout="constrained")
+    ax = plt.subplots(figsize=(8.4, 3.2), layout="constrained")[1]
     names = list(results)[::-1]
     colours = ["#228833" if "nerva" in name else "0.55" if "SciPy" in name else "#4477aa" for name in names]
     bars = ax.barh(names, [results[name] for name in names], color=colours)
@@ -520,11 +529,18 @@ def operations_per_byte(N, K, D, nnz):
 # %%
 def counted(N, K, D, nnz):
     """From arrays that really have these sizes."""
-    arrays = [np.empty(nnz, np.float32), np.empty(nnz, np.int32), np.empty((N, D), np.float32), np.empty((N, K), np.float32)]
+    arrays = [
+        np.empty(nnz, np.float32),
+        np.empty(nnz, np.int32),
+        np.empty((N, D), np.float32),
+        np.empty((N, K), np.float32),
+    ]
     return 2 * N * nnz / sum(array.nbytes for array in arrays)
 
 
-inputs = {name: (lambda rng, most=most: int(rng.integers(1, most))) for name, most in (("N", 100), ("K", 50), ("D", 70))}
+inputs = {
+    name: (lambda rng, most=most: int(rng.integers(1, most))) for name, most in (("N", 100), ("K", 50), ("D", 70))
+}
 check_function(operations_per_byte, counted, {**inputs, "nnz": lambda rng: int(rng.integers(1, 500))})
 
 # %% [markdown]

@@ -29,6 +29,8 @@ import functools
 import os
 import statistics
 import time
+from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -47,6 +49,8 @@ SHORT = os.environ.get("NERVA_TUTORIALS") == "short"  # smaller settings, for te
 SEEDS, EPOCHS = ((1, 2), 2) if SHORT else ((1, 2, 3), 20)
 
 data = nv.load_dataset("digits")
+if SHORT:
+    data = replace(data, Xtrain=data.Xtrain[:300], Ttrain=data.Ttrain[:300])
 print(data.describe())
 
 # %% [markdown]
@@ -249,7 +253,7 @@ assert abs(table["sparse, 99 %"][2] - table["masked, 99 %"][2]) < 0.05
 
 # %%
 def draw_table(table, histories):
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", width_ratios=(1, 1, 1.5))
+    axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", width_ratios=(1, 1, 1.5))[1]
     names = list(table)[::-1]
     for ax, column, unit, factor in ((axes[0], 0, "milliseconds an epoch", 1e3), (axes[1], 1, "kilobytes", 1e-3)):
         values = [factor * table[name][column] for name in names]
@@ -416,14 +420,11 @@ def find_mnist():
     """MNIST if it is on this machine, else None."""
     import pooch
 
-    folders = [os.environ.get("NERVA_MNIST_DIR"), Path(pooch.os_cache("nerva_py")) / "mnist"]
-    for folder in folders:
-        try:
-            if folder:
-                return nv.load_dataset("mnist", folder)
-        except DataError:
-            continue
-    return None
+    mnist = None
+    for folder in (Path(pooch.os_cache("nerva_py")) / "mnist", os.environ.get("NERVA_MNIST_DIR", "")):
+        with suppress(DataError):  # no such folder, or not all of the files
+            mnist = nv.load_dataset("mnist", folder)
+    return mnist
 
 
 mnist = None if SHORT else find_mnist()
@@ -542,6 +543,7 @@ def judged(function):
 
     @functools.cache  # to train once is enough
     def result(name):
+        data = nv.load_dataset(name)
         network = function(data)
         if network is None:
             return None

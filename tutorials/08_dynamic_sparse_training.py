@@ -94,12 +94,16 @@ assert not new_velocity[~survives].any()
 
 # %%
 def draw_update(W, gone, new_W, survives):
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")[1]
     panels = (("before", W, gone, "dropped", "#ee6677"), ("after", new_W, ~survives, "grown", "#228833"))
     for ax, (title, weight, special, what, colour) in zip(axes, panels, strict=True):
-        for row, column, value, mark in zip(weight.support.rows(), weight.support.indices, weight.data, special, strict=True):
+        for row, column, value, mark in zip(
+            weight.support.rows(), weight.support.indices, weight.data, special, strict=True
+        ):
             face = colour if mark else "#4477aa"
-            ax.add_patch(plt.Rectangle((column, row), 1, 1, facecolor=face, hatch="//" if mark else "", edgecolor="white"))
+            ax.add_patch(
+                plt.Rectangle((column, row), 1, 1, facecolor=face, hatch="//" if mark else "", edgecolor="white")
+            )
             ax.text(column + 0.5, row + 0.5, f"{value:.2f}", ha="center", va="center", color="white", fontsize=8)
         ax.set(xlim=(0, weight.shape[1]), ylim=(weight.shape[0], 0), aspect="equal", xlabel="input", ylabel="neuron")
         ax.set_xticks(np.arange(weight.shape[1]) + 0.5, range(weight.shape[1]))
@@ -203,7 +207,10 @@ assert len({network.nnz for network in networks.values()}) == 1  # nobody has mo
 
 # %%
 small = [nv.mlp("ReLU;ReLU;Linear", [64, 16, 16, 10], weights="He", seed=seed) for seed in SEEDS]
-dense = [nv.train(net, data, seed=seed, **{**training, "learning_rate": 0.02}) for net, seed in zip(small, SEEDS, strict=True)]
+dense = [
+    nv.train(net, data, seed=seed, **{**training, "learning_rate": 0.02})
+    for net, seed in zip(small, SEEDS, strict=True)
+]
 ax = plots.comparison({**histories, "dense 64-16-16-10": dense})
 
 # %%
@@ -328,7 +335,9 @@ class Union(nv.Callback):
 
 
 union = Union()
-history = nv.train(new_network(1), data, seed=1, callbacks=[nv.method(methods["SET"]), union], **{**training, "epochs": 5})
+history = nv.train(
+    new_network(1), data, seed=1, callbacks=[nv.method(methods["SET"]), union], **{**training, "epochs": 5}
+)
 measured = [epoch.measures["topology"]["R_s"] for epoch in history]
 print("by definition:", [f"{share:.6f}" for share in union.shares])
 print("measured:     ", [f"{share:.6f}" for share in measured])
@@ -399,7 +408,9 @@ def set_drop(w, zeta):
 
 # %%
 inputs = {
-    "w": lambda rng: rng.permutation(np.r_[-(np.arange(rng.integers(4, 9)) + 0.5), np.arange(1, rng.integers(9, 14)) / 2]),
+    "w": lambda rng: rng.permutation(
+        np.r_[-(np.arange(rng.integers(4, 9)) + 0.5), np.arange(1, rng.integers(9, 14)) / 2]
+    ),
     "zeta": lambda rng: float(rng.choice([0.25, 0.3, 0.5])),
 }
 check_function(set_drop, nearest_zero_of_each_sign, inputs, hint="the two signs are treated separately")

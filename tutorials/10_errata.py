@@ -28,14 +28,21 @@ from collections import Counter
 import numpy as np
 import sympy as sp
 
-from derivations.errata import ERRATA, SOURCE, columnwise, counterexample, functions, layers, operations
+from derivations.errata import ERRATA, SOURCE, columnwise, counterexample, functions, operations
 from nerva_py.equations.dropout import dropout_linear
 from nerva_py.equations.losses import negative_log_likelihood, negative_log_likelihood_gradient
 from nerva_py.equations.schedules import multi_step
 from nerva_py.equations.softmax import softmax
 from nerva_py.matrix import column_repeat, columns_mean, columns_sum, diag, hadamard, row_repeat, rows_mean, rows_sum
-from nerva_py.verify import IndexedMatrix, check_backward, check_function, check_layer, equal, gradient_difference, to_sympy
-
+from nerva_py.verify import (
+    IndexedMatrix,
+    check_backward,
+    check_function,
+    check_layer,
+    equal,
+    gradient_difference,
+    to_sympy,
+)
 
 # %% [markdown]
 # The equations of this library come from the papers on Nerva and from a detailed document beside its source, the *Nerva
@@ -126,7 +133,13 @@ assert difference
 
 # %%
 for example in (sp.Matrix([[1, 2, 3], [4, 5, 6]]), sp.Matrix([[1, 2], [3, 4]])):
-    print(example.tolist(), "printed:", operations.columns_mean_printed(example).tolist(), "right:", columns_mean(example).tolist())
+    print(
+        example.tolist(),
+        "printed:",
+        operations.columns_mean_printed(example).tolist(),
+        "right:",
+        columns_mean(example).tolist(),
+    )
 assert operations.columns_mean_printed(sp.Matrix([[1, 2], [3, 4]])) == columns_mean(sp.Matrix([[1, 2], [3, 4]]))
 
 # %% [markdown]
@@ -170,7 +183,10 @@ assert functions.srelu_tr_printed(sp.Rational(3, 2), **at) != functions.srelu_tr
 # %%
 print("epoch  executed  printed    (rate 1, one milestone 3, Γ = 1/2)")
 for i in (0, 2, 3, 5, 6, 9):
-    right, printed = multi_step(i, sp.Integer(1), (3,), sp.Rational(1, 2)), functions.multi_step_printed(i, 1, (3,), sp.Rational(1, 2))
+    right, printed = (
+        multi_step(i, sp.Integer(1), (3,), sp.Rational(1, 2)),
+        functions.multi_step_printed(i, 1, (3,), sp.Rational(1, 2)),
+    )
     print(f"{i:5} {right!s:>9} {printed!s:>8}")
     assert (right == printed) == (i < 6)
 
@@ -270,6 +286,7 @@ Formulas(ERRATA)
 # changes every equation of the library in every way that it knows, a sign, a transpose, a dropped term, a wrong axis,
 # and looks whether the proofs reject the change. Here is the idea in four lines: a mutant of the linear layer's
 # gradient, and what the check says.
+
 
 # %%
 def linear_forward(X, W, b):
