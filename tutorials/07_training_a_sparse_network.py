@@ -46,7 +46,7 @@ from nerva_py.topology import in_degrees, out_degrees
 from nerva_py.verify import check_function
 
 SHORT = os.environ.get("NERVA_TUTORIALS") == "short"  # smaller settings, for tests
-SEEDS, EPOCHS = ((1, 2), 2) if SHORT else ((1, 2, 3), 20)
+SEEDS, EPOCHS = ((1, 2), 2) if SHORT else ((1, 2, 3), 15)
 
 data = nv.load_dataset("digits")
 if SHORT:
@@ -258,7 +258,7 @@ def draw_table(table, histories):
     for ax, column, unit, factor in ((axes[0], 0, "milliseconds an epoch", 1e3), (axes[1], 1, "kilobytes", 1e-3)):
         values = [factor * table[name][column] for name in names]
         bars = ax.barh(names, values, color=["#228833" if name.startswith("sparse") else "0.6" for name in names])
-        ax.bar_label(bars, fmt="%.3g", padding=2)
+        ax.bar_label(bars, fmt="{:,.1f}" if column == 0 else "{:,.0f}", padding=2)
         ax.set(xlabel=unit, xscale="log", xlim=(min(values) / 3, max(values) * 8))
         ax.spines[["top", "right"]].set_visible(False)
     axes[1].set_yticklabels([])
@@ -336,6 +336,12 @@ for (name, accuracies), style in zip(curves.items(), ("o-", "^-.", "s--"), stric
 ax.set(xscale="log", xlabel="number of weights", ylabel="test accuracy")
 ax.set_title(f"{EPOCHS} epochs, mean ± standard deviation of {len(SEEDS)} seeds", fontsize="medium")
 legend = ax.legend(frameon=False)
+
+# %%
+for width in (1024, 256):
+    starved = with_weights(sizes_for(width, 1000), 1000, seed=1)
+    print(f"{starved.nnz:,} weights: {sum(cut_off(starved)):,} of {2 * width:,} hidden neurons are cut off")
+    assert (sum(cut_off(starved)) > width) == (width == 1024)
 
 # %% [markdown]
 # A neuron needs some inputs and some outputs to be of use. 1,000 weights between 2,048 hidden neurons leave most of them
