@@ -186,8 +186,8 @@ print(data.describe())
 print(new_network(1))
 
 # %% [markdown]
-# A method is a callback of `nv.train`. `Static` changes nothing, but measures. The recorder notes after each epoch how
-# many weights leave each pixel.
+# A method is a callback of `nv.train`. `Static` changes nothing, but measures. An epoch has 72 steps, so here RigL updates
+# once an epoch, too. The recorder notes after each epoch how many weights leave each pixel.
 
 # %%
 methods = {
@@ -230,8 +230,8 @@ for name, runs in {**histories, "dense 64-16-16-10": dense}.items():
 # (Longer runs on CIFAR-10 stand in the README. At a density of 0.001, SET and RigL are seven to nine points above
 # static training there.) What is worth noting is the last column. RigL follows the gradient, and a neuron that is
 # already strong gets larger gradients, so weights gather at few neurons and others lose all their outputs. Looking at
-# the gradient of several batches together, `batches=10`, makes that better, because the gradient of a single batch is
-# mostly noise.
+# the gradient of several batches together, `batches=10`, is meant to help, because the gradient of a single batch is
+# mostly noise. (Try `batches=1`.)
 #
 # ## Watch the topology move
 #

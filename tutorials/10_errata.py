@@ -46,18 +46,19 @@ from nerva_py.verify import (
 
 # %% [markdown]
 # The equations of this library come from the papers on Nerva and from a detailed document beside its source, the *Nerva
-# library specifications*: the gradient of every layer and loss, by rows and again by columns. It is
-# careful work, and nearly all of it is right; the chapters of `derivations/` prove that, equation by equation. In a
-# document of this size there are also a few slips. A reader who knows the subject corrects them without noticing. A
-# student who types the formula gets a wrong gradient.
+# library specifications*: the gradient of every layer and loss, by rows and again by columns. It is careful work, and
+# nearly all of it is right; the chapters of `derivations/` prove that, equation by equation. In a document of this size
+# there are also some slips. A reader who knows the subject corrects them without noticing. A student who types the
+# formula gets a wrong gradient, or an error that nobody explains.
 #
-# Finding them took no talent for proof-reading. It took writing each equation as a function over *matrix primitives*,
-# `hadamard`, `row_repeat`, `columns_sum` and so on, and calling it with matrices of symbols.
+# A list of some of them existed when this library was begun. The others turned up when each equation was written as a
+# function over *matrix primitives*, `hadamard`, `row_repeat`, `columns_sum` and so on, and called with symbols.
 
 # %%
 print(len(ERRATA), "errata, in", SOURCE.rsplit("/", 1)[-1])
 for kind, number in Counter(item.kind for item in ERRATA).most_common():
     print(f"{number:3} {kind}")
+print(sum(item.found_here for item in ERRATA), "of them were not on the list")
 assert len(ERRATA) >= 31
 
 # %% [markdown]
@@ -119,12 +120,22 @@ assert not difference
 # divisor does not.
 
 # %%
+
+
+def readable(formula):
+    """The formula with short names for its summation indices, which are numbered internally."""
+    internal = sorted(formula.atoms(sp.Dummy), key=str)
+    return formula.xreplace(dict(zip(internal, sp.symbols("k l r s t", integer=True), strict=False)))
+
+
 m, n = sp.symbols("m n", integer=True, positive=True)
 A = IndexedMatrix.symbol("A", m, n)
 printed = operations.columns_mean_printed(A)
-print("printed:", printed.entry(1, sp.Symbol("j")), "\nright:  ", columns_mean(A).entry(1, sp.Symbol("j")))
+j = sp.Symbol("j", integer=True)
+print("entry j as printed:", readable(printed.entry(1, j)))
+print("entry j, right:    ", readable(columns_mean(A).entry(1, j)))
 difference = equal(printed, columns_mean(A))
-print("difference:", to_sympy(difference))
+print("difference (in column q):", readable(to_sympy(difference)))
 assert difference
 
 # %% [markdown]
@@ -158,7 +169,7 @@ claims = {
 }
 for name, claimed in claims.items():
     rest = gradient_difference(L, Y, claimed)
-    print(f"{name:9} ∂L/∂Y − claimed = {to_sympy(rest)}")
+    print(f"{name:9} entry (p, q) of ∂L/∂Y − claimed = {readable(sp.sympify(to_sympy(rest)))}")
     assert bool(rest) == (name == "printed")
 
 # %% [markdown]
