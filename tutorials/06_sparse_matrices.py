@@ -245,7 +245,7 @@ print("of all positions:\n", (DY.T @ X).round(3))
 #
 # $$\langle \mathrm{D}Y, X W^\top \rangle = \langle \mathrm{D}Y\, W, X \rangle = \langle \mathrm{D}Y^\top X, W \rangle ,$$
 #
-# because each of the three is $\sum_{n,k,d} DY_{nk} W_{kd} X_{nd}$. A wrong kernel nearly always breaks one of these
+# because each of the three is $\sum_{n,k,d} (\mathrm{D}Y)_{nk} W_{kd} X_{nd}$. A wrong kernel nearly always breaks one of these
 # equalities, whatever the numbers are, and nobody has to know the right result. The tests of the library check the law
 # for every kernel.
 

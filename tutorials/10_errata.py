@@ -233,7 +233,7 @@ assert np.allclose(by_differences, wrong_softmax_backward(numbers, ones), atol=1
 # The test passes: a row of a softmax always sums to 1, so the gradient of $\sum Y$ is zero, and the wrong formula gives
 # zero as well. *Any* formula that gives zero would pass. The same happens to batch normalisation.
 #
-# The cure is a **generic cotangent**: let $\mathrm{D}Y$ consist of free symbols, and take $L = \sum_{nk} DY_{nk} Y_{nk}$. Its
+# The cure is a **generic cotangent**: let $\mathrm{D}Y$ consist of free symbols, and take $L = \sum_{nk} (\mathrm{D}Y)_{nk} Y_{nk}$. Its
 # gradient determines the whole Jacobian, so a formula that passes is right for every loss. `check_layer` does that,
 # first for small sizes, and then for every size.
 
@@ -280,9 +280,9 @@ class Formulas:
     def _repr_latex_(self):
         rows = []
         for item in self.items:
-            rows.append(rf"\text{{{item.line}}} & \text{{{item.where}}} & ✗ & {item.printed}")
-            rows.append(rf" & \text{{{item.kind}}} & ✓ & {item.corrected} \\[6pt]")
-        return r"$\displaystyle \begin{array}{llll} " + r" \\ ".join(rows) + r" \end{array}$"
+            rows.append(rf"\text{{{item.line}}} & \text{{{item.where}}} & \text{{✗}} & {item.printed} \\")
+            rows.append(rf"& \text{{{item.kind}}} & \text{{✓}} & {item.corrected} \\[6pt]")
+        return "$\\displaystyle \\begin{array}{llll} " + " ".join(rows) + " \\end{array}$"
 
     def __repr__(self):
         return "\n".join(f"line {item.line}, {item.where}: {item.kind}" for item in self.items)
