@@ -284,7 +284,7 @@ margin = np.argsort(deviation)[:16]
 ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")[1]
 for (name, recorder), style in zip(recorders.items(), (":", "--", "-"), strict=True):
     ax.plot(recorder.epochs, recorder.degrees[:, margin].sum(axis=1) / recorder.degrees.sum(axis=1), style, label=name)
-ax.set(xlabel="epoch", ylabel="share of the weights at the margin", ylim=(0, None))
+ax.set(xlabel="epoch", ylabel="share of the weights at the margin", ylim=(0, 0.35))
 legend = ax.legend(frameon=False)
 
 # %% [markdown]

@@ -222,6 +222,7 @@ for density, marker, colour in ((0.1, "o", "#4477aa"), (0.01, "s", "#ee6677")):
     for _, N, intensity, rate in chosen:
         ax.annotate(f"N = {N}", (intensity, rate), (5, -11), textcoords="offset points", fontsize=8)
 ax.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="GFLOP/s")
+ax.yaxis.set_minor_formatter("")
 ax.grid(alpha=0.25)
 legend = ax.legend(frameon=False, fontsize=8)
 
@@ -232,7 +233,7 @@ legend = ax.legend(frameon=False, fontsize=8)
 #   multiplication and addition. No arithmetic trick helps; fewer or smaller weights do.
 # - **A batch** uses each weight $N$ times, and moves to the right, towards the ceiling. There the quality of the loop
 #   counts, and the layout of the batch (notebook 6).
-# - A point **above the slope** has broken no law. The bandwidth is that of the main memory; the weights of a product
+# - A point **above the slope**, if you see one, has broken no law. The bandwidth is that of the main memory; the weights of a product
 #   that is repeated stay in the cache, which is faster. Is that so in your application, too? A benchmark that repeats
 #   one product answers for the repeated product only.
 #
