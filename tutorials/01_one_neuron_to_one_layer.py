@@ -83,7 +83,7 @@ answers = X @ w + b
 bins = np.linspace(answers.min(), answers.max(), 40)
 right.hist(answers[t == 0], bins, density=True, alpha=0.8, label="zeros", color="#4477aa")
 right.hist(answers[t != 0], bins, density=True, alpha=0.8, label="other digits", color="#ee6677")
-right.set(title="what the neuron answers", xlabel="y", ylabel="share of the pictures")
+right.set(title="what the neuron answers", xlabel="y", ylabel="density of the pictures")
 right.legend()
 found = np.mean((answers > 0) == (t == 0))
 print(f"the sign of y is right for {found:.1%} of the pictures")
@@ -272,14 +272,17 @@ assert np.allclose(linear(X[:1], W, b), linear(X, W, b)[:1])
 assert np.allclose(linear(X, W[2:5], b[:, 2:5]), linear(X, W, b)[:, 2:5])
 
 # %% [markdown]
-# And **how a matrix is written is not how it is stored**. $Y$ is $(N, K)$ in every formula, but the library keeps the
-# $N$ answers of one *neuron* side by side in memory, because a sparse product then runs along the batch. `strides` are
-# the distances in bytes from one row to the next, and from one column to the next:
+# And **how a matrix is written is not how it is stored**. $X$ is $(N, D)$ in every formula. NumPy puts the numbers of a
+# row side by side in memory; the library, where speed matters, those of a column, because a sparse product then runs
+# along the batch. `strides` are the distances in bytes from one row to the next, and from one column to the next:
 
 # %%
-Y = linear(X.astype(np.float32), W.astype(np.float32), b.astype(np.float32))
-print(Y.shape, Y.dtype, "next sample after", Y.strides[0], "bytes, next neuron after", Y.strides[1], "bytes")
-assert Y.strides[0] == Y.itemsize
+for kind, batch in (("NumPy", X[:100].copy()), ("library", nv.batch_layout(X[:100]))):
+    print(
+        f"{kind:8} {batch.shape}: next sample after {batch.strides[0]} bytes, next feature after {batch.strides[1]} bytes"
+    )
+assert batch.strides[0] == batch.itemsize
+assert np.array_equal(batch, X[:100])
 
 # %% [markdown]
 # ## One equation, four kinds of matrices

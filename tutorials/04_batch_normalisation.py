@@ -38,7 +38,6 @@ from nerva_py.equations.batch_norm import (
     batch_norm_backward,
     batch_norm_evaluation,
     running_average,
-    scale_and_shift,
     standardize,
 )
 from nerva_py.matrix import columns_mean, columns_sum, hadamard, inv_sqrt, ones, row_repeat
@@ -430,6 +429,10 @@ assert histories["with batch normalisation"][-1].test_accuracy > 0.85
 assert histories["with batch normalisation"][-1].test_accuracy > histories["without"][-1].test_accuracy
 
 # %% [markdown]
+# Same data, same initial weights, same number of steps; only the scale of what the network sees is another one. (One
+# could scale the data once and for all, and should. But the outputs of a hidden layer are the inputs of the next one,
+# and *their* scale changes while the network is trained.)
+#
 # To see the two modes once more: the first network on the test pictures, one by one, in evaluation mode and in training
 # mode.
 

@@ -38,7 +38,6 @@ from nerva_py.verify import (
     check_layer,
     concrete,
     difference,
-    equal,
     gradient_difference,
     inner_product,
     normalize,
@@ -367,7 +366,7 @@ assert all(verdict.all_sizes for verdict in report)
 report
 
 # %% [markdown]
-# And this is what is said if two factors are in the wrong order. The numbers in it can be typed in and tried.
+# And this is what is said if a product is in the wrong order:
 
 
 # %%
@@ -457,13 +456,12 @@ check_backward(
 )
 
 # %% [markdown]
-# **4. Attention.** The heart of a transformer, without its scale: each sample is replaced by a weighted mean of all
-# samples, $Y = S X$ with $S = \operatorname{softmax}(X A X^\top)$ and $A$ of shape $(D, D)$. Return $\mathrm{D}X$ and
-# $\mathrm{D}A$.
+# **4. Attention.** The heart of a transformer, without its softmax (as in so-called linear attention): each sample is
+# replaced by a combination of all samples, $Y = S X$ with $S = X A X^\top$, where $A$ is $(D, D)$. Return $\mathrm{D}X$
+# and $\mathrm{D}A$. (With a softmax around $S$, one call of `softmax_backward` is inserted.)
 #
 # <details><summary>Hint</summary>
-# Call P = X A Xᵀ. Y = S X gives DS = DY Xᵀ and one part of DX. softmax_backward(S, DS) is DP. And P contains X twice:
-# on the left and, transposed, on the right.
+# Y = S X gives DS = DY Xᵀ and one part of DX. And S contains X twice: on the left and, transposed, on the right.
 # </details>
 
 
@@ -474,9 +472,9 @@ def attention_backward(X, A, DY):
 
 # %%
 check_backward(
-    lambda X, A: softmax(X @ A @ X.T) @ X,
+    lambda X, A: X @ A @ X.T @ X,
     attention_backward,
     inputs={"X": ("N", "D")},
     parameters={"A": ("D", "D")},
-    hint="DX has three parts: from Y = S X, and from both sides of P = X A Xᵀ",
+    hint="DX has three parts: from Y = S X, and from both sides of S = X A Xᵀ",
 )

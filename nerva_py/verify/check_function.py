@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,7 +143,7 @@ def _letters(inputs: Mapping[str, Any]) -> list[str]:
         if not isinstance(shape, tuple):
             continue
         for size in shape:
-            if not (isinstance(size, int) and size >= 0 or isinstance(size, str) and size.isidentifier()):
+            if not (size.isidentifier() if isinstance(size, str) else isinstance(size, int) and size >= 0):
                 raise NervaError(f"the shape of {name} must be a tuple such as ('N', 'D') or (1, 'K'), not {shape!r}")
         letters.update(dict.fromkeys(size for size in shape if isinstance(size, str)))
     if len(letters) > len(SIZES[0]):
@@ -151,12 +152,12 @@ def _letters(inputs: Mapping[str, Any]) -> list[str]:
 
 
 def _arguments(inputs: Mapping[str, Any], sizes: Mapping[str, int], rng: np.random.Generator) -> dict[str, Any]:
-    """A value for each input. Two decimals are enough to tell functions apart, and can be read in a message."""
+    """A value for each input. Two decimals are enough to tell functions apart, and can be read in a message; no −0."""
     arguments = {}
     for name, what in inputs.items():
         if isinstance(what, tuple):
             numbers = rng.standard_normal([sizes[size] if isinstance(size, str) else size for size in what])
-            arguments[name] = np.round(numbers, 2) if what else float(np.round(numbers, 2))
+            arguments[name] = np.round(numbers, 2) + 0.0 if what else float(np.round(numbers, 2))
         else:
             arguments[name] = what(rng) if callable(what) else copy.deepcopy(what)
     return arguments
@@ -221,7 +222,9 @@ def _guess_of_value(right: np.ndarray, array: np.ndarray, rtol: float, sizes: Ma
     if abs(factor + 1) < rtol:
         return " (the sign of all entries is wrong)"
     known = {**sizes, **{f"1/{letter}": 1 / number for letter, number in sizes.items()}}
-    size = next((f", and {letter} is that number" for letter, number in known.items() if abs(factor - number) < rtol), "")
+    size = next(
+        (f", and {letter} is that number" for letter, number in known.items() if abs(factor - number) < rtol), ""
+    )
     return f" (it is {factor:.6g} times the right one{size})"
 
 
@@ -277,14 +280,18 @@ def _distinct(a: Any, b: Any) -> tuple[str, str]:
 
 def _told(arguments: Mapping[str, Any]) -> str:
     """The arguments on one line; if they are long, where they can be found."""
-    told = []
-    for name, value in arguments.items():
-        text = np.array2string(value, separator=", ") if isinstance(value, np.ndarray) else repr(value)
-        told.append(f"{name} = {' '.join(text.split())}")
-    line = ", ".join(told)
-    if len(line) > LONGEST:
+    long = any(isinstance(value, np.ndarray) and value.size > LONGEST for value in arguments.values())
+    line = "" if long else ", ".join(f"{name} = {_written(value)}" for name, value in arguments.items())
+    if long or len(line) > LONGEST:
         return "with the inputs in the `arguments` of this check"
     return f"with {line}"
+
+
+def _written(value: Any) -> str:
+    if inspect.isroutine(value):
+        return f"a function {value.__name__}"
+    text = np.array2string(value, separator=", ") if isinstance(value, np.ndarray) else repr(value)
+    return " ".join(text.split())
 
 
 def _where(letters: Sequence[str], tried: Sequence[tuple[int, ...]]) -> str:

@@ -5,19 +5,19 @@ Each notebook is executed here once as a script, in the short settings, and a wa
 
 from __future__ import annotations
 
-import matplotlib
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
 from tests.tutorials.notebooks import SCRIPTS, SOLUTIONS, Run, functions, wrong_answers
 
 
-@pytest.mark.usefixtures("as_users_have_it")
+@pytest.mark.usefixtures("as_users_have_it", "one_thread")  # tiny networks
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_exercises(script, monkeypatch, tmp_path):
     monkeypatch.setenv("NERVA_TUTORIALS", "short")
     monkeypatch.chdir(tmp_path)
-    matplotlib.use("Agg")
+    mpl.use("Agg")
     run = Run(script, functions(SOLUTIONS / script.name))
     run.record(monkeypatch)
     run.all_cells()

@@ -1,7 +1,6 @@
 """Solutions of the exercises of 05_proved_for_every_size; tests/tutorials checks them."""
 
 from nerva_py.equations.activations import Sigmoid
-from nerva_py.equations.softmax import softmax, softmax_backward
 from nerva_py.matrix import hadamard
 
 
@@ -23,8 +22,6 @@ def swish_backward(X, DY):
 
 
 def attention_backward(X, A, DY):
-    """S = softmax(P), P = X A Xᵀ: DS = DY Xᵀ; to X there are three ways."""
-    S = softmax(X @ A @ X.T)
-    DP = softmax_backward(S, DY @ X.T)
-    DX = S.T @ DY + DP @ X @ A.T + DP.T @ X @ A
-    return DX, X.T @ DP @ X
+    """S = X A Xᵀ, Y = S X: DS = DY Xᵀ; to X there are three ways."""
+    S, DS = X @ A @ X.T, DY @ X.T
+    return S.T @ DY + DS @ X @ A.T + DS.T @ X @ A, X.T @ DS @ X

@@ -9,7 +9,7 @@ def linear_columns__rows(X, W, b):
 
 
 def linear_columns__transposed(X, W, b):
-    """has shape (2, 4), but (4, 2) is expected at D=3, N=2, K=4"""
+    """has shape (3, 4), but (4, 3) is expected at D=2, N=3, K=4"""
     return (W @ X + b).T
 
 
