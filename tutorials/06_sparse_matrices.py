@@ -377,12 +377,16 @@ print(f"the same loop, X feature by feature: {third / first:.1f} times as fast")
 print(f"against the best loop for X sample by sample: {third / max(first, second):.1f} times as fast")
 
 # %% [markdown]
-# Compare the first bar with the third. The two are the *same function*, called with the same numbers, and on the
-# machines on which the library was developed the order of these numbers alone is worth a factor of five or more. The
-# second bar is the fairer rival, a loop that was written for its layout; it cannot use vector instructions well,
-# because what it gathers is scattered. The library's kernel is our loop along the batch with two improvements: it takes
-# eight weights of a row at a time, so that each entry of $Y$ is loaded and stored once for eight weights, and it
-# divides the rows among threads, so that each thread gets about as many weights.
+# Compare the first bar with the third. The two are the *same function*, called with the same numbers; only their order in
+# memory differs. (With 3,072 features the wrong order is worse still: samples are 12,288 bytes apart, a multiple of 4,096,
+# and all numbers at such distances compete for the same few places of the cache.) The second bar is the fairer rival, a
+# loop that was written for its layout; it cannot use vector instructions well, because what it gathers is scattered.
+# Between well-optimised codes, the same choice was worth a factor of five to seven on the machine on which the library
+# was designed.
+#
+# The library's kernel is our loop along the batch with two improvements: it takes eight weights of a row at a time, so
+# that each entry of $Y$ is loaded and stored once for eight weights, and it divides the rows among threads, so that each
+# thread gets about as many weights.
 #
 # If you see other ratios on your machine, they are the right ones for your machine. Run the cells again: they also
 # differ from one run to the next.
@@ -417,8 +421,9 @@ print("break-even density on this machine, for this layer:", crossing(densities,
 
 # %% [markdown]
 # On a quiet machine the line of CSR rises in proportion to the number of weights, and that of the dense array does not
-# move. Where they cross depends on the machine, the size of the layer and the batch. The library takes a constant, so that the same seed gives
-# the same bits on every machine, and stores a layer above that density as a dense array behind the same interface:
+# move. Where they cross depends on the machine, the size of the layer and the batch. The library takes a constant, so
+# that the same seed gives the same bits on every machine, and stores a layer above that density as a dense array behind
+# the same interface:
 
 # %%
 print("break-even density of the library:", nv.network.break_even_density())

@@ -273,7 +273,7 @@ draw_table(table, histories)
 # How to read it:
 #
 # - *Memory* does not depend on the machine: the sparse network takes about a fiftieth of the dense one. Not a
-#   hundredth, because a weight also needs its position.
+#   hundredth, because a weight also needs its position, and most layers the second view of notebook 6.
 # - *Sparse and masked* agree in accuracy, up to rounding that a few hundred steps have amplified. Their times differ by
 #   whatever your machine shows, and that ratio is what this library is for.
 # - *Time* does not fall by a hundred: each step also gathers a batch, computes a softmax, adds biases, and calls

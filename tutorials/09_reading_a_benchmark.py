@@ -104,8 +104,8 @@ print({name: f"{1e6 * value:.1f} µs" for name, value in seconds(lambda: linear(
 #
 # A sparse layer computes for tens of microseconds, and then its threads wait for each other. If two of them have been
 # put on the same core, or another program keeps one core busy, a thread that is to wait for microseconds may wait for
-# the scheduler's next tick: 4 or 8 *milli*seconds. Few calls are hit, but nearly all the time passes in them. The
-# library's doctor starts hardly any work in parallel, very often, and looks:
+# the scheduler's next tick: 4 or 8 *milli*seconds. Then few calls are hit, but nearly all the time passes in them. The
+# library's doctor starts a tiny piece of work in parallel, again and again, and looks how long that takes:
 
 # %%
 found = regions.measure(LEAST)
@@ -127,11 +127,11 @@ for warning in advice.warnings(found, None, os.environ, {}, nv.threads.available
 #
 # ## Do they compute the same?
 #
-# Before times are compared, results must be. Two mistakes have been made in published comparisons with masked dense
+# Before times are compared, results must be. Here are two mistakes that have been made in comparisons with masked dense
 # training (notebook 7); neither shows in the times.
 #
-# **The mask comes too early.** With momentum, a weight moves even if its gradient is masked. If the mask is applied
-# *before* the optimizer's step, the next forward pass uses weights that should not exist.
+# **The mask comes too early.** The gradient of a dense array has entries everywhere, so the optimizer moves the absent
+# weights, too. If the mask is applied *before* its step, the next forward pass uses weights that should not exist.
 
 
 # %%
