@@ -173,8 +173,8 @@ symbolic = {
 linear(symbolic["X"], symbolic["W"], symbolic["b"])
 
 # %% [markdown]
-# Write $\mathrm{D}Y$ for the gradient of the loss with respect to $Y$. The backward pass needs the gradients with respect to the
-# input, so that the layer before can go on,
+# Write $\mathrm{D}Y$ for the gradient of the loss with respect to $Y$. The backward pass needs the gradients with
+# respect to the input, so that the layer before can go on,
 
 # %%
 DX, DW, Db = linear_backward(symbolic["X"], symbolic["W"], symbolic["DY"])
@@ -188,8 +188,8 @@ DW
 
 # %% [markdown]
 # So a layer needs three products: with $W^\top$, with $W$, and one whose *result* has the shape of $W$. In the last one
-# lies the point of sparse training. $\mathrm{D}Y^\top X$ has an entry for each of the $K D$ positions, but only those where a
-# weight exists are wanted: the gradient lives **on the support of $W$**, and nothing else is computed.
+# lies the point of sparse training. $\mathrm{D}Y^\top X$ has an entry for each of the $K D$ positions, but only those
+# where a weight exists are wanted: the gradient lives **on the support of $W$**, and nothing else is computed.
 #
 # Over CSR all three are the same two loops, around one line that differs.
 
@@ -245,9 +245,9 @@ print("of all positions:\n", (DY.T @ X).round(3))
 #
 # $$\langle \mathrm{D}Y, X W^\top \rangle = \langle \mathrm{D}Y\, W, X \rangle = \langle \mathrm{D}Y^\top X, W \rangle ,$$
 #
-# because each of the three is $\sum_{n,k,d} (\mathrm{D}Y)_{nk} W_{kd} X_{nd}$. A wrong kernel nearly always breaks one of these
-# equalities, whatever the numbers are, and nobody has to know the right result. The tests of the library check the law
-# for every kernel.
+# because each of the three is $\sum_{n,k,d} (\mathrm{D}Y)_{nk} W_{kd} X_{nd}$. A wrong kernel nearly always breaks one
+# of these equalities, whatever the numbers are, and nobody has to know the right result. The tests of the library check
+# the law for every kernel.
 
 # %%
 three = [dot(DY, Y), dot(DX, X), float(DW.data @ W.data)]
@@ -377,16 +377,16 @@ print(f"the same loop, X feature by feature: {third / first:.1f} times as fast")
 print(f"against the best loop for X sample by sample: {third / max(first, second):.1f} times as fast")
 
 # %% [markdown]
-# Compare the first bar with the third. The two are the *same function*, called with the same numbers; only their order in
-# memory differs. (With 3,072 features the wrong order is worse still: samples are 12,288 bytes apart, a multiple of 4,096,
-# and all numbers at such distances compete for the same few places of the cache.) The second bar is the fairer rival, a
-# loop that was written for its layout; it cannot use vector instructions well, because what it gathers is scattered.
-# Between well-optimised codes, the same choice was worth a factor of five to seven on the machine on which the library
-# was designed.
+# Compare the first bar with the third. The two are the *same function*, called with the same numbers; only their order
+# in memory differs. (With 3,072 features the wrong order is worse still: samples are 12,288 bytes apart, a multiple of
+# 4,096, and all numbers at such distances compete for the same few places of the cache.) The second bar is the fairer
+# rival, a loop that was written for its layout; it cannot use vector instructions well, because what it gathers is
+# scattered. Between well-optimised codes, the same choice was worth a factor of five to seven on the machine on which
+# the library was designed.
 #
 # The library's kernel is our loop along the batch with two improvements: it takes eight weights of a row at a time, so
-# that each entry of $Y$ is loaded and stored once for eight weights, and it divides the rows among threads, so that each
-# thread gets about as many weights.
+# that each entry of $Y$ is loaded and stored once for eight weights, and it divides the rows among threads, so that
+# each thread gets about as many weights.
 #
 # If you see other ratios on your machine, they are the right ones for your machine. Run the cells again: they also
 # differ from one run to the next.
@@ -463,8 +463,8 @@ def with_holes(rng):
 check_function(row_pointers, lambda A: csr_array(A).indptr, {"A": with_holes})
 
 # %% [markdown]
-# **2. The third product.** Return the values of $\mathrm{D}Y^\top X$ on a support given by `indptr` and `indices`, in the order
-# of the support, **without forming $\mathrm{D}Y^\top X$** and without a Python loop over the weights.
+# **2. The third product.** Return the values of $\mathrm{D}Y^\top X$ on a support given by `indptr` and `indices`, in
+# the order of the support, **without forming $\mathrm{D}Y^\top X$** and without a Python loop over the weights.
 #
 # <details><summary>Hint</summary>
 #

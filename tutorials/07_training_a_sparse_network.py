@@ -344,9 +344,9 @@ for width in (1024, 256):
     assert (sum(cut_off(starved)) > width) == (width == 1024)
 
 # %% [markdown]
-# A neuron needs some inputs and some outputs to be of use. 1,000 weights between 2,048 hidden neurons leave most of them
-# cut off, and the network cannot learn; in layers of 256 neurons a few thousand weights suffice. So width has its price,
-# as long as the weights lie at random. In the next notebook they move to where they are needed.
+# A neuron needs some inputs and some outputs to be of use. 1,000 weights between 2,048 hidden neurons leave most of
+# them cut off, and the network cannot learn; in layers of 256 neurons a few thousand weights suffice. So width has its
+# price, as long as the weights lie at random. In the next notebook they move to where they are needed.
 #
 # Such a picture says something about *this* problem, number of epochs and learning rate. Before you believe it, change
 # them: `EPOCHS` and `learning_rate` stand above. In particular, each line deserves its own best learning rate.

@@ -122,8 +122,8 @@ draw_update(W, gone, new_W, survives)
 #
 # Random growth tries positions blindly. RigL ([arXiv:1911.11134](https://arxiv.org/abs/1911.11134)) asks: at which of
 # the free positions would a weight reduce the loss fastest? The gradient answers, also where no weight exists. With
-# $G = \mathrm{D}Y^\top X$, a step of size $\eta$ at position $(k, d)$ changes the loss by about $-\eta\, G_{kd}^2$. So: drop the
-# smallest $|w|$, grow where $|G|$ is largest.
+# $G = \mathrm{D}Y^\top X$, a step of size $\eta$ at position $(k, d)$ changes the loss by about $-\eta\, G_{kd}^2$. So:
+# drop the smallest $|w|$, grow where $|G|$ is largest.
 
 # %%
 N = 5
@@ -165,8 +165,9 @@ legend = ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2, frame
 #
 # ## Both at work
 #
-# The digits again, this time with pixels from 0 to 1 and no other normalisation. Then a pixel that is black in an image
-# is an input of 0, and contributes nothing to the gradients: $\mathrm{D}W = \mathrm{D}Y^\top X$ has zeros where $X$ has.
+# The digits again, this time with pixels from 0 to 1 and no other normalisation. Then a black pixel is an input of 0. For
+# a pixel that is black in all images of a batch, a whole column of $\mathrm{D}W = \mathrm{D}Y^\top X$ is zero: weights
+# that leave it learn nothing.
 
 # %%
 digits = nv.load_dataset("digits")
@@ -186,8 +187,8 @@ print(data.describe())
 print(new_network(1))
 
 # %% [markdown]
-# A method is a callback of `nv.train`. `Static` changes nothing, but measures. An epoch has 72 steps, so here RigL updates
-# once an epoch, too. The recorder notes after each epoch how many weights leave each pixel.
+# A method is a callback of `nv.train`. `Static` changes nothing, but measures. An epoch has 72 steps, so here RigL
+# updates once an epoch, too. The recorder notes after each epoch how many weights leave each pixel.
 
 # %%
 methods = {
@@ -202,8 +203,8 @@ for seed in SEEDS:
 assert len({network.nnz for network in networks.values()}) == 1  # nobody has more weights than the others
 
 # %% [markdown]
-# Beside them belongs the rival of notebook 7, a small dense network with about as many weights (at a learning rate of 0.02,
-# with which it does better than with 0.05).
+# Beside them belongs the rival of notebook 7, a small dense network with about as many weights (at a learning rate of
+# 0.02, with which it does better than with 0.05).
 
 # %%
 small = [nv.mlp("ReLU;ReLU;Linear", [64, 16, 16, 10], weights="He", seed=seed) for seed in SEEDS]
@@ -262,10 +263,10 @@ draw_pixels(recorders["SET"], data, "SET")
 draw_pixels(recorders["RigL"], data, "RigL")
 
 # %% [markdown]
-# Nobody told the network what a margin is. A weight at a pixel that is always black gets no gradient and stays as it was
-# drawn; if that was small, it is dropped. A new weight starts at zero (`grow_weights="Zero"`); at a black pixel it stays
-# zero, and is the first to go at the next update. Where a weight is of use, it grows and survives. As a number: the
-# correlation between a pixel's weights and its deviation.
+# Nobody told the network what a margin is. A weight at a pixel that is always black gets no gradient and stays as it
+# was drawn; if that was small, it is dropped. A new weight starts at zero (`grow_weights="Zero"`); at a black pixel it
+# stays zero, and is the first to go at the next update. Where a weight is of use, it grows and survives. As a number:
+# the correlation between a pixel's weights and its deviation.
 
 # %%
 deviation = data.Xtrain.std(axis=0)

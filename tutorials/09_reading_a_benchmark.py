@@ -233,9 +233,9 @@ legend = ax.legend(frameon=False, fontsize=8)
 #   multiplication and addition. No arithmetic trick helps; fewer or smaller weights do.
 # - **A batch** uses each weight $N$ times, and moves to the right, towards the ceiling. There the quality of the loop
 #   counts, and the layout of the batch (notebook 6).
-# - A point **above the slope**, if you see one, has broken no law. The bandwidth is that of the main memory; the weights of a product
-#   that is repeated stay in the cache, which is faster. Is that so in your application, too? A benchmark that repeats
-#   one product answers for the repeated product only.
+# - A point **above the slope**, if you see one, has broken no law. The bandwidth is that of the main memory; the
+#   weights of a product that is repeated stay in the cache, which is faster. Is that so in your application, too? A
+#   benchmark that repeats one product answers for the repeated product only.
 #
 # ## Seconds an epoch against sparsity
 #
@@ -421,10 +421,8 @@ def exponent(points, size):
 
 for what, size in {"nnz": lambda p: p["nnz"], "KD": lambda p: p["K"] * p["D"]}.items():
     for line in scaling[what]:
-        sizes = [size(point) for point in line["points"]]
-        print(
-            f"{what:4} from {min(sizes):.0e} to {max(sizes):.0e} ({line['label']}): exponent {exponent(line['points'], size):5.2f}"
-        )
+        sizes, slope = [size(point) for point in line["points"]], exponent(line["points"], size)
+        print(f"{what:4} from {min(sizes):.0e} to {max(sizes):.0e} ({line['label']}): exponent {slope:5.2f}")
 
 # %% [markdown]
 # What do you say? "Linear" is fair if the first exponents are near 1. "Flat" is right for a fixed number of neurons; if

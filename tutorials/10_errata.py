@@ -206,8 +206,8 @@ for i in (0, 2, 3, 5, 6, 9):
 #
 # It is tempting to test a backward equation with a simple loss, say the sum of all outputs, $L = \sum_{nk} Y_{nk}$, so
 # that $\mathrm{D}Y$ is all ones. Here is a wrong backward pass of softmax. The right one is
-# $\mathrm{D}X = Y \odot (\mathrm{D}Y - \operatorname{rows\_sum}(Y \odot \mathrm{D}Y) 1_K^\top)$; this one has lost the $Y$ inside the sum, and
-# divides by $K$ instead.
+# $\mathrm{D}X = Y \odot (\mathrm{D}Y - \operatorname{rows\_sum}(Y \odot \mathrm{D}Y) 1_K^\top)$; this one has lost the
+# $Y$ inside the sum, and divides by $K$ instead.
 
 
 # %%
@@ -233,9 +233,9 @@ assert np.allclose(by_differences, wrong_softmax_backward(numbers, ones), atol=1
 # The test passes: a row of a softmax always sums to 1, so the gradient of $\sum Y$ is zero, and the wrong formula gives
 # zero as well. *Any* formula that gives zero would pass. The same happens to batch normalisation.
 #
-# The cure is a **generic cotangent**: let $\mathrm{D}Y$ consist of free symbols, and take $L = \sum_{nk} (\mathrm{D}Y)_{nk} Y_{nk}$. Its
-# gradient determines the whole Jacobian, so a formula that passes is right for every loss. `check_layer` does that,
-# first for small sizes, and then for every size.
+# The cure is a **generic cotangent**: let $\mathrm{D}Y$ consist of free symbols, and take
+# $L = \sum_{nk} (\mathrm{D}Y)_{nk} Y_{nk}$. Its gradient determines the whole Jacobian, so a formula that passes is
+# right for every loss. `check_layer` does that, first for small sizes, and then for every size.
 
 # %%
 report = check_layer(softmax, wrong_softmax_backward, inputs={"X": ("N", "K")})
@@ -330,9 +330,9 @@ def mean_of_rows(X):
 check_function(mean_of_rows, rows_mean, {"X": ("m", "n")}, hint="how many elements does a row have?")
 
 # %% [markdown]
-# **2. How long does it go well?** The printed multi-step schedule, $\eta_0 \, \Gamma^{\sum_j \lfloor i / m_j \rfloor}$, is right at
-# first. Return the number $i$ of the first epoch at which it is wrong, for given milestones (a tuple of different
-# numbers, in rising order).
+# **2. How long does it go well?** The printed multi-step schedule, $\eta_0 \, \Gamma^{\sum_j \lfloor i / m_j \rfloor}$,
+# is right at first. Return the number $i$ of the first epoch at which it is wrong, for given milestones (a tuple of
+# different numbers, in rising order).
 #
 # <details><summary>Hint</summary>
 #
@@ -382,10 +382,11 @@ check_function(
 )  # fmt: skip
 
 # %% [markdown]
-# **4. Log-softmax by columns.** Line 1607 prints $\mathrm{D}Z = \mathrm{D}Y - \operatorname{softmax}(Z) \cdot 1_K 1_K^\top \mathrm{D}Y$, with a
-# matrix product where an element-wise one must stand. Write the backward pass over the primitives that this notebook
-# has imported; `columnwise.softmax_by_columns` is softmax for $Z \in \mathbb{R}^{K \times N}$. Your equation is to be
-# **proved for every size**, so it must run on symbols: no NumPy.
+# **4. Log-softmax by columns.** Line 1607 prints
+# $\mathrm{D}Z = \mathrm{D}Y - \operatorname{softmax}(Z) \cdot 1_K 1_K^\top \mathrm{D}Y$, with a matrix product where an
+# element-wise one must stand. Write the backward pass over the primitives that this notebook has imported;
+# `columnwise.softmax_by_columns` is softmax for $Z \in \mathbb{R}^{K \times N}$. Your equation is to be **proved for
+# every size**, so it must run on symbols: no NumPy.
 #
 # <details><summary>Hint</summary>
 #
