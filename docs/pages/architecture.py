@@ -100,14 +100,13 @@ def positions() -> dict[str, tuple[float, float]]:
     found = {}
     for number, layer in enumerate(layers()):
         left = (WIDTH - len(layer) * BOX_WIDTH - (len(layer) - 1) * GAP) / 2 + BOX_WIDTH / 2
-        shift = SHIFTS.get(tuple(layer), 0.0)
-        for i, name in enumerate(layer):
-            found[name] = (left + shift + i * (BOX_WIDTH + GAP), 2.0 + number * ROW)
+        for i, name in enumerate(sorted(layer, key=lambda n: ORDER.index(n) if n in ORDER else len(ORDER))):
+            found[name] = (left + i * (BOX_WIDTH + GAP), 2.0 + number * ROW)
     return found
 
 
-# Layers of one box above one another would hide the arrows that pass them by.
-SHIFTS = {("checkpoints",): 120.0, ("training",): 0.0, ("topology",): -120.0}
+# From left to right, so that few arrows cross a box.
+ORDER = ("exchange", "plots", "estimators", "doctor", "network", "data", "verify", "sparse", "equations", "files", "threads")
 
 
 def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:

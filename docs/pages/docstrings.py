@@ -8,7 +8,7 @@ backticks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 GAP = re.compile(r"\s{6,}")
 RAISES = re.compile(r"(?:(?<=^)|(?<=[.:;)\]] )|(?<=\n))Raises (.+?)\.(?=\s|$)", re.DOTALL)
@@ -20,8 +20,9 @@ ENTRY = re.compile(r"(\w[\w, ]*?) : (.*)")
 Resolve = Callable[[str], str | None]
 
 
-def converted(docstring: str, resolve: Resolve, formula: bool, latex: tuple[str, ...] = ()) -> list[str]:
-    """The lines for numpydoc. `formula`: the first paragraph is one; `latex`: what to show typeset below it."""
+def converted(docstring: str, resolve: Resolve, formula: bool | None, latex: tuple[str, ...] = ()) -> list[str]:
+    """The lines for numpydoc. `formula`: whether the first paragraph is one, None if its gaps are to tell; `latex`: what to
+    show typeset below it."""
     text, errors = without_errors(docstring.strip("\n"))
     first, *others = paragraphs(text)
     lines = [*_first(first, resolve, formula), ""]
@@ -71,14 +72,14 @@ def _errors(sentence: str) -> Iterator[tuple[str, str]]:
 # ---------------------------------------------------------------------------------------------------------------- parts
 
 
-def _first(lines: list[str], resolve: Resolve, formula: bool) -> Iterator[str]:
+def _first(lines: list[str], resolve: Resolve, formula: bool | None) -> Iterator[str]:
     """The formula as it is written, what stands behind the gaps as sentences; or prose."""
     written, remarks = [], []
     for line in lines:
         left, *rest = GAP.split(line.strip())
         written.append(left)
         remarks += rest
-    if "`" in " ".join(written) or not (formula or remarks):
+    if "`" in " ".join(written) or not (remarks if formula is None else formula):
         yield from _paragraph(lines, resolve)
         return
     yield from (f"| ``{line}``" for line in written)
@@ -143,6 +144,17 @@ def _escaped(text: str) -> str:
     return ARXIV.sub(r"\\ `\g<0> <https://arxiv.org/abs/\1>`__\\ ", text)
 
 
-def resolver(targets: Mapping[str, str]) -> Resolve:
-    """Looks a name up as it is written: `train`, `nerva_py.Callback`, `History.plot`."""
-    return lambda name: targets.get(name.removeprefix("nerva_py."))
+def resolver(targets: Mapping[str, str], module: str = "", without: Collection[str] = ()) -> Resolve:
+    """Looks a name up as it is written in that module: `Callback`, `nerva_py.Callback`, `History.plot`.
+
+    A small word, such as `load`, is meant only in the package that has it, and never where an argument is called so.
+    """
+
+    def resolve(name: str) -> str | None:
+        target = targets.get(name.removeprefix("nerva_py."))
+        if target is None or name in without:
+            return None
+        package = ".".join(module.split(".")[:2])
+        return target if re.search(r"[A-Z_.]", name) or target.startswith(f"{package}.") else None
+
+    return resolve

@@ -15,7 +15,7 @@ FILE = Path(__file__).parents[1] / "pictures" / "one-equation.svg"
 WIDTH, HEIGHT = 960, 372
 CARRIERS = (
     ("numpy.ndarray", ("dense layers,", "checks in float64"), "#0072B2"),
-    ("SparseWeight", ("training: compiled kernels,", "only what is not zero"), "#D55E00"),
+    ("SparseWeight", ("training: compiled loops,", "only what is not zero"), "#D55E00"),
     ("sympy.Matrix", ("exact gradients, entry by", "entry, also of a sparse W"), "#009E73"),
     ("IndexedMatrix", ("a proof for every batch", "size and layer width"), "#8A4B8F"),
 )
@@ -55,7 +55,7 @@ def picture() -> str:
         ]
         for j, use in enumerate(uses):
             parts.append(
-                f'<text x="{middle:g}" y="{300 + 23 * j}" text-anchor="middle" font-size="15.5" fill="#333" style="{SANS}">'
+                f'<text x="{middle:g}" y="{300 + 23 * j}" text-anchor="middle" font-size="14.5" fill="#333" style="{SANS}">'
                 f"{escape(use)}</text>"
             )
     return "\n".join([*parts, "</svg>", ""])

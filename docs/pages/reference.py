@@ -93,7 +93,7 @@ def _page(module: ModuleType) -> str:
 
 
 def page(module: ModuleType) -> Iterator[str]:
-    title = module.__name__
+    title = _page(module)
     yield from (f".. py:module:: {module.__name__}", "", title, "=" * len(title), "")
     yield from _introduction(module)
     children = [value for value in contents(module).values() if inspect.ismodule(value)]
@@ -116,6 +116,14 @@ def entry(module: ModuleType, name: str, value: Any) -> Iterator[str]:
     else:
         yield from (f".. py:data:: {full}", "", *(f"   {line}" for line in _about_data(value)))
     yield ""
+
+
+def arguments(value: Any) -> set[str]:
+    """What a function, or the making of an object, is given."""
+    try:
+        return set(inspect.signature(value).parameters)
+    except (TypeError, ValueError):
+        return set()
 
 
 def members(value: type) -> list[str]:
@@ -149,13 +157,13 @@ def root_page() -> Iterator[str]:
     for name in package.__all__:
         if name in known:
             yield f"   * - :py:obj:`nv.{name} <{known[name]}>`"
-            yield f"     - {summary(getattr(package, name), docstrings.resolver(known))}"
+            yield f"     - {summary(getattr(package, name), docstrings.resolver(known, known[name]))}"
     yield ""
 
 
 def _introduction(module: ModuleType) -> Iterator[str]:
     """The docstring of the module; and of the module with the table of primitives, which stands on its package's page."""
-    resolve = docstrings.resolver(targets())
+    resolve = docstrings.resolver(targets(), module.__name__)
     yield from docstrings.converted(module.__doc__ or "", resolve, formula=False)
     if module.__name__ == "nerva_py.matrix":
         yield from docstrings.converted(inspect.getmodule(module.hadamard).__doc__ or "", resolve, formula=False)
@@ -173,13 +181,13 @@ def summary(value: Any, resolve: docstrings.Resolve) -> str:
 
 def process(known: Mapping[str, str], latex: Mapping[str, tuple[str, ...]]) -> Any:
     """The handler of autodoc's event: what it passes to numpydoc afterwards."""
-    resolve = docstrings.resolver(known)
 
     def handler(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
         if not any(lines) or not name.startswith(ROOT):
             return
         module = getattr(value, "__module__", None) or ""
-        formula = what == "function" and module.startswith(FORMULAS)
+        formula = True if what == "function" and module.startswith(FORMULAS) else None
+        resolve = docstrings.resolver(known, module, arguments(value))
         lines[:] = docstrings.converted("\n".join(lines), resolve, formula, latex.get(name, ()))
 
     return handler
