@@ -78,11 +78,12 @@ def raised(value: Any) -> set[str]:
     inner = getattr(value, "fget", value)
     inner = getattr(inner, "definition", inspect.unwrap(inner) if callable(inner) else inner)
     try:
-        source = textwrap.dedent(inspect.getsource(inner))
-    except (TypeError, OSError):
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(inner))).body
+    except (TypeError, OSError, SyntaxError):  # no function, or a lambda
         return set()
-    (tree,) = ast.parse(source).body
-    nodes = tree.body if isinstance(tree, ast.FunctionDef) else [n for n in tree.body if _makes(n)]  # type: ignore[attr-defined]
+    if not isinstance(tree, ast.FunctionDef | ast.ClassDef):
+        return set()
+    nodes = tree.body if isinstance(tree, ast.FunctionDef) else [node for node in tree.body if _makes(node)]
     found = {_error(node.exc) for part in nodes for node in ast.walk(part) if isinstance(node, ast.Raise) and node.exc}
     return found - IMPOSSIBLE - {None}
 
