@@ -12,8 +12,18 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from nerva_py.equations import activation_layer, activations, batch_norm, dropout, initial, linear, losses, schedules
-from nerva_py.equations import softmax, updates
+from nerva_py.equations import (
+    activation_layer,
+    activations,
+    batch_norm,
+    dropout,
+    initial,
+    linear,
+    losses,
+    schedules,
+    softmax,
+    updates,
+)
 from nerva_py.equations.activations import Activation
 from nerva_py.verify.latex import WrittenMatrix, latex
 
@@ -92,7 +102,11 @@ def _matrix_functions() -> Iterator[Call]:
     yield softmax.log_softmax_backward, (DZ,), (Y, G)
     yield batch_norm.standardize, ("Z", r"\mu", r"\Sigma"), (_matrix("X", N, D), EPSILON)
     yield batch_norm.scale_and_shift, ("Y",), (Z, gamma, beta)
-    yield batch_norm.batch_norm_backward, (DX, r"\mathrm{D}\gamma", r"\mathrm{D}\beta"), (Z, variance, gamma, G_D, EPSILON)
+    yield (
+        batch_norm.batch_norm_backward,
+        (DX, r"\mathrm{D}\gamma", r"\mathrm{D}\beta"),
+        (Z, variance, gamma, G_D, EPSILON),
+    )
     yield batch_norm.batch_norm_input_gradient_paper, (DX,), (Z, variance, gamma, G_D, EPSILON)
     yield batch_norm.batch_norm_evaluation, ("Y",), (X, gamma, beta, mean, variance, EPSILON)
     yield dropout.dropout_linear, ("Y",), (X, W, b, R)

@@ -24,7 +24,8 @@ WIDTHS = {"wide": 1300, "narrow": 400}
 KINDS = (
     "index", "tutorials", "howto", "howto/own-layer", "mathematics", "generated/mathematics/batch_norm",
     "generated/mathematics/errata", "benchmarks", "api", "generated/api/nerva_py", "generated/api/equations.linear",
-    "generated/api/network", "generated/api/estimators", "architecture", "glossary", "_modules/nerva_py/equations/linear", "search",
+    "generated/api/network", "generated/api/estimators", "architecture", "glossary", "search",
+    "_modules/nerva_py/equations/linear",
 )  # fmt: skip
 # What is wrong with a page, in its own words: too wide, formulas without typesetting, formulas with errors.
 FINDINGS = """
@@ -124,7 +125,9 @@ class Browser:
         if message.get("method") == "Runtime.exceptionThrown":
             self.errors.append(f"console: {message['params']['exceptionDetails']['text']}")
         elif message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
-            self.errors.append(f"console: {message['params']['entry']['text']} {message['params']['entry'].get('url', '')}")
+            self.errors.append(
+                f"console: {message['params']['entry']['text']} {message['params']['entry'].get('url', '')}"
+            )
 
 
 def check(browser: Browser, pictures: Path | None) -> Iterator[str]:

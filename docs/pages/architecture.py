@@ -106,7 +106,19 @@ def positions() -> dict[str, tuple[float, float]]:
 
 
 # From left to right, so that few arrows cross a box.
-ORDER = ("exchange", "plots", "estimators", "doctor", "network", "data", "verify", "sparse", "equations", "files", "threads")
+ORDER = (
+    "exchange",
+    "plots",
+    "estimators",
+    "doctor",
+    "network",
+    "data",
+    "verify",
+    "sparse",
+    "equations",
+    "files",
+    "threads",
+)
 
 
 def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:

@@ -112,7 +112,7 @@ def _paragraph(lines: list[str], resolve: Resolve) -> Iterator[str]:
 
 
 def _entries(lines: list[str], resolve: Resolve, name: str = "{}") -> Iterator[str]:
-    """ "alpha : strength of the penalty", continued on lines that are indented """
+    """ "alpha : strength of the penalty", continued on lines that are indented"""
     for line in lines:
         if line.startswith("    "):
             yield f"    {prose(line.strip(), resolve)}"

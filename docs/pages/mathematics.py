@@ -127,12 +127,12 @@ def index() -> str:
         count[claim.chapter] += 1
     for chapter in book.CHAPTERS:
         title = "Errata" if chapter == "errata" else _title(importlib.import_module(f"derivations.{chapter}"))
-        lines.append(f"| [{title}](generated/mathematics/{chapter}.md) | {formulas.count(chapter) or ''} | {count[chapter]} |")
+        lines.append(
+            f"| [{title}](generated/mathematics/{chapter}.md) | {formulas.count(chapter) or ''} | {count[chapter]} |"
+        )
     lines.append(f"| all | {len(formulas)} | {sum(count.values())} |")
     return "\n".join(lines) + "\n"
 
 
 def _title(module: ModuleType) -> str:
     return (inspect.getdoc(module) or "").partition("\n")[0].lstrip("# ")
-
-

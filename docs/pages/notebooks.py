@@ -28,7 +28,14 @@ def _entries() -> Iterator[str]:
         title, doing = _opening(path)
         yield f"- [{title}](generated/tutorials/{path.name}){f': {doing}' if doing else ''}"
     if notebooks():
-        yield from ("", "```{toctree}", ":hidden:", "", *(f"generated/tutorials/{path.stem}" for path in notebooks()), "```")
+        yield from (
+            "",
+            "```{toctree}",
+            ":hidden:",
+            "",
+            *(f"generated/tutorials/{path.stem}" for path in notebooks()),
+            "```",
+        )
 
 
 def _opening(path: Path) -> tuple[str, str]:

@@ -31,7 +31,9 @@ def modules() -> list[ModuleType]:
         package = importlib.import_module(f"{ROOT}.{name}")
         found.append(package)
         if not hasattr(package, "__all__") and hasattr(package, "__path__"):
-            found += [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+            found += [
+                importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)
+            ]
         found += [value for value in contents(package).values() if inspect.ismodule(value)]
     return found
 

@@ -20,8 +20,8 @@ from .support import Support, index_dtype
 class Remap:
     """From the `old` support to the new one, `support`; `source[p]` is the old place of new place p.
 
-    source[p] = −1 − q says that new place p is the q-th position of `inserted`. Raises ShapeError unless `kept` is a boolean for
-    each position of the old support.
+    source[p] = −1 − q says that new place p is the q-th position of `inserted`. Raises ShapeError unless `kept`
+    has a boolean for each position of the old support.
     """
 
     def __init__(self, old: Support, kept: np.ndarray):
