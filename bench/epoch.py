@@ -37,6 +37,8 @@ from contenders.problem import Problem, make_problem
 SIZES, IMAGE = [3072, 1024, 512, 10], (3, 32, 32)
 SPARSITIES, FEW = "0.5;0.8;0.9;0.95;0.98;0.99;0.995;0.999;0", "0.9;0.99;0"
 SHORT_STEPS, SHORT_ROUNDS = 100, 2
+# Between two turns: Intel's OpenMP runtime lets the threads of the one before spin for 0.2 s, and caches are to be one's own.
+PAUSE, WARM_UP = 0.5, 5
 BASELINES = ("pytorch-masked", "torch-csr")  # of the reported ratios; at sparsity 0 the first is pytorch-dense
 REFERENCES = ("pytorch-masked", "pytorch-dense", "torch-csr")  # what the others are compared with: the first that runs
 
@@ -93,6 +95,8 @@ def compare(
     seconds: dict[str, list[float]] = {name: [] for name in processes}
     for _ in range(rounds):
         for name, process in processes.items():
+            time.sleep(PAUSE)
+            process.ask("run", steps=WARM_UP)
             seconds[name].append(process.ask("run", steps=counts[name]) * problem.steps / counts[name])
     for process in processes.values():
         process.close()
