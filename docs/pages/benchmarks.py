@@ -68,7 +68,7 @@ def section(path: Path) -> Iterator[str]:
     yield from ("", f"`bench/results/{path.name}`{facts(results)}", "")
     yield tables(script, module, results)
     if (RESULTS / f"{path.stem}.png").exists():
-        yield from (f"![{title}](generated/{path.stem}.png)", "")
+        yield from ("", f"![{title}](generated/{path.stem}.png)", "")
 
 
 def load(script: str) -> ModuleType | None:
@@ -113,6 +113,15 @@ def _products(module: ModuleType, results: dict[str, Any]) -> None:
     module.print_bar(rows)
 
 
+def _phases(module: ModuleType, results: dict[str, Any]) -> None:
+    """Two of the sparsities: each is a long table."""
+    rows = results["phases"]
+    chosen = [row for row in rows if row["sparsity"] in (0.9, 0.99)] or rows[:1]
+    for row in chosen:
+        module.show(row)
+    print(f"Shown are {len(chosen)} of the {len(rows)} sparsities in the file.")
+
+
 def _inference(module: ModuleType, results: dict[str, Any]) -> None:
     module.print_rows(results["rows"], list(results["rows"][0]["seconds"]))
 
@@ -143,7 +152,7 @@ def _kill_and_resume(module: ModuleType, results: dict[str, Any]) -> None:
 
 SHOW: dict[str, Callable[[ModuleType, dict[str, Any]], Any]] = {
     "epoch": lambda module, results: module.show(results["rows"]),
-    "phases": lambda module, results: [module.show(row) for row in results["phases"]],
+    "phases": _phases,
     "products": _products,
     "inference": _inference,
     "memory": lambda module, results: module.print_rows(results["rows"]),
