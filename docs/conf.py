@@ -44,6 +44,7 @@ myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
 mathjax_path = "mathjax/tex-chtml.js"
+suppress_warnings = ["misc.highlighting_failure"]  # a block without a language is not always Python
 smartquotes = False  # what stands in quotes is often a specification string
 
 # -------------------------------------------------------------------------------------------------------------- notebooks
