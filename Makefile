@@ -8,11 +8,12 @@
 VENV    := .venv
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.installed
+DOCS    := $(VENV)/.docs-installed
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format bench bench-epoch mutation notebooks notebooks-pair clean distclean
+.PHONY: help setup train test lint format bench bench-epoch mutation notebooks notebooks-pair docs docs-check clean distclean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -49,6 +50,13 @@ notebooks: $(STAMP) ## execute all notebooks of tutorials/ with their full setti
 notebooks-pair: $(STAMP) ## make tutorials/*.ipynb anew from tutorials/*.py, without outputs
 	@for script in tutorials/[0-9]*.py; do $(BIN)/python -m jupytext --quiet --update --to ipynb "$$script"; done
 
+docs: $(DOCS) ## the documentation, in docs/_build/html; NERVA_DOCS=fast leaves the notebooks unexecuted
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+docs-check: docs ## open every page in a headless Chromium, which must be installed; ARGS="--pictures DIR"
+	@$(BIN)/python docs/check.py $(ARGS)
+
 setup: $(STAMP) ## make .venv and install into it (the other targets do this by themselves)
 
 # Runs when pyproject.toml is newer than the last installation. An existing .venv is kept, with whatever else is in it.
@@ -83,8 +91,13 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $(STAMP)
 
+# What only the documentation needs.
+$(DOCS): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@touch $(DOCS)
+
 clean: ## remove caches and build results, not .venv
-	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf build dist docs/_build docs/generated .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name $(VENV) -prune -o -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv too

@@ -2,10 +2,10 @@ r"""# Batch normalization
 
 Each feature (column of $X$, $N \times D$) is brought to mean 0 and variance 1 over the batch, then scaled and shifted:
 
-$$R = X - \tfrac{1}{N} \mathbf{1}_N \mathbf{1}_N^\top X, \qquad
-  \Sigma = \tfrac{1}{N} \operatorname{diag}(R^\top R)^\top, \qquad
-  Z = \big(\mathbf{1}_N (\Sigma + \epsilon)^{-1/2}\big) \odot R, \qquad
-  Y = (\mathbf{1}_N \gamma) \odot Z + \mathbf{1}_N \beta .$$
+$$\begin{gathered}
+  R = X - \tfrac{1}{N} \mathbf{1}_N \mathbf{1}_N^\top X, \qquad \Sigma = \tfrac{1}{N} \operatorname{diag}(R^\top R)^\top, \\
+  Z = \big(\mathbf{1}_N (\Sigma + \epsilon)^{-1/2}\big) \odot R, \qquad Y = (\mathbf{1}_N \gamma) \odot Z + \mathbf{1}_N \beta .
+\end{gathered}$$
 
 **Derivation.** Take one column and drop its index; write $\sigma = \Sigma + \epsilon$. Then $\mathrm{D}z_i = \gamma\, \mathrm{D}y_i$, and
 

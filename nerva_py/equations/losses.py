@@ -53,7 +53,7 @@ class Loss:
         return self.gradient(Y, T) if self.averaged else self.gradient(Y, T) / Y.shape[0]
 
     def weighted_total(self, Y, T, w):
-        """Σ_i w_i L(y_i, t_i)        w (N, 1), the weights of the samples"""
+        """Σ_i w_i L(y_i, t_i)        w (N, 1), the weights of the samples. Raises NervaError for a loss without `samples`."""
         if self.samples is None:
             raise NervaError(f"sample weights need the losses of single samples, which {self.name} does not give")
         return dot(w, self.samples(Y, T))

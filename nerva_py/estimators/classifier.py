@@ -96,7 +96,8 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         """One epoch on these samples, with the network and the optimizer as the last call left them. Returns self.
 
         The first call needs `classes`, all that will ever come. A topology method sees the calls as the epochs of one
-        training of `max_iter` epochs.
+        training of `max_iter` epochs. Raises NervaError for classes that are missing or unknown, and for class weights
+        that would need all the data.
         """
         if isinstance(self.class_weight, str):
             raise NervaError(

@@ -1,8 +1,10 @@
 """The parameters that classifier and regressor have in common, as their docstrings list them."""
 
 PARAMETERS = """
-    Parameters, with the names of scikit-learn's MLP where they mean the same
-    -----------------------------------------------------------------------------
+    Parameters have the names of scikit-learn's MLP where they mean the same.
+
+    Parameters
+    ----------
     hidden_layer_sizes : widths of the hidden layers, (100,); a number is one layer.
     activation : of the hidden layers, "relu", "tanh", "logistic", "identity", or a specification such as "AllReLU(0.6)".
     density : "auto" stores min(1, 20 (K + D)/(K D)) of the weights of a layer with D inputs and K outputs, about 20 for each
@@ -30,8 +32,8 @@ PARAMETERS = """
     n_threads : threads at most; None is what Numba has (in workers of joblib, a fair share of the cores), but one thread
         where a step is too small to be shared. The results do not depend on it.
 
-    Fitted attributes
-    -----------------------------------------------------------------------------
+    Attributes
+    ----------
     network_ : the `MLP`.
     coefs_, intercepts_ : weights, one `csr_array` (inputs, outputs) a layer, and biases.
     feature_importances_ : strength of each input as a share of all (D,), for SelectFromModel.
@@ -41,6 +43,8 @@ PARAMETERS = """
     n_iter_, t_ : epochs of the last fit, samples seen so far.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_, density_.
 
+    Notes
+    -----
     The element type is that of X: float32 and float64 are kept (float32 is about twice as fast), bytes are computed with in
     float32 as they are, everything else becomes float64. As with every MLP, scale the features first.
 """

@@ -17,7 +17,10 @@ from nerva_py.sparse import SparseWeight, Support
 
 
 def csr_from_mask(array: ArrayLike, mask: ArrayLike) -> csr_array:
-    """The numbers of a dense (K, D) array at the positions where the mask is not 0, zeros among them included."""
+    """The numbers of a dense (K, D) array at the positions where the mask is not 0, zeros among them included.
+
+    Raises ShapeError where array and mask are not matrices of one shape.
+    """
     array, mask = np.asarray(array), np.asarray(mask)
     if array.ndim != 2 or mask.shape != array.shape:
         raise ShapeError(f"array and mask must be matrices of one shape, not of {array.shape} and {mask.shape}")

@@ -21,6 +21,7 @@ class DenseWeight:
     """W (K, D) as an array, with products in the threads and in the memory layout of the sparse kernels.
 
     With a `mask` (K, D) of zeros and ones only the positions of the ones are trained; the others are and stay zero.
+    Raises ShapeError for an array that is no matrix of float32 or float64, and for a mask of another shape.
     """
 
     __slots__ = ("array", "mask", "nnz")

@@ -3,7 +3,8 @@
 Besides these, the equations use `X.T`, `c * X`, `X + Y`, `X - Y` and the product `X @ Y`. Each primitive works on every
 carrier: NumPy arrays, `SparseWeight` and `SparseBatch` (where it makes sense), SymPy matrices, and matrices of symbolic
 size.
-1_n is a column of n ones. Source: arXiv:2511.11918, table of matrix operations.
+1_n is a column of n ones. A primitive raises TypeError for a type of matrix on which it is not defined.
+Source: arXiv:2511.11918, table of matrix operations.
 """
 
 from __future__ import annotations

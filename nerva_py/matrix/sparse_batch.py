@@ -116,7 +116,7 @@ class SparseBatch:
         return self.like(np.abs(self.values))
 
     def sum(self, axis: int) -> np.ndarray:
-        """Σ_n x_nd of every feature, (D,) of float64; axis must be 0."""
+        """Σ_n x_nd of every feature, (D,) of float64. Raises ShapeError unless axis is 0."""
         if axis != 0:
             raise ShapeError(f"sum: axis {axis}; only 0, over the samples, is allowed for a sparse batch")
         return np.bincount(self.columns(), self.values, self.shape[1])

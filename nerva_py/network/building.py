@@ -46,6 +46,7 @@ def mlp(
     (ErdosRenyi or Uniform), or `layer_densities` gives one density a linear layer. `weights`: initializer, one for all or
     one a layer. `dropouts`: rate of dropout on the weights of each linear layer. A layer above the break-even density is
     stored as a dense array, with the same number of nonzeros; see `break_even_density`.
+    Raises NervaError for an unknown name and for a number that is out of range, ShapeError for sizes that do not fit.
     """
     names = split(layers) if isinstance(layers, str) else list(layers)
     shapes = checked_sizes(layer_sizes)

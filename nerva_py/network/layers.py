@@ -125,7 +125,10 @@ class ActivationLayer:
 
 
 class BatchNormLayer:
-    """Y = γ ⊙ (X − mean) / √(Σ + ε) + β, with the batch's mean and variance in training, running ones in evaluation."""
+    """Y = γ ⊙ (X − mean) / √(Σ + ε) + β, with the batch's mean and variance in training, running ones in evaluation.
+
+    Raises NervaError unless ε > 0 and 0 < momentum ≤ 1, and for a sparse batch, which it would make dense.
+    """
 
     def __init__(self, D: int, dtype: Any = np.float32, epsilon: float = 1e-5, momentum: float = 0.1):
         if not epsilon > 0 or not 0 < momentum <= 1:

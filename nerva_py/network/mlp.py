@@ -20,7 +20,10 @@ from .parameter import Parameter
 
 
 class MLP:
-    """A multilayer perceptron: `forward` and `backward` run through its layers; `rng` draws the dropout masks."""
+    """A multilayer perceptron: `forward` and `backward` run through its layers; `rng` draws the dropout masks.
+
+    Raises ShapeError where layers do not fit together.
+    """
 
     def __init__(self, layers: Sequence[Layer], rng: np.random.Generator | None = None):
         self.layers = list(layers)
@@ -75,7 +78,8 @@ class MLP:
     def predict(self, X: np.ndarray | csr_array, batch_size: int = 256) -> np.ndarray:
         """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`.
 
-        X may be a SciPy sparse matrix; then the batches are sparse, too.
+        X may be a SciPy sparse matrix; then the batches are sparse, too. Raises ShapeError for a matrix of another width,
+        NervaError for a batch size below 1.
         """
         X = canonical_csr("X", X) if issparse(X) else np.asarray(X)
         weights = [layer.W.value for layer in self.linear_layers]

@@ -99,7 +99,7 @@ def sparsity(matrix: Matrix, ax: Axes | None = None, bins: int = 256) -> Axes:
     """Where a matrix has weights: its pattern or, if it has more than `bins` rows or columns, densities of blocks.
 
     There are at most `bins` blocks a side, and so few that one has four weights on average: a smaller one would show noise.
-    O(nnz + bins²) time and memory; no K×D array is formed.
+    O(nnz + bins²) time and memory; no K×D array is formed. Raises NervaError for bins below 1.
     """
     if not isinstance(bins, int) or bins < 1:
         raise NervaError(f"bins must be an integer of at least 1, not {bins!r}")

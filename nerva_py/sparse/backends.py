@@ -54,7 +54,10 @@ _loaded: dict[str, Backend] = {}
 
 
 def get_backend(name: str) -> Backend:
-    """The backend of that name, imported on first use; an error that says what to install where it is missing."""
+    """The backend of that name, imported on first use.
+
+    Raises NervaError for an unknown name, MissingBackendError, which says what to install, where its package is missing.
+    """
     if name not in _loaded:
         if name not in BACKENDS:
             raise unknown("backend", name, BACKENDS)

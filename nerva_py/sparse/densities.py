@@ -53,14 +53,17 @@ def erdos_renyi(shapes: Shapes, density: float) -> list[float]:
 
 
 def erdos_renyi_epsilon(shapes: Shapes, epsilon: float) -> list[float]:
-    """d_l = min(1, ε (K + D) / (K·D)) for a given ε: about ε connections a neuron, as SET writes it."""
+    """d_l = min(1, ε (K + D) / (K·D)) for a given ε: about ε connections a neuron, as SET writes it.
+
+    Raises NervaError for a negative ε.
+    """
     if not epsilon >= 0 or math.isinf(epsilon):
         raise NervaError(f"epsilon must be a finite number of at least 0, not {epsilon!r}")
     return [min(1.0, epsilon * (K + D) / (K * D)) for K, D in shapes]
 
 
 def per_layer(shapes: Shapes, densities: Sequence[float]) -> list[float]:
-    """The given densities, one for each layer."""
+    """The given densities, one for each layer. Raises NervaError for another number of them, or for one outside 0 to 1."""
     if len(densities) != len(shapes):
         raise NervaError(
             f"densities must be {len(shapes)} numbers, one a layer, not {len(densities)}: {list(densities)}"

@@ -20,7 +20,8 @@ from .support import Support, index_dtype
 class Remap:
     """From the `old` support to the new one, `support`; `source[p]` is the old place of new place p.
 
-    source[p] = −1 − q says that new place p is the q-th position of `inserted`.
+    source[p] = −1 − q says that new place p is the q-th position of `inserted`. Raises ShapeError unless `kept`
+    has a boolean for each position of the old support.
     """
 
     def __init__(self, old: Support, kept: np.ndarray):
@@ -57,7 +58,10 @@ class Remap:
         return result
 
     def move(self, old: np.ndarray, fresh: np.ndarray | None = None) -> np.ndarray:
-        """The numbers `old` (old nnz,) in the order of the new support; `fresh` (inserted nnz,) at new positions, else 0."""
+        """The numbers `old` (old nnz,) in the order of the new support; `fresh` (inserted nnz,) at new positions, else 0.
+
+        Raises ShapeError for other numbers of them.
+        """
         if fresh is None:
             fresh = np.zeros(self.inserted.nnz, old.dtype)
         if old.shape != (self.old.nnz,) or fresh.shape != (self.inserted.nnz,):

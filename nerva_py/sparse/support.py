@@ -34,7 +34,7 @@ class Support:
 
     @classmethod
     def from_csr(cls, matrix: csr_array) -> Support:
-        """A copy of the support of a SciPy matrix (stored zeros belong to it), sorted; duplicates are refused."""
+        """A copy of the support of a SciPy matrix (stored zeros belong to it), sorted. Raises NervaError for duplicates."""
         matrix = matrix if matrix.has_sorted_indices else matrix.sorted_indices()
         if not matrix.has_canonical_format:
             raise NervaError("matrix must not store a position twice; call sum_duplicates() first")
@@ -43,7 +43,10 @@ class Support:
 
     @classmethod
     def random(cls, shape: tuple[int, int], nnz: int, rng: np.random.Generator) -> Support:
-        """Exactly `nnz` positions, every set of that size equally likely. O(nnz log nnz) time, O(nnz) memory."""
+        """Exactly `nnz` positions, every set of that size equally likely. O(nnz log nnz) time, O(nnz) memory.
+
+        Raises NervaError unless nnz is from 0 to K·D.
+        """
         K, D = checked_shape(shape)
         if not 0 <= nnz <= K * D:
             raise NervaError(f"nnz must be from 0 to K·D = {K * D} for shape {shape}, not {nnz}")
@@ -128,7 +131,10 @@ class Support:
         return int(np.searchsorted(self.indptr, place, side="right")) - 1, int(self.indices[place])
 
     def find(self, other: Support) -> np.ndarray:
-        """The place at which each position of `other` is stored here, −1 where it is not: (other.nnz,). O(nnz of both)"""
+        """The place at which each position of `other` is stored here, −1 where it is not: (other.nnz,). O(nnz of both)
+
+        Raises ShapeError for a support of another shape.
+        """
         if other.shape != self.shape:
             raise ShapeError(f"other has shape {other.shape}; this support has {self.shape}")
         places = np.empty(other.nnz, np.int64)

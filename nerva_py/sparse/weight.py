@@ -25,6 +25,7 @@ class SparseWeight:
     `X @ W.T`, `DY @ W` and `product_on(W, DY.T, X)` run in the kernels of `backend` and never form a dense K×D matrix.
     Batches X and DY are best kept batch-contiguous (`batch_empty`, `batch_layout`); others are copied into that layout.
     X may be a `SparseBatch`, too: then only the columns of W whose feature occurs in the batch are looked at.
+    Raises ShapeError unless `data` has a value of float32 or float64 for each position.
     """
 
     __slots__ = ("backend", "data", "support")
@@ -43,7 +44,10 @@ class SparseWeight:
     def from_scipy(
         cls, matrix: sparray, dtype: DTypeLike | None = None, backend: str | Backend = "numba"
     ) -> SparseWeight:
-        """From any SciPy sparse matrix; `dtype` is float32 unless the matrix is of float64 or it is given."""
+        """From any SciPy sparse matrix; `dtype` is float32 unless the matrix is of float64 or it is given.
+
+        Raises NervaError for what is no sparse matrix.
+        """
         if not issparse(matrix) or matrix.ndim != 2:
             raise NervaError(f"matrix must be a two-dimensional SciPy sparse array, not {type(matrix).__name__}")
         csr = csr_array(matrix)
@@ -56,7 +60,7 @@ class SparseWeight:
     def from_dense(
         cls, array: np.ndarray, dtype: DTypeLike | None = None, backend: str | Backend = "numba"
     ) -> SparseWeight:
-        """From a dense array: its nonzero elements are the support."""
+        """From a dense array: its nonzero elements are the support. Raises ShapeError for an array that is no matrix."""
         array = np.asarray(array)
         if array.ndim != 2:
             raise ShapeError(f"array must be a matrix, not of shape {array.shape}")

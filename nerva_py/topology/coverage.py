@@ -99,7 +99,10 @@ class Coverage:
         return self.size - self._count
 
     def random_unfired(self, count: int, rng: np.random.Generator) -> Support:
-        """`count` of the positions that have never had a weight, every set equally likely. O(K·D/8) time."""
+        """`count` of the positions that have never had a weight, every set equally likely. O(K·D/8) time.
+
+        Raises NervaError if they are fewer, or only estimated.
+        """
         K, D = self.shape
         if not 0 <= count <= self.unfired:
             raise NervaError(f"count must be from 0 to the number of unfired positions, {self.unfired}, not {count}")

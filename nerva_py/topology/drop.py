@@ -77,7 +77,7 @@ def _nearest_zero(layers: Sequence[TopologyLayer], zeta: float, rng: np.random.G
 
 
 def Threshold(tau: float) -> Drop:
-    """All weights with |w| ≤ τ."""
+    """All weights with |w| ≤ τ. Raises NervaError unless 0 ≤ τ < ∞."""
     if not 0 <= tau < np.inf:
         raise NervaError(f"Threshold(τ) needs a finite τ ≥ 0, not {tau!r}")
     return Drop("Threshold", tau, _up_to)
@@ -147,7 +147,7 @@ def smallest_of_all(layers: Sequence[TopologyLayer], count: int) -> Masks:
 
 
 def checked_share(zeta: float, name: str = "zeta") -> float:
-    """A share from 0 to 1."""
+    """A share from 0 to 1. Raises NervaError for any other number."""
     if not isinstance(zeta, int | float | np.number) or not 0 <= zeta <= 1:
         raise NervaError(f"{name} must be a number from 0 to 1, not {zeta!r}")
     return float(zeta)

@@ -32,7 +32,8 @@ class Grow:
     """`choose(layer, kept, count, rng)` returns `count` positions outside `kept`: a Support, or (rows, columns).
 
     `batches`: of how many steps `layer.batch()` is to hold the samples, 0 if it is not looked at. `returning`: whether a
-    position that was dropped in the same update comes back with its weight and its optimizer state.
+    position that was dropped in the same update comes back with its weight and its optimizer state. Raises NervaError when
+    called, if the rule returns other than `count` positions of the layer.
     """
 
     name: str
@@ -75,7 +76,10 @@ def _largest_gradient(layer: TopologyLayer, kept: Support, count: int, rng: np.r
 
 
 def Guided(candidates: float = 1.0, batches: int = 1) -> Grow:
-    """The largest |G| among candidates·nnz positions, drawn with probability ∝ Σ|x_d| Σ|δ_k|. O(N·nnz + K + D)."""
+    """The largest |G| among candidates·nnz positions, drawn with probability ∝ Σ|x_d| Σ|δ_k|. O(N·nnz + K + D).
+
+    Raises NervaError unless `candidates` is positive.
+    """
     if not isinstance(candidates, int | float | np.number) or not 0 < candidates < np.inf:
         raise NervaError(f"Guided: candidates must be a positive number, not {candidates!r}")
     return Grow("Guided", _LargestOfCandidates(candidates), _checked_batches(batches))

@@ -26,7 +26,10 @@ def out_degrees(support: Support) -> np.ndarray:
 
 
 def distance(A: Support, B: Support) -> float:
-    """1 − |A ∩ B| / |A ∪ B|: 0 for equal topologies, 1 for those that share no position (Jaccard). O(nnz of both)."""
+    """1 − |A ∩ B| / |A ∪ B|: 0 for equal topologies, 1 for those that share no position (Jaccard). O(nnz of both).
+
+    Raises ShapeError for supports of two shapes.
+    """
     if A.shape != B.shape:
         raise ShapeError(f"distance: the shapes {A.shape} and {B.shape} differ")
     common = int(np.count_nonzero(A.find(B) >= 0))

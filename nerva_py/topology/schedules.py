@@ -46,7 +46,10 @@ def decay(name: str) -> Decay:
 
 @dataclass(frozen=True)
 class GradualDensity:
-    """From the density at the start to `final`, along a cubic curve between the shares `start` and `stop` of training."""
+    """From the density at the start to `final`, along a cubic curve between the shares `start` and `stop` of training.
+
+    Raises NervaError unless 0 ≤ start < stop ≤ 1.
+    """
 
     final: float
     start: float = 0.0

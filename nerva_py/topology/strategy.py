@@ -51,6 +51,7 @@ class DynamicTopology(Callback):
     Layers that have a weight everywhere, or none, are left alone (there is nowhere to grow, or nothing to drop), unless
     a `density` is to be reached. An update comes after the optimizer's step and looks at that step's gradient; survivors
     keep weight and optimizer state. `history[e].measures["topology"]` tells what happened in epoch e.
+    Raises NervaError for rules, schedules or numbers that cannot be used.
     """
 
     order = Order.CHANGES

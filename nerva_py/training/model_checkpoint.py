@@ -26,6 +26,7 @@ class ModelCheckpoint(Callback):
     so far, "test_accuracy" or another of `Monitor`, with its `mode`. A killed and resumed run ends bit for bit as one that was
     not. Whenever it is killed, the file is the last checkpoint, whole. A network with numbers that are not finite is not
     saved: that is a DivergedError, and the file remains that of before. `notes` are kept in the file.
+    Raises NervaError for a directory that does not exist, and for `every` beside `monitor`.
 
     With `EarlyStopping(restore_best=True)` the file has the last network, from which a run goes on, and the best one for the
     end of it; what training returns is saved by `save`.

@@ -92,7 +92,10 @@ def differs_at(e: sp.Expr, also: set[sp.Symbol] | None = None) -> dict[sp.Symbol
 
 
 def without_maxima(e: sp.Expr) -> sp.Expr:
-    """e with every maximum replaced by 0, which is allowed because e is first shown not to depend on its value."""
+    """e with every maximum replaced by 0, which is allowed because e is first shown not to depend on its value.
+
+    Raises ValueError if it does depend.
+    """
     named = _named_maxima(e)
     maxima = named.free_symbols - e.free_symbols
     for m in maxima:

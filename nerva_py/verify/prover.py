@@ -93,7 +93,7 @@ def indices_of(X: IndexedMatrix) -> tuple[Any, Any]:
 
 
 def equal(X: IndexedMatrix, Y: IndexedMatrix) -> Polynomial:
-    """X[p, q] − Y[p, q] in normal form, for all p and q; empty if the matrices are equal."""
+    """X[p, q] − Y[p, q] in normal form, for all p and q; empty if the matrices are equal. Raises ValueError for two shapes."""
     if X.shape != Y.shape:
         raise ValueError(f"shapes differ: {X.shape[0]}×{X.shape[1]} and {Y.shape[0]}×{Y.shape[1]}")
     return difference(X.entry(*indices_of(X)), Y.entry(*indices_of(X)))
@@ -105,7 +105,8 @@ def gradient_difference(
     """∂L/∂X[p, q] − claimed[p, q] in normal form; empty if the claimed gradient is right for every size.
 
     X is a matrix of symbols, made by `IndexedMatrix.symbol` or `sparse`; of a sparse one, the derivative is taken with
-    respect to the stored values.
+    respect to the stored values. Raises ValueError for a gradient of another shape, and for a result that depends on the
+    value of a maximum.
     """
     if X.shape != claimed.shape:
         raise ValueError(f"the gradient has shape {claimed.shape[0]}×{claimed.shape[1]}, X {X.shape[0]}×{X.shape[1]}")

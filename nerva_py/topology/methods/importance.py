@@ -15,7 +15,10 @@ from nerva_py.training import TrainingState
 
 class ImportancePruning(DynamicTopology):
     """SET(ζ) after each epoch; between the shares `start` and `stop` of training, every 5 epochs, of each hidden layer the
-    neurons below the percentile of I_k = Σ_i |w_ki| are removed with their incoming and outgoing weights."""
+    neurons below the percentile of I_k = Σ_i |w_ki| are removed with their incoming and outgoing weights.
+
+    Raises NervaError unless 0 ≤ percentile < 100 and 0 ≤ start ≤ stop ≤ 1.
+    """
 
     def __init__(
         self,

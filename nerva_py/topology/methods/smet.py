@@ -12,6 +12,7 @@ class SMET(DynamicTopology):
     """Every ΔT = 100 steps the share α, falling as RigL's, of the smallest weights moves to where |G| is largest.
 
     The optimizer must be SMET too, which gives every weight an age: 0 when it is grown, for bias correction and warm-up.
+    Raises NervaError when training begins with another one.
     """
 
     def __init__(self, alpha: float = 0.3, every: int | str = 100, stop: float = 0.75):

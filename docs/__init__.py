@@ -1,0 +1,1 @@
+"""The documentation: pages by hand, and `pages`, which generates the others."""
