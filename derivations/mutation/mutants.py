@@ -30,6 +30,13 @@ MODULES: dict[str, tuple[str, ...]] = {
     "nerva_py.matrix.dense": ("stable_log_sigmoid",),
     "nerva_py.training.optimizers": ("_adam_constants", "SMET", "_per_density"),
     "nerva_py.sparse.kernels.compiled": (),
+    "nerva_py.sparse.kernels.few_samples": (
+        "affine_few",
+        "product.product",
+        "sum_parts",
+        "product_on.product_on",
+        "product_update.product_update",
+    ),
     "nerva_py.sparse.kernels.positions": (),
     "nerva_py.sparse.kernels.bits": (),
     "nerva_py.sparse.kernels.largest": ("keep_largest", "scan"),

@@ -32,6 +32,7 @@ class ModelCheckpoint(Callback):
     """
 
     order = Order.SAVES
+    reads_gradients = False
     phase = "checkpoint"
 
     def __init__(
