@@ -67,7 +67,7 @@ _EXPORTS = {
     "method": "nerva_py.topology",
 }
 _MODULES = {
-    "checkpoints", "data", "equations", "errors", "estimators", "exchange", "matrix", "network", "plots", "sparse", "threads",
+    "checkpoints", "data", "distributed", "equations", "errors", "estimators", "exchange", "matrix", "network", "plots", "sparse", "threads",
     "topology", "training", "verify",
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from nerva_py.checkpoints import save
 from nerva_py.data import Dataset, save_npz
+from nerva_py.distributed import DataParallel, MPIRanks
 from nerva_py.network import MLP, save_weights
 from nerva_py.sparse.backends import get_backend
 from nerva_py.training import Callback, History, JSONLinesLogger, train
@@ -17,6 +18,7 @@ from nerva_py.training.loop import check_run, resolve_loss, resolve_optimizers, 
 from .choices import Choices, choose, make_network
 from .compilation import compilation_notice
 from .defaults import defaults_for
+from .distributed import distribution, first, make_ranks, of_rank, together
 from .environment import environment
 from .memory import layer_memory, layer_table
 from .options import Options
@@ -34,17 +36,19 @@ INTERRUPTED = 130
 
 def run(options: Options) -> int:
     """Load, build, train, sum up; returns the exit code. Everything that can be wrong is looked at before training."""
-    console = make_console()
+    ranks = make_ranks(options)
+    console = make_console(quiet=not first(ranks))
     try:
-        with compilation_notice(console):
-            return _run(options, console)
+        with together(ranks), compilation_notice(console):
+            return _run(options, console, ranks)
     except KeyboardInterrupt:
         console.print("interrupted")
         return INTERRUPTED
 
 
-def _run(options: Options, console: Console) -> int:
+def _run(options: Options, console: Console, ranks: MPIRanks | None) -> int:
     options, checkpoint = resumed(options)
+    options = of_rank(options, ranks)
     check_outputs(options)
     get_backend(options.computation)
     data = chosen_data(options)
@@ -79,7 +83,7 @@ def _run(options: Options, console: Console) -> int:
         console.print()
     weights, sizes = network.nnz, network.sizes
     callbacks = _callbacks(options, choices, console)
-    history = _train(options, choices, data, network, callbacks)
+    history = _train(options, choices, data, network, callbacks, distribution(options, ranks))
 
     topology = topology_row(history, network, weights, sizes)
     _print(console, summary(history, entries, choices.epochs, topology))
@@ -121,7 +125,14 @@ def _callbacks(options: Options, choices: Choices, console: Console) -> list[Cal
     return callbacks
 
 
-def _train(options: Options, choices: Choices, data: Dataset, network: MLP, callbacks: Sequence[Callback]) -> History:
+def _train(
+    options: Options,
+    choices: Choices,
+    data: Dataset,
+    network: MLP,
+    callbacks: Sequence[Callback],
+    distributed: DataParallel | None,
+) -> History:
     return train(
         network,
         data,
@@ -137,6 +148,7 @@ def _train(options: Options, choices: Choices, data: Dataset, network: MLP, call
         callbacks=callbacks,
         timer=options.timer,
         resume=options.resume,
+        distributed=distributed,
     )
 
 

@@ -6,6 +6,6 @@ Every process (rank) holds the network and calls `train(..., distributed=DataPar
 
 from .data_parallel import DataParallel
 from .local_sgd import LocalSGD
-from .ranks import Ranks, mpi
+from .ranks import MPIRanks, Ranks, mpi
 
-__all__ = ["DataParallel", "LocalSGD", "Ranks", "mpi"]
+__all__ = ["DataParallel", "LocalSGD", "MPIRanks", "Ranks", "mpi"]

@@ -23,7 +23,7 @@ def combines(W: Any, X: Any) -> bool:
         and W.nnz >= LARGE
         and W.backend is numba_backend.BACKEND
         and isinstance(X, np.ndarray)
-        and X.shape[0] <= numba_backend.FEW_SAMPLES
+        and 1 <= X.shape[0] <= numba_backend.FEW_SAMPLES
         and numba_backend.scatters(W)
     )
 

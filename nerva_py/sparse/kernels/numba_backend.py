@@ -36,7 +36,7 @@ class NumbaBackend:
             run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, y)
             return y[None]
         Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
-        run = few_samples.affine_few if X.shape[0] <= FEW_SAMPLES else compiled.affine
+        run = few_samples.affine_few if _few(X) else compiled.affine
         run(_parts(S), S.indptr, S.indices, W.data, batch_layout(X), bias, Y)
         return Y
 
@@ -54,7 +54,7 @@ class NumbaBackend:
         S = W.support
         N, D = DY.shape[0], W.shape[1]
         DX = batch_empty(N, D, W.dtype)
-        if N <= FEW_SAMPLES and scatters(W):
+        if _few(DY) and scatters(W):
             sums = vector_empty(SCATTER_PARTS * D * N, W.dtype)
             few_samples.product(N)(S.parts(SCATTER_PARTS), S.indptr, S.indices, W.data, batch_layout(DY), sums)
             few_samples.sum_parts(SCATTER_PARTS, sums, DX)
@@ -66,7 +66,7 @@ class NumbaBackend:
         S = W.support
         gradient = vector_empty(W.nnz, W.dtype)
         N = X.shape[0]
-        run = few_samples.product_on(N) if N <= FEW_SAMPLES else compiled.product_on
+        run = few_samples.product_on(N) if _few(X) else compiled.product_on
         run(_parts(S), S.indptr, S.indices, batch_layout(DY), batch_layout(X), gradient)
         return gradient
 
@@ -92,6 +92,10 @@ def product_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.
     """gradient = DYᵀ X on the support"""
     parts = S.parts(numba.get_num_threads())
     sparse_input.product_on_sparse_input(parts, S.indptr, *S.transposed, *X.parts, batch_layout(DY), gradient)
+
+
+def _few(X: np.ndarray) -> bool:
+    return 1 <= X.shape[0] <= FEW_SAMPLES
 
 
 def _parts(S: Support, transposed: bool = False) -> np.ndarray:

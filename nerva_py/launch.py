@@ -49,6 +49,8 @@ def share_cores(threads: int | None) -> int:
         own = max(1, total // here.local_ranks)
         if cores and own * here.local_ranks <= total:
             os.sched_setaffinity(0, cores[here.local_rank * own : (here.local_rank + 1) * own])
+        else:  # bound, all of them would have the first core
+            os.environ["OMP_PROC_BIND"] = "false"
     if threads is not None and threads > own:
         raise NervaError(
             f"threads must be from 1 to {own}, not {threads}: {here.local_ranks} ranks share the {total} cores of this machine"
