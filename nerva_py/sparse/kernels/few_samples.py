@@ -30,11 +30,11 @@ BLOCK = 1024  # features whose sums are added up at a time
 def affine_few(parts, indptr, indices, data, X, b, Y):
     """Y = X Wᵀ + 1_N b        X (N, D), b (K,), Y (N, K): four, two or one samples at a time, their sums in registers"""
     N = X.shape[0]
+    pair, last = N // 4 * 4, N // 2 * 2
     for part in prange(parts.size - 1):
         for k in range(parts[part], parts[part + 1]):
             y, begin, end = column(Y, k), unsigned(indptr[k]), unsigned(indptr[k + 1])
-            i = 0
-            while i + 4 <= N:
+            for i in range(0, pair, 4):
                 s0 = s1 = s2 = s3 = b[k]
                 for p in range(begin, end):
                     w, x = data[p], column(X, unsigned(indices[p]))
@@ -43,20 +43,19 @@ def affine_few(parts, indptr, indices, data, X, b, Y):
                     s2 += w * x[i + 2]
                     s3 += w * x[i + 3]
                 y[i], y[i + 1], y[i + 2], y[i + 3] = s0, s1, s2, s3
-                i += 4
-            if i + 2 <= N:
-                s0 = s1 = b[k]
+            # Under a condition Numba takes what is written to a column for written in vain; hence Y.
+            if pair < last:
+                t0 = t1 = b[k]
                 for p in range(begin, end):
                     w, x = data[p], column(X, unsigned(indices[p]))
-                    s0 += w * x[i]
-                    s1 += w * x[i + 1]
-                y[i], y[i + 1] = s0, s1
-                i += 2
-            if i < N:
-                s0 = b[k]
+                    t0 += w * x[pair]
+                    t1 += w * x[pair + 1]
+                Y[pair, k], Y[pair + 1, k] = t0, t1
+            if last < N:
+                t = b[k]
                 for p in range(begin, end):
-                    s0 += data[p] * column(X, unsigned(indices[p]))[i]
-                y[i] = s0
+                    t += data[p] * column(X, unsigned(indices[p]))[last]
+                Y[last, k] = t
 
 
 @cache
