@@ -55,13 +55,13 @@ class NervaPy:
         seconds = time.perf_counter() - start
         return {"seconds": seconds, "nnz": self.network.nnz, "neurons": sum(sizes), "peak": peak()}
 
-    def train(self, epochs: int, method: str | None) -> list[dict[str, Any]]:
+    def train(self, epochs: int, topology: str | None) -> list[dict[str, Any]]:
         """Epochs, with the seconds of each and of its change of the topology."""
         import nerva_py as nv
 
-        callbacks = [] if method is None else [nv.method(method)]
+        callbacks = [] if topology is None else [nv.method(topology)]
         history = nv.train(
-            self.network, self.data, epochs=epochs, batch_size=BATCH, learning_rate=0.01, optimizer=OPTIMIZER, seed=1,
+            self.network, self.data, epochs=epochs, batch_size=BATCH, learning_rate=0.001, optimizer=OPTIMIZER, seed=1,
             callbacks=callbacks, timer=True,
         )  # fmt: skip
         return [{**vars(epoch), "measures": None} for epoch in history] + [{"phases": history.phases, "peak": peak()}]
@@ -79,7 +79,7 @@ class NervaPy:
                 rows = np.arange(BATCH) + BATCH * t
                 start = time.perf_counter()
                 training_step(
-                    self.network, self.data, SoftmaxCrossEntropy, states, rows, None, 0.01, t, gradients=False
+                    self.network, self.data, SoftmaxCrossEntropy, states, rows, None, 0.001, t, gradients=False
                 )
                 seconds.append(time.perf_counter() - start)
         return {"minimum": min(seconds[1:]), "median": float(np.median(seconds[1:])), "first": seconds[0], "peak": peak()}
@@ -131,7 +131,7 @@ def measure_lung(threads: int, short: bool) -> dict[str, Any]:
     row: dict[str, Any] = {"sizes": sizes, "predicted": predicted}
     if predicted["peak"] <= predicted["available"]:
         row["create"] = worker.ask("create", sizes=sizes, densities=densities, samples=SAMPLES, training=TRAINING)
-        *row["epochs"], row["training"] = worker.ask("train", epochs=3, method="SET(0.3)")
+        *row["epochs"], row["training"] = worker.ask("train", epochs=3, topology="SET(0.3)")
         row["file"] = worker.ask("save_and_load")
     worker.close()
     return row

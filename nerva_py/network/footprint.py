@@ -62,7 +62,7 @@ def footprint(
         at_once = few and nnz >= LARGE and states == 1
         training += nnz * item * (states + (0 if at_once else 1))
         if number:
-            training += SCATTER_PARTS * D * N * item if few else (2 * nnz + D + 1) * index
+            training += SCATTER_PARTS * D * 2 * N * item if few else (2 * nnz + D + 1) * index
         largest = max(largest, nnz)
     return Footprint(network, training, LIBRARIES + network + training + TEMPORARY * largest)
 

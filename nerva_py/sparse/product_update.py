@@ -10,6 +10,7 @@ import numpy as np
 from nerva_py.matrix.layout import batch_empty, batch_layout, vector_empty
 
 from .kernels import few_samples, numba_backend
+from .kernels.numba_backend import SCATTER_PARTS
 from .weight import SparseWeight
 
 # From so many weights on they do not stay in a cache between two passes; below, one pass less is worth nothing.
@@ -43,13 +44,14 @@ def product_update(
     `input_gradient`. Each weight is read once and written once, and no gradient is stored.
     """
     S, N, D = W.support, X.shape[0], W.shape[1]
-    parts = numba_backend.SCATTER_PARTS
-    sums = vector_empty(parts * D * N if input_gradient else 0, W.dtype)
-    run = few_samples.product_update(update, len(constants), N, input_gradient)
-    rows = S.parts(parts)
-    run(rows, S.indptr, S.indices, W.data, state, batch_layout(DY), batch_layout(X), sums, constants)
+    DY, X = batch_layout(DY), batch_layout(X)
+    parts = S.parts(SCATTER_PARTS)
     if not input_gradient:
+        run = few_samples.update_only(update, len(constants), N)
+        run(parts, S.indptr, S.indices, W.data, state, DY, X, constants)
         return None
-    DX = batch_empty(N, D, W.dtype)
-    few_samples.sum_parts(parts, sums, DX)
+    both, DX = vector_empty(SCATTER_PARTS * D * 2 * N, W.dtype), batch_empty(N, D, W.dtype)
+    run = few_samples.product_update(update, len(constants), N)
+    run(parts, S.indptr, S.indices, W.data, state, DY, X, both, constants)
+    few_samples.sum_parts(SCATTER_PARTS, N, 2 * N, N)(both, DX)
     return DX

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FEW = 8192  # nonzeros: with fewer, a single sample is done before a second thread has started
 FEW_SAMPLES = 8  # up to so many, the kernels of `few_samples` are faster
-SCATTER_PARTS = 8  # into which they cut the rows, whatever the number of threads; so many threads can help
+SCATTER_PARTS = 4  # into which they cut the rows, whatever the number of threads; so many threads can help
 
 
 class NumbaBackend:
@@ -36,7 +36,7 @@ class NumbaBackend:
             run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, y)
             return y[None]
         Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
-        run = few_samples.affine_few if _few(X) else compiled.affine
+        run = few_samples.affine(X.shape[0]) if _few(X) else compiled.affine
         run(_parts(S), S.indptr, S.indices, W.data, batch_layout(X), bias, Y)
         return Y
 
@@ -57,7 +57,7 @@ class NumbaBackend:
         if _few(DY) and scatters(W):
             sums = vector_empty(SCATTER_PARTS * D * N, W.dtype)
             few_samples.product(N)(S.parts(SCATTER_PARTS), S.indptr, S.indices, W.data, batch_layout(DY), sums)
-            few_samples.sum_parts(SCATTER_PARTS, sums, DX)
+            few_samples.sum_parts(SCATTER_PARTS, N, N, 0)(sums, DX)
             return DX
         compiled.product(_parts(S, True), *S.transposed, W.data, batch_layout(DY), DX)
         return DX
