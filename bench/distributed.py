@@ -2,13 +2,14 @@
 
     python bench/distributed.py [--ranks "1;2;4"] [--sparsities "0;0.9;0.99"] [--short] [--json FILE] [--plot FILE]
 
-3072-1024-512-10, a batch of 100 for all ranks together, Nesterov, random images; each number of ranks is started by mpiexec, a
-thread each. Ranks beyond the number of cores share them, which the table marks. A rank's step is timed between two barriers; the
-exchange is timed within it, waiting for the slowest rank included.
+3072-1024-512-10, a batch of 100 for all ranks together, Nesterov, random images; each number of ranks is started by mpiexec,
+a thread each. Ranks beyond the number of cores share them, which the table marks. A step is timed between two barriers, the
+exchange within it, waiting for the slowest rank included.
 
-The time of an all-reduce of n bytes by R ranks is fitted as 2 α log₂ R + 2 β n (R − 1)/R, by least squares of the relative error,
-from all-reduces of 400 bytes to 40 megabytes between ranks that have a core each. With α and β of a network the same formula predicts
-steps of 8 to 1024 ranks; those are predictions, not measurements, and assume 100 samples a rank and nothing that overlaps.
+The time of an all-reduce of n bytes by R ranks is fitted as 2 α log₂ R + 2 β n (R − 1)/R, by least squares of the relative
+error, from all-reduces of 400 bytes to 40 megabytes between ranks that have a core each. With α and β of a network the same
+formula predicts steps of 8 to 1024 ranks; those are predictions, not measurements, and assume 100 samples a rank and nothing
+that overlaps.
 """
 
 from __future__ import annotations
@@ -132,7 +133,9 @@ def model(R: int, nbytes: float, alpha: float, beta: float) -> float:
     return 2 * alpha * float(np.log2(R)) + 2 * beta * nbytes * (R - 1) / R
 
 
-def print_all(rows: list[dict[str, Any]], fitted: tuple[float, float] | None, predictions: list[dict[str, Any]], cores: int) -> None:
+def print_all(
+    rows: list[dict[str, Any]], fitted: tuple[float, float] | None, predictions: list[dict[str, Any]], cores: int
+) -> None:
     body = []
     for row in rows:
         mark = " *" if row["ranks"] > cores else ""
@@ -140,7 +143,9 @@ def print_all(rows: list[dict[str, Any]], fitted: tuple[float, float] | None, pr
         modelled = harness.time_text(row["modelled"]) if "modelled" in row else "–"
         sent = harness.size_text(row["sent"]) if row["sent"] else "–"
         body.append([f"{row['sparsity']:.0%}", f"{row['ranks']}{mark}", *times, modelled, sent])
-    harness.table(["sparsity", "ranks", "step", "its computation", "its exchange", "by the model", "sent by a rank"], body)
+    harness.table(
+        ["sparsity", "ranks", "step", "its computation", "its exchange", "by the model", "sent by a rank"], body
+    )
     if any(row["ranks"] > cores for row in rows):
         print(f"* more ranks than the {cores} cores, which they share\n")
     if fitted:
@@ -163,7 +168,9 @@ def plot(path: Path, rows: list[dict[str, Any]], predictions: list[dict[str, Any
         chosen = [row for row in rows if row["sparsity"] == sparsity]
         colour = colours.get(sparsity, "#009E73")
         ranks = [row["ranks"] for row in chosen]
-        left.plot(ranks, [1e3 * row["step"]["median"] for row in chosen], marker="o", color=colour, label=f"{sparsity:.0%}")
+        left.plot(
+            ranks, [1e3 * row["step"]["median"] for row in chosen], marker="o", color=colour, label=f"{sparsity:.0%}"
+        )
         left.plot(ranks, [1e3 * row["exchange"]["median"] for row in chosen], marker=".", linestyle=":", color=colour)
         for one, style in zip((p for p in predictions if p["sparsity"] == sparsity), ("-", "--"), strict=False):
             shares = [1 - exchange / seconds for seconds, exchange in one["steps"]]

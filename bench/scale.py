@@ -2,9 +2,9 @@
 
     python bench/scale.py [--neurons "1e6;1e7;5e7"] [--connections 10] [--threads 2] [--short] [--json FILE] [--plot FILE]
 
-First 3312-600000-600000-600000-5, Erdős–Rényi with ε = 20 (Mocanu et al. took it for the lung data set and a laptop, 112 minutes
-an epoch): created, trained in batches of 2 with SET after every epoch, saved, loaded, evaluated. The data are drawn with the
-shape of that set: 203 samples of 3312 features in 5 classes, 135 for training.
+First 3312-600000-600000-600000-5, Erdős–Rényi with ε = 20, which the SET authors trained on the lung data set and a laptop in
+112 minutes an epoch: created, trained in batches of 2 with SET after every epoch, saved, loaded, evaluated. The data are drawn
+with the shape of that set: 203 samples of 3312 features in 5 classes, 135 for training.
 
 Then networks of 1000 inputs, four hidden layers that have the neurons, each with so many `connections`, and 10 outputs.
 The memory of each is predicted before anything is allocated (`nerva_py.network.footprint`); what would not fit is not tried.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,12 @@ class NervaPy:
         from nerva_py.network.footprint import available_memory, footprint
 
         need = footprint(sizes, densities, BATCH)
-        return {"network": need.network, "training": need.training, "peak": need.peak, "available": available_memory() or 0}
+        return {
+            "network": need.network,
+            "training": need.training,
+            "peak": need.peak,
+            "available": available_memory() or 0,
+        }
 
     def create(self, sizes: list[int], densities: list[float], samples: int, training: int) -> dict[str, Any]:
         """Data, and a network that is drawn."""
@@ -82,7 +88,12 @@ class NervaPy:
                     self.network, self.data, SoftmaxCrossEntropy, states, rows, None, 0.001, t, gradients=False
                 )
                 seconds.append(time.perf_counter() - start)
-        return {"minimum": min(seconds[1:]), "median": float(np.median(seconds[1:])), "first": seconds[0], "peak": peak()}
+        return {
+            "minimum": min(seconds[1:]),
+            "median": float(np.median(seconds[1:])),
+            "first": seconds[0],
+            "peak": peak(),
+        }
 
     def save_and_load(self) -> dict[str, Any]:
         """Seconds to write the network and to read it again, bytes of the file, and whether it predicts the same."""
@@ -111,7 +122,7 @@ def peak() -> int:
 
 def erdos_renyi(sizes: list[int], epsilon: float) -> list[float]:
     """ε (D + K) / (D K) of each layer, at most 1."""
-    return [min(1.0, epsilon * (D + K) / (D * K)) for D, K in zip(sizes[:-1], sizes[1:], strict=True)]
+    return [min(1.0, epsilon * (D + K) / (D * K)) for D, K in pairwise(sizes)]
 
 
 def evenly(neurons: int, connections: float) -> tuple[list[int], list[float]]:
@@ -144,7 +155,9 @@ def measure(neurons: int, connections: float, threads: int) -> dict[str, Any]:
     row: dict[str, Any] = {"neurons": neurons, "predicted": worker.ask("predict", sizes=sizes, densities=densities)}
     if row["predicted"]["peak"] <= row["predicted"]["available"]:
         samples = BATCH * (STEPS + 3)
-        row["create"] = worker.ask("create", sizes=sizes, densities=densities, samples=samples, training=samples - BATCH)
+        row["create"] = worker.ask(
+            "create", sizes=sizes, densities=densities, samples=samples, training=samples - BATCH
+        )
         row["step"] = worker.ask("steps", count=STEPS)
     worker.close()
     return row
@@ -208,7 +221,9 @@ def plot(path: Path, rows: list[dict[str, Any]]) -> None:
     axes[0].plot(nnz, [row["create"]["seconds"] for row in done], label="creation", color="#0072B2", marker="s")
     axes[0].plot(nnz, [row["step"]["minimum"] for row in done], label=f"training step, {BATCH} samples", **style)
     axes[0].set_ylabel("time (s)")
-    axes[1].plot(nnz, [row["predicted"]["peak"] / 1e9 for row in done], label="predicted", color="#000000", linestyle="--")
+    axes[1].plot(
+        nnz, [row["predicted"]["peak"] / 1e9 for row in done], label="predicted", color="#000000", linestyle="--"
+    )
     axes[1].plot(nnz, [row["step"]["peak"] / 1e9 for row in done], label="measured", **style)
     axes[1].set_ylabel("peak memory (GB)")
     for ax in axes:

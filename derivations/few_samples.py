@@ -124,7 +124,14 @@ def product_arguments() -> tuple[Any, ...]:
 def product_on_arguments() -> tuple[Any, ...]:
     _, support, _, W = sparse(next(iter(PATTERNS)))
     K, D = W.shape
-    return support.parts(3), support.indptr, support.indices, symbols("y", 2, K), symbols("x", 2, D), garbage(support.nnz)
+    return (
+        support.parts(3),
+        support.indptr,
+        support.indices,
+        symbols("y", 2, K),
+        symbols("x", 2, D),
+        garbage(support.nnz),
+    )
 
 
 def product_update_arguments() -> tuple[Any, ...]:
@@ -181,5 +188,3 @@ def test_parallel_writes(name: str) -> None:
     for writers in writes(*LOOPS[name]):
         if (writers != 1).any():
             raise NotProved(f"{name}: the elements are written by so many iterations: {writers.tolist()}")
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from nerva_py.distributed import DataParallel, LocalSGD, MPIRanks, mpi
 from nerva_py.distributed.ranks import one_for_all
@@ -40,7 +41,8 @@ def distribution(options: Options, ranks: MPIRanks | None) -> DataParallel | Non
 
 def of_rank(options: Options, ranks: MPIRanks | None) -> Options:
     """Only rank 0 writes files."""
-    return options if first(ranks) else replace(options, **dict.fromkeys(OUTPUTS))
+    nothing: dict[str, Any] = dict.fromkeys(OUTPUTS)
+    return options if first(ranks) else replace(options, **nothing)
 
 
 def first(ranks: MPIRanks | None) -> bool:

@@ -15,6 +15,7 @@ from nerva_py.training import Callback, History, JSONLinesLogger, train
 from nerva_py.training.gradient_check import check_gradients
 from nerva_py.training.loop import check_run, resolve_loss, resolve_optimizers, resolve_schedule
 
+from .busy import busy
 from .choices import Choices, choose, make_network
 from .compilation import compilation_notice
 from .defaults import defaults_for
@@ -51,12 +52,14 @@ def _run(options: Options, console: Console, ranks: MPIRanks | None) -> int:
     options = of_rank(options, ranks)
     check_outputs(options)
     get_backend(options.computation)
-    data = chosen_data(options)
+    with busy(console, "reading the data"):
+        data = chosen_data(options)
     console.print(data.describe(), style="bold")
     choices = choose(options, data)
     resolve_loss(choices.loss)
     resolve_schedule(choices.learning_rate)
-    network = make_network(options, choices) if checkpoint is None else checkpoint.network
+    with busy(console, "creating the network"):
+        network = make_network(options, choices) if checkpoint is None else checkpoint.network
     check_run(network, data, choices.epochs, choices.batch_size, choices.augmentation)
     states = resolve_optimizers(network, choices.optimizers)
     if options.topology_plot is not None:
@@ -93,10 +96,11 @@ def _run(options: Options, console: Console, ranks: MPIRanks | None) -> int:
         _print(console, parameter_table(network))
     if not options.no_statistics:
         _show_results(network, data, console)
-    if options.save is not None and not choices.epochs:
-        save(network, options.save, data=data)
-    if options.save_weights is not None:
-        save_weights(options.save_weights, network)
+    with busy(console, "saving the network"):
+        if options.save is not None and not choices.epochs:
+            save(network, options.save, data=data)
+        if options.save_weights is not None:
+            save_weights(options.save_weights, network)
     title = ", ".join(filter(None, [data.name, options.method or options.prune, f"density {network.density:.3g}"]))
     if options.plot is not None and len(history):
         from .plot import save_training_plot
@@ -118,7 +122,7 @@ def _callbacks(options: Options, choices: Choices, console: Console) -> list[Cal
         callbacks += recorders(options.topology_plot)
     if options.log is not None:
         callbacks.append(JSONLinesLogger(options.log))
-    callbacks += saver(options, choices)
+    callbacks += saver(options, choices, console)
     callbacks.append(EpochLines(console))
     if console.is_terminal and not console.is_dumb_terminal:
         callbacks.append(BatchBar(console))

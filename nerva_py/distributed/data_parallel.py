@@ -1,9 +1,9 @@
-"""Synchronous data parallelism: every rank has the network, takes its share of each mini-batch, and all add up the gradients.
+"""Synchronous data parallelism: every rank has the network and takes its share of each mini-batch; all add up the gradients.
 
-A mini-batch is cut into `shards`, a number that does not depend on the number of ranks. Each rank goes through its shards one by
-one; the gradients of all *nonzeros* and biases, of a sparse layer a hundredth of what a dense one has, are one vector for
-each shard, and these vectors are added as `tree_sum` says. So 1, 2 and 4 ranks do the same arithmetic, and the networks that they
-train are the same bit for bit, topologies included.
+A mini-batch is cut into `shards`, a number that does not depend on the number of ranks. Each rank goes through its shards one
+by one; the gradients of all *nonzeros* and biases, of a sparse layer a hundredth of what a dense one has, are one vector for
+each shard, and these vectors are added as `tree_sum` says. So 1, 2 and 4 ranks do the same arithmetic, and the networks that
+they train are the same bit for bit, topologies included.
 
 What needs the samples of all ranks gets them: batch normalization its batch, growth by the gradient DZ and X of its mini-batch,
 when it looks at them.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ class DataParallel:
         Y = np.empty((0, network.sizes[-1]), network.dtype)
         vectors: list[np.ndarray] = []
         losses: list[tuple[float, float]] = []
-        batches: list[list[tuple[np.ndarray, Any]]] = [[] for _ in network.linear_layers]
+        batches: list[list[tuple[Any, Any]]] = [[] for _ in network.linear_layers]
         for shard, part in self._own_parts(network, len(rows)):
             if part.start == part.stop:
                 vectors.append(np.zeros(sum(state.parameter.vector.size for state in states), network.dtype))
@@ -125,7 +126,9 @@ class DataParallel:
                 continue
             own = rows[part]
             with phase("gather"):
-                X = gather(data.Xtrain, own, data.scale, data.shift, network.dtype, cropped(crops, part), data.image_shape)
+                X = gather(
+                    data.Xtrain, own, data.scale, data.shift, network.dtype, cropped(crops, part), data.image_shape
+                )
                 T = targets(data.Ttrain, own, data.num_classes, network.dtype)
             self._seed_dropout(network, t, shard)
             with phase("feedforward"):
@@ -147,7 +150,7 @@ class DataParallel:
         with phase("exchange"):
             total = self.ranks.sum(tree_sum(vectors))
             if meter is not None:
-                for one in sum(self.ranks.from_all(losses), []):
+                for one in chain.from_iterable(self.ranks.from_all(losses)):
                     meter.total, meter.weight = meter.total + one[0], meter.weight + one[1]
         with phase("optimize"):
             _take(states, total)
@@ -175,7 +178,7 @@ class DataParallel:
     def _own_parts(self, network: MLP, N: int) -> list[tuple[int, slice]]:
         """The shards of this rank, and which of the N samples they are."""
         shared = [layer for layer in network.layers if isinstance(layer, BatchNormLayer)]
-        if shared and N < self.ranks.size:  # so few that all ranks normalize all of them; rank 0 is the one that counts
+        if shared and self.ranks.size > N:  # so few that all ranks normalize all of them; rank 0 is the one that counts
             for layer in shared:
                 layer.shared = None
             return [(0, slice(0, N) if self.ranks.rank == 0 else slice(0, 0))]
@@ -211,7 +214,7 @@ class DataParallel:
     def _digest(self, W: Any) -> int:
         """A checksum of the support, computed once a topology."""
         if not isinstance(W, SparseWeight):
-            return 0 if W.mask is None else zlib.crc32(W.mask)
+            return 0 if W.mask is None else zlib.crc32(W.mask.data)
         known = self._digests.get(id(W.support))
         if known is None or known[0] is not W.support:
             if len(self._digests) > 64:
@@ -222,14 +225,14 @@ class DataParallel:
 
 def support_digest(support: Support) -> int:
     """A checksum of the positions."""
-    return zlib.crc32(support.indices, zlib.crc32(support.indptr))
+    return zlib.crc32(support.indices.data, zlib.crc32(support.indptr.data))
 
 
 def network_digest(network: MLP) -> int:
     """A checksum of all parameters and their positions."""
     digest = 0
     for parameter in network.parameters():
-        digest = zlib.crc32(np.ascontiguousarray(parameter.vector), digest)
+        digest = zlib.crc32(np.ascontiguousarray(parameter.vector).data, digest)
         if isinstance(parameter.value, SparseWeight):
             digest ^= support_digest(parameter.value.support)
     return digest
@@ -250,7 +253,7 @@ def _take(states: Sequence[OptimizerState], total: np.ndarray) -> None:
         state.parameter.gradient = part.reshape(value.shape) if isinstance(value, np.ndarray) else value.like(part)
 
 
-def _stacked(layer: LinearLayer, batches: list[tuple[np.ndarray, Any]]) -> tuple[np.ndarray, Any]:
+def _stacked(layer: LinearLayer, batches: list[tuple[Any, Any]]) -> tuple[np.ndarray, Any]:
     """DZ and X of all shards of this rank."""
     K, D = layer.W.value.shape
     if not batches:

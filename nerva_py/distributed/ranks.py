@@ -36,7 +36,7 @@ class Ranks(Protocol):
     def sum(self, vector: np.ndarray) -> np.ndarray:
         """The sum over all ranks of a contiguous vector, in the order of `tree_sum`; the same bits on all ranks."""
 
-    def rows(self, X: np.ndarray) -> np.ndarray:
+    def rows(self, X: Any) -> Any:
         """The rows of all ranks one below the other, batch-contiguous; ranks may have different numbers of them."""
 
     def abort(self, code: int) -> None:
@@ -87,10 +87,10 @@ class MPIRanks:
         padded.reshape(-1)[: vector.size] = vector
         received = np.empty_like(padded)
         self.communicator.Alltoall(padded, received)
-        self.communicator.Allgather(tree_sum(received), padded)
+        self.communicator.Allgather(tree_sum(list(received)), padded)
         return padded.reshape(-1)[: vector.size]
 
-    def rows(self, X: np.ndarray) -> np.ndarray:
+    def rows(self, X: Any) -> Any:
         if self.size == 1:
             return X
         if isinstance(X, SparseBatch):
@@ -123,7 +123,7 @@ def one_for_all(ranks: Ranks) -> Iterator[None]:
     """
     try:
         yield
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the others must end
+    except BaseException as error:
         if ranks.size == 1:
             raise
         if ranks.rank:

@@ -123,7 +123,7 @@ def _not_compiled(*arguments: Any) -> None:
     raise TypeError("no version of this kernel has been compiled yet")
 
 
-def column(X: np.ndarray, j: int) -> np.ndarray:
+def column(X: np.ndarray, j: Any) -> np.ndarray:
     """Column j of a batch-contiguous X (N, D): the N adjacent values of feature j.
 
     Compiled, it tells the optimizer that they are adjacent, which the type of a strided matrix does not.
@@ -157,7 +157,7 @@ def _column(X, j):  # type: ignore[no-untyped-def]
     return lambda X, j: _adjacent_column(X, j)
 
 
-def prefetch(A: np.ndarray, j: int) -> None:
+def prefetch(A: np.ndarray, j: Any) -> None:
     """Have A[j], or the beginning of column j of a batch-contiguous matrix, on its way when it will be needed.
 
     Compiled, it is one instruction, which loads a line into the first-level cache and waits for nothing. Without compilation it

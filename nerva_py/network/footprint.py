@@ -39,7 +39,7 @@ def footprint(
     states: int = 1,
     dtype: DTypeLike = np.float32,
 ) -> Footprint:
-    """What a network of these sizes, inputs first, takes with batches of `batch_size` and an optimizer of so many state vectors.
+    """What a network of these sizes, inputs first, takes with batches of `batch_size` and `states` vectors of the optimizer.
 
     A prediction, within a few percent for networks of many millions of weights: activations of other layers than ReLU,
     dropout, callbacks and the data are not in it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -85,12 +85,11 @@ class LinearLayer:
     ) -> np.ndarray | None:
         DZ = self.output.backward(DY)
         self.DZ = DZ if self.keeps_DZ else None
-        W = self.W.value
-        update = updates.get(id(self.W)) if updates else None
-        if update is not None and self.R is None and len(update.vectors) == 1 and combines(W, self.X):
-            del updates[id(self.W)]
+        W, X = self.W.value, cast(Any, self.X)
+        if updates and self.R is None and combines(W, X) and len(updates[id(self.W)].vectors) == 1:
+            function, (state,), constants = updates.pop(id(self.W))
             self.W.gradient, self.b.gradient = None, linear.linear_bias_gradient(DZ)
-            return product_update(W, *update.vectors, DZ, self.X, update.function, update.constants, input_gradient)
+            return product_update(W, state, DZ, X, function, constants, input_gradient)
         if self.R is not None:
             self.W.gradient, self.b.gradient = dropout.dropout_linear_parameter_gradients(self.X, W, DZ, self.R)
             return dropout.dropout_linear_input_gradient(W, DZ, self.R) if input_gradient else None

@@ -18,7 +18,6 @@ from nerva_py.matrix.sparse_batch import canonical_csr
 from .layers import Layer, LinearLayer, Updates
 from .parameter import Parameter
 
-
 ACTIVATIONS = 2**24  # numbers: 64 MB in float32
 
 

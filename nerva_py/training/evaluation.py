@@ -47,7 +47,9 @@ def batch_totals(
             if sample_weight is None:
                 totals[batch, 0] = loss.total(Y, batch_targets)
             else:
-                totals[batch, 0] = loss.weighted_total(Y, batch_targets, sample_weight[rows, None].astype(network.dtype))
+                totals[batch, 0] = loss.weighted_total(
+                    Y, batch_targets, sample_weight[rows, None].astype(network.dtype)
+                )
             if data.num_classes is not None:
                 correct = Y.argmax(axis=1) == T[rows]
                 totals[batch, 1] = np.count_nonzero(correct) if sample_weight is None else sample_weight[rows] @ correct

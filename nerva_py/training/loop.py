@@ -100,7 +100,9 @@ def train(
                 continue_callbacks()
             with workspace(), one_blas_thread:
                 for epoch in range(max(1, state.epoch), epochs + 1):
-                    if state.stop and len(history) == state.epoch:  # a run resumed in the middle of its last epoch ends it
+                    if (
+                        state.stop and len(history) == state.epoch
+                    ):  # a run resumed in the middle of its last epoch ends it
                         break
                     order = _order(state, pool, shuffle)
                     if epoch == len(history):
@@ -115,8 +117,8 @@ def train(
                         crops = augmentation.draw(augmentation_rng, len(rows)) if augmentation else None
                         state.t += 1
                         state.outputs = parallel.step(
-                            network, data, chosen_loss, state.optimizer_states, rows, crops, state.learning_rate, state.t, clock,
-                            weights, state.running, gradients,
+                            network, data, chosen_loss, state.optimizer_states, rows, crops, state.learning_rate,
+                            state.t, clock, weights, state.running, gradients,
                         )  # fmt: skip
                         state.step += 1
                         for callback in after_step:
@@ -232,9 +234,7 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
 Statistics = tuple[float | None, float | None, float | None, float | None]
 
 
-def _statistics(
-    parallel: Distribution, state: TrainingState, wanted: bool, weights: np.ndarray | None
-) -> Statistics:
+def _statistics(parallel: Distribution, state: TrainingState, wanted: bool, weights: np.ndarray | None) -> Statistics:
     """Loss and accuracy on the training data, then on the test data."""
     if not wanted:
         return None, None, None, None

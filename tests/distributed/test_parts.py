@@ -140,7 +140,9 @@ def test_ranks_times_threads_is_at_most_the_number_of_cores(ranks, cores, thread
         environment.setenv("MPI_LOCALRANKID", str(rank))
         assert launch.share_cores(None) == threads
     if 1 < ranks <= cores:
-        assert sum(map(len, bound.values())) == len(set().union(*bound.values())) == ranks * threads, "cores of their own"
+        assert sum(map(len, bound.values())) == len(set().union(*bound.values())) == ranks * threads, (
+            "cores of their own"
+        )
     assert (os.environ.get("OMP_PROC_BIND") == "false") == (ranks > cores)
     if threads < 64:
         with pytest.raises(NervaError, match=f"threads must be from 1 to {threads}, not 64"):

@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 
 import nerva_py as nv
-
 from tests.distributed.launcher import command_line, train
 
 SAME_BITS = {
     "static": (),
     "SET": ("--method", "SET(0.3)"),
     "RigL": ("--method", "RigL(0.3, every=3)"),
-    "dropout on weights and activations": ("--layers", "ReLU;Dropout(0.2);ReLU;Linear", "--dropouts", "[0.2, 0.2, 0.0]"),
+    "dropout on weights and activations": (
+        "--layers",
+        "ReLU;Dropout(0.2);ReLU;Linear",
+        "--dropouts",
+        "[0.2, 0.2, 0.0]",
+    ),
     "augmented images, uneven batches": ("--images", "--batch-size", "17", "--samples", "90"),
     "weights of samples, running loss": ("--weighted", "--running"),
     "sparse samples": ("--sparse", "--method", "RigL(0.3, every=3)"),

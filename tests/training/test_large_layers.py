@@ -24,9 +24,7 @@ def trained(optimizer="Nesterov(0.9)", callbacks=(), dropouts=None, batch_size=4
     rng = np.random.default_rng(1)
     X = rng.standard_normal((30, 20)).astype(np.float32)
     data = nv.from_arrays(X, (X[:, 0] > 0).astype(int), num_classes=2)
-    network = nv.mlp(
-        "ReLU;ReLU;Linear", [20, 120, 150, 2], layer_densities=[0.4, 0.3, 1.0], dropouts=dropouts, seed=1
-    )
+    network = nv.mlp("ReLU;ReLU;Linear", [20, 120, 150, 2], layer_densities=[0.4, 0.3, 1.0], dropouts=dropouts, seed=1)
     nv.train(
         network, data, epochs=epochs, batch_size=batch_size, optimizer=optimizer, learning_rate=0.05, seed=1,
         callbacks=callbacks,

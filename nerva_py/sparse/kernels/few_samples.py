@@ -8,8 +8,8 @@ writes each weight once where product, gradient and update would read it three t
 DX = DY W is then a sum over rows that are in different parts. Each part adds to a vector of its own, and these are summed in
 order; the number of parts does not depend on the number of threads, and so neither does a single bit of the result.
 
-What belongs to a column may be anywhere in a cache, or in none. As it is known long before which columns come, it is asked for
-early (`prefetch`), which makes a pass three times as fast; and in `product_update` the x and the sum of a column are neighbours.
+What belongs to a column may be anywhere in a cache, or in none. As it is known long before which columns come, it is asked
+for early (`prefetch`), which makes a pass three times as fast; and in `product_update` x and sum of a column are neighbours.
 
 N is a constant of the compiled code, whose loops over it then vanish.
 """
