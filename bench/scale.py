@@ -33,10 +33,10 @@ OPTIMIZER = "Nesterov(0.9)"
 class NervaPy:
     """One network in a process of its own."""
 
-    def predict(self, sizes: list[int], densities: list[float]) -> dict[str, float]:
+    def predict(self, sizes: list[int], densities: list[float], changes: bool) -> dict[str, float]:
         from nerva_py.network.footprint import available_memory, footprint
 
-        need = footprint(sizes, densities, BATCH)
+        need = footprint(sizes, densities, BATCH, changes=changes)
         return {
             "network": need.network,
             "training": need.training,
@@ -67,7 +67,7 @@ class NervaPy:
 
         callbacks = [] if topology is None else [nv.method(topology)]
         history = nv.train(
-            self.network, self.data, epochs=epochs, batch_size=BATCH, learning_rate=0.001, optimizer=OPTIMIZER, seed=1,
+            self.network, self.data, epochs=epochs, batch_size=BATCH, learning_rate=0.1 / max(self.network.sizes), optimizer=OPTIMIZER, seed=1,
             callbacks=callbacks, timer=True,
         )  # fmt: skip
         return [{**vars(epoch), "measures": None} for epoch in history] + [{"phases": history.phases, "peak": peak()}]
@@ -138,7 +138,7 @@ def measure_lung(threads: int, short: bool) -> dict[str, Any]:
     sizes = [LUNG[0], *[6000] * 3, LUNG[-1]] if short else LUNG
     densities = erdos_renyi(sizes, EPSILON)
     worker = harness.processes(__file__, ["nerva_py"], threads)["nerva_py"]
-    predicted = worker.ask("predict", sizes=sizes, densities=densities)
+    predicted = worker.ask("predict", sizes=sizes, densities=densities, changes=True)
     row: dict[str, Any] = {"sizes": sizes, "predicted": predicted}
     if predicted["peak"] <= predicted["available"]:
         row["create"] = worker.ask("create", sizes=sizes, densities=densities, samples=SAMPLES, training=TRAINING)
@@ -152,7 +152,10 @@ def measure(neurons: int, connections: float, threads: int) -> dict[str, Any]:
     """A network of so many hidden neurons, as far as it fits."""
     sizes, densities = evenly(neurons, connections)
     worker = harness.processes(__file__, ["nerva_py"], threads)["nerva_py"]
-    row: dict[str, Any] = {"neurons": neurons, "predicted": worker.ask("predict", sizes=sizes, densities=densities)}
+    row: dict[str, Any] = {
+        "neurons": neurons,
+        "predicted": worker.ask("predict", sizes=sizes, densities=densities, changes=False),
+    }
     if row["predicted"]["peak"] <= row["predicted"]["available"]:
         samples = BATCH * (STEPS + 3)
         row["create"] = worker.ask(

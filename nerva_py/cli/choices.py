@@ -80,7 +80,9 @@ def make_network(options: Options, choices: Choices) -> MLP:
     shapes = checked_sizes(choices.sizes)
     densities = choose_densities(shapes, choices.overall_density, choices.densities, choices.distribution)
     states = max(optimizer.states for optimizer in choices.optimizers)
-    need = footprint(choices.sizes, densities, choices.batch_size, states, options.precision.value)
+    need = footprint(
+        choices.sizes, densities, choices.batch_size, states, options.precision.value, choices.method is not None
+    )
     check_memory(need, f"a network of {'-'.join(map(str, choices.sizes))}")
     network = mlp(
         choices.layers,

@@ -17,9 +17,9 @@ from nerva_py.sparse.support import index_dtype
 
 from .break_even import break_even_density
 
-# Bytes a weight that a layer takes for a moment while its positions and values are drawn, or moved by a new topology: positions
-# of 64 bits, and copies of what is there. (Measured by bench/scale.py; layers are dealt with one after another.)
-TEMPORARY = 32
+# Bytes a weight that the largest layer takes for a moment, as layers are dealt with one after another: while its positions (64
+# bits) and values are drawn, and while a new topology moves what is there. Measured by bench/scale.py.
+CREATION, CHANGE = 28, 40
 LIBRARIES = 300 * 2**20  # interpreter, libraries, compiled kernels
 
 
@@ -38,14 +38,15 @@ def footprint(
     batch_size: int,
     states: int = 1,
     dtype: DTypeLike = np.float32,
+    changes: bool = True,
 ) -> Footprint:
     """What a network of these sizes, inputs first, takes with batches of `batch_size` and `states` vectors of the optimizer.
 
-    A prediction, within a few percent for networks of many millions of weights: activations of other layers than ReLU,
-    dropout, callbacks and the data are not in it.
+    `changes`: whether the topology changes while it is trained. A prediction for networks of many millions of weights: the
+    data, dropout and callbacks are not in it.
     """
     item, N = np.dtype(dtype).itemsize, batch_size
-    network = training = largest = 0
+    network = training = largest = sums = 0
     shapes = list(zip(layer_sizes[1:], layer_sizes[:-1], strict=True))
     for number, ((K, D), density) in enumerate(zip(shapes, densities, strict=True)):
         network += K * item
@@ -62,9 +63,14 @@ def footprint(
         at_once = few and nnz >= LARGE and states == 1
         training += nnz * item * (states + (0 if at_once else 1))
         if number:
-            training += SCATTER_PARTS * D * 2 * N * item if few else (2 * nnz + D + 1) * index
+            if few:  # the same memory for one layer after another
+                sums = max(sums, SCATTER_PARTS * D * 2 * N * item)
+            else:
+                training += (2 * nnz + D + 1) * index
         largest = max(largest, nnz)
-    return Footprint(network, training, LIBRARIES + network + training + TEMPORARY * largest)
+    training += sums
+    peak = training + CHANGE * largest if changes else max(training, CREATION * largest)
+    return Footprint(network, training, LIBRARIES + network + peak)
 
 
 def available_memory() -> int | None:

@@ -26,6 +26,7 @@ def test_it_grows_with_everything():
     assert footprint(SIZES, DENSITIES, 2, states=2).training > base.training
     assert footprint(SIZES, DENSITIES, 2, dtype=np.float64).network > base.network
     assert base.peak > base.network + base.training
+    assert footprint(SIZES, DENSITIES, 2, changes=False).peak < base.peak
 
 
 def test_what_does_not_fit_is_refused_with_numbers():
