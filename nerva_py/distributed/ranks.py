@@ -6,6 +6,7 @@ and other numbers of ranks as well.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -102,6 +103,7 @@ class MPIRanks:
 
     def abort(self, code: int) -> None:
         self.communicator.Abort(code)
+        os._exit(code)  # MPI may come back from it, and the error would be told again
 
 
 def mpi() -> MPIRanks:
