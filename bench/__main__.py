@@ -41,6 +41,8 @@ EXPERIMENTS = {
     "inference": Experiment("inference.py", "latency of one sample, throughput of batches"),
     "memory": Experiment("memory.py", "memory of model, training state and step; size on disk"),
     "width": Experiment("width.py", "hidden layers of 1024 to 131072: time, memory, what no longer fits"),
+    "scale": Experiment("scale.py", "1.8 million neurons with SET, and as many neurons as fit"),
+    "distributed": Experiment("distributed.py", "1, 2 and 4 ranks by MPI, and a prediction for more"),
     "topology": Experiment("topology.py", "cost of SET and RigL updates in training steps", data=BOTH),
     "epoch": Experiment("epoch.py", "seconds an epoch against sparsity, all contenders", data=BOTH),
     "phases": Experiment("epoch.py", "where the time of a step goes", ("--phases",), BOTH),

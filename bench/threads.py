@@ -47,7 +47,8 @@ class NervaPy:
         import nerva_py as nv
         from nerva_py.equations.losses import SoftmaxCrossEntropy
         from nerva_py.matrix import one_blas_thread, workspace
-        from nerva_py.training.loop import resolve_optimizers, training_step
+        from nerva_py.training.loop import resolve_optimizers
+        from nerva_py.training.step import training_step
 
         rng = np.random.default_rng(1)
         X, T = rng.integers(0, 256, (samples, SIZES[0]), np.uint8), rng.integers(0, 10, samples)

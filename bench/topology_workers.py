@@ -22,8 +22,9 @@ from nerva_py.network import MLP, LinearLayer, mlp
 from nerva_py.sparse import Remap, SparseWeight, erdos_renyi
 from nerva_py.topology import DynamicTopology, TopologyLayer, method
 from nerva_py.training import Callback, Epoch, TrainingState, train
-from nerva_py.training.loop import resolve_optimizers, training_step
+from nerva_py.training.loop import resolve_optimizers
 from nerva_py.training.optimizers import Nesterov, OptimizerState
+from nerva_py.training.step import training_step
 
 SIZES, DENSITY, BATCH, LEARNING_RATE, OPTIMIZER = [3072, 1024, 512, 10], 0.01, 100, 0.01, "Nesterov(0.9)"
 SHAPES = [(1024, 3072), (512, 1024), (10, 512)]

@@ -29,6 +29,7 @@ CHAPTERS = (
     "kernels",
     "topology",
     "sparse_input",
+    "few_samples",
     "errata",
 )
 

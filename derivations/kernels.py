@@ -354,7 +354,7 @@ PROVED = {
 
 @claim("Every kernel of the package has its claim in this chapter or the next two", KERNEL, "all")
 def test_no_kernel_is_forgotten() -> None:
-    """Those that are made for a function of numbers (apply, hadamard_apply, update) are above by their makers."""
+    """Those that are made for a function of numbers or a number of samples are there by their makers."""
     found = set()
     for module in pkgutil.walk_packages(nerva_py.__path__, "nerva_py."):
         if module.name.startswith(("nerva_py.cli", "nerva_py.__main__")) or module.name.endswith("mkl_backend"):

@@ -67,8 +67,8 @@ _EXPORTS = {
     "method": "nerva_py.topology",
 }
 _MODULES = {
-    "checkpoints", "data", "equations", "errors", "estimators", "exchange", "matrix", "network", "plots", "sparse", "threads",
-    "topology", "training", "verify",
+    "checkpoints", "data", "distributed", "equations", "errors", "estimators", "exchange", "matrix", "network", "plots",
+    "sparse", "threads", "topology", "training", "verify",
 }  # fmt: skip
 
 __all__ = [*_EXPORTS, "__version__"]

@@ -17,7 +17,7 @@ def require(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        _give_up(f"{package} is not installed: {error}")
+        give_up(f"{package} is not installed: {error}")
 
 
 def require_backend(name: str) -> Backend:
@@ -25,10 +25,10 @@ def require_backend(name: str) -> Backend:
     try:
         return get_backend(name)
     except MissingBackendError as error:
-        _give_up(str(error))
+        give_up(str(error))
 
 
-def _give_up(reason: str) -> Any:
+def give_up(reason: str) -> Any:
     if os.environ.get("NERVA_REQUIRE_OPTIONAL") == "1":
         pytest.fail(f"NERVA_REQUIRE_OPTIONAL=1, but {reason}")
     pytest.skip(reason)

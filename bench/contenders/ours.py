@@ -15,7 +15,8 @@ from nerva_py.network import MLP, LinearLayer
 from nerva_py.network.building import store
 from nerva_py.network.outputs import OUTPUTS
 from nerva_py.sparse import SparseWeight, get_backend
-from nerva_py.training.loop import resolve_optimizers, training_step
+from nerva_py.training.loop import resolve_optimizers
+from nerva_py.training.step import training_step
 
 from . import Contender
 from .problem import Problem

@@ -53,7 +53,12 @@ def train(**given: Any) -> None:
     options = Options(**given)
     from nerva_py import threads
 
-    threads.configure(options.threads)  # before anything imports Numba
+    count = options.threads
+    if options.distributed is not None:
+        from nerva_py.launch import share_cores
+
+        count = share_cores(count)
+    threads.configure(count)  # before anything imports Numba
     from .run import run
 
     code = run(options)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from nerva_py.data import CropFlip, Dataset
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP, load_weights, mlp
-from nerva_py.network.building import BETWEEN
+from nerva_py.network.building import BETWEEN, checked_sizes, choose_densities
+from nerva_py.network.footprint import check_memory, footprint
 from nerva_py.network.specs import build, numbers, split
 from nerva_py.network.weights_io import layer_sizes
 from nerva_py.topology import DynamicTopology
@@ -75,7 +76,14 @@ def choose(options: Options, data: Dataset) -> Choices:
 
 
 def make_network(options: Options, choices: Choices) -> MLP:
-    """The network with its initial weights, or those of a file."""
+    """The network with its initial weights, or those of a file. Raises NervaError if it would not fit into memory."""
+    shapes = checked_sizes(choices.sizes)
+    densities = choose_densities(shapes, choices.overall_density, choices.densities, choices.distribution)
+    states = max(optimizer.states for optimizer in choices.optimizers)
+    need = footprint(
+        choices.sizes, densities, choices.batch_size, states, options.precision.value, choices.method is not None
+    )
+    check_memory(need, f"a network of {'-'.join(map(str, choices.sizes))}")
     network = mlp(
         choices.layers,
         choices.sizes,

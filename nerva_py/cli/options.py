@@ -181,6 +181,23 @@ class Options:
     debug: Annotated[bool, _option(OUTPUT, "Show tracebacks of errors.", "--debug")] = False
     # ----------------------------------------------------------------------------------------------------- computation
     threads: Annotated[int | None, _option(MACHINE, "By default all cores.", metavar="N")] = None
+    distributed: Annotated[
+        str | None,
+        _option(MACHINE, "mpi: all ranks that mpiexec or srun has started train the network together.", metavar="mpi"),
+    ] = None
+    shards: Annotated[
+        int | None,
+        _option(
+            MACHINE,
+            "Into how many parts a batch is cut, a multiple of the ranks; by default 4 for 1, 2 and 4 ranks, which then "
+            "compute the same.",
+            metavar="N",
+        ),
+    ] = None
+    local_steps: Annotated[
+        int | None,
+        _option(MACHINE, "Instead: ranks train apart for so many steps, then average their networks.", metavar="N"),
+    ] = None
     computation: Annotated[
         str, _option(MACHINE, "Who computes sparse products: numba, scipy or mkl.", metavar="NAME")
     ] = "numba"

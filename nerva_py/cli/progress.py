@@ -16,6 +16,7 @@ class EpochLines(Callback):
     """Prints Nerva's line for each epoch; and behind it R_s, if a topology was measured."""
 
     order = Order.WRITES
+    reads_gradients = False
 
     def __init__(self, console: Console):
         self.console = console
@@ -29,6 +30,7 @@ class BatchBar(Callback):
     """A bar for the batches of the epoch, with the time that is left for all epochs."""
 
     order = Order.WRITES
+    reads_gradients = False
 
     def __init__(self, console: Console):
         # No refreshing thread: it would take a core from the kernels whenever it likes.

@@ -6,10 +6,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from rich.console import Console
+
 from nerva_py.errors import DataError, NervaError
-from nerva_py.training import Checkpoint, ModelCheckpoint, read_checkpoint
+from nerva_py.training import Checkpoint, ModelCheckpoint, TrainingState, read_checkpoint
 from nerva_py.training.intervals import every
 
+from .busy import busy
 from .choices import Choices
 from .options import OUTPUTS, Options, Precision
 
@@ -21,6 +24,9 @@ NOT_KEPT = {
     "resume",
     "checkpoint_every",
     "threads",
+    "distributed",
+    "shards",
+    "local_steps",
     "debug",
     "info",
     "timer",
@@ -80,11 +86,23 @@ def kept_options(checkpoint: Checkpoint) -> dict[str, Any]:
     return {name: _typed(checkpoint, name, value) for name, value in kept.items()}
 
 
-def saver(options: Options, choices: Choices) -> list[ModelCheckpoint]:
+class ShownCheckpoint(ModelCheckpoint):
+    """Says so when writing takes long."""
+
+    console: Console
+
+    def save(self, state: TrainingState) -> None:
+        with busy(self.console, f"saving {self.path}", live=False):
+            super().save(state)
+
+
+def saver(options: Options, choices: Choices, console: Console) -> list[ModelCheckpoint]:
     """What writes --save."""
     if options.save is None:
         return []
-    return [ModelCheckpoint(options.save, options.checkpoint_every or EVERY, notes=notes(options, choices))]
+    callback = ShownCheckpoint(options.save, options.checkpoint_every or EVERY, notes=notes(options, choices))
+    callback.console = console
+    return [callback]
 
 
 def _typed(checkpoint: Checkpoint, name: str, value: Any) -> Any:

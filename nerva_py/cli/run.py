@@ -8,15 +8,18 @@ from rich.console import Console
 
 from nerva_py.checkpoints import save
 from nerva_py.data import Dataset, save_npz
+from nerva_py.distributed import DataParallel, MPIRanks
 from nerva_py.network import MLP, save_weights
 from nerva_py.sparse.backends import get_backend
 from nerva_py.training import Callback, History, JSONLinesLogger, train
 from nerva_py.training.gradient_check import check_gradients
 from nerva_py.training.loop import check_run, resolve_loss, resolve_optimizers, resolve_schedule
 
+from .busy import busy
 from .choices import Choices, choose, make_network
 from .compilation import compilation_notice
 from .defaults import defaults_for
+from .distributed import distribution, first, make_ranks, of_rank, together
 from .environment import environment
 from .memory import layer_memory, layer_table
 from .options import Options
@@ -34,25 +37,29 @@ INTERRUPTED = 130
 
 def run(options: Options) -> int:
     """Load, build, train, sum up; returns the exit code. Everything that can be wrong is looked at before training."""
-    console = make_console()
+    ranks = make_ranks(options)
+    console = make_console(quiet=not first(ranks))
     try:
-        with compilation_notice(console):
-            return _run(options, console)
+        with together(ranks), compilation_notice(console):
+            return _run(options, console, ranks)
     except KeyboardInterrupt:
         console.print("interrupted")
         return INTERRUPTED
 
 
-def _run(options: Options, console: Console) -> int:
+def _run(options: Options, console: Console, ranks: MPIRanks | None) -> int:
     options, checkpoint = resumed(options)
+    options = of_rank(options, ranks)
     check_outputs(options)
     get_backend(options.computation)
-    data = chosen_data(options)
+    with busy(console, "reading the data"):
+        data = chosen_data(options)
     console.print(data.describe(), style="bold")
     choices = choose(options, data)
     resolve_loss(choices.loss)
     resolve_schedule(choices.learning_rate)
-    network = make_network(options, choices) if checkpoint is None else checkpoint.network
+    with busy(console, "creating the network"):
+        network = make_network(options, choices) if checkpoint is None else checkpoint.network
     check_run(network, data, choices.epochs, choices.batch_size, choices.augmentation)
     states = resolve_optimizers(network, choices.optimizers)
     if options.topology_plot is not None:
@@ -79,7 +86,7 @@ def _run(options: Options, console: Console) -> int:
         console.print()
     weights, sizes = network.nnz, network.sizes
     callbacks = _callbacks(options, choices, console)
-    history = _train(options, choices, data, network, callbacks)
+    history = _train(options, choices, data, network, callbacks, distribution(options, ranks))
 
     topology = topology_row(history, network, weights, sizes)
     _print(console, summary(history, entries, choices.epochs, topology))
@@ -89,10 +96,11 @@ def _run(options: Options, console: Console) -> int:
         _print(console, parameter_table(network))
     if not options.no_statistics:
         _show_results(network, data, console)
-    if options.save is not None and not choices.epochs:
-        save(network, options.save, data=data)
-    if options.save_weights is not None:
-        save_weights(options.save_weights, network)
+    with busy(console, "saving the network"):
+        if options.save is not None and not choices.epochs:
+            save(network, options.save, data=data)
+        if options.save_weights is not None:
+            save_weights(options.save_weights, network)
     title = ", ".join(filter(None, [data.name, options.method or options.prune, f"density {network.density:.3g}"]))
     if options.plot is not None and len(history):
         from .plot import save_training_plot
@@ -114,14 +122,21 @@ def _callbacks(options: Options, choices: Choices, console: Console) -> list[Cal
         callbacks += recorders(options.topology_plot)
     if options.log is not None:
         callbacks.append(JSONLinesLogger(options.log))
-    callbacks += saver(options, choices)
+    callbacks += saver(options, choices, console)
     callbacks.append(EpochLines(console))
     if console.is_terminal and not console.is_dumb_terminal:
         callbacks.append(BatchBar(console))
     return callbacks
 
 
-def _train(options: Options, choices: Choices, data: Dataset, network: MLP, callbacks: Sequence[Callback]) -> History:
+def _train(
+    options: Options,
+    choices: Choices,
+    data: Dataset,
+    network: MLP,
+    callbacks: Sequence[Callback],
+    distributed: DataParallel | None,
+) -> History:
     return train(
         network,
         data,
@@ -137,6 +152,7 @@ def _train(options: Options, choices: Choices, data: Dataset, network: MLP, call
         callbacks=callbacks,
         timer=options.timer,
         resume=options.resume,
+        distributed=distributed,
     )
 
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from rich.console import Console
 
 
-def make_console() -> Console:
+def make_console(quiet: bool = False) -> Console:
     """A console on stdout; colours and the progress bar are for terminals only, and no line is wrapped."""
     return Console(
+        quiet=quiet,
         force_terminal=sys.stdout.isatty(),
         highlight=False,
         markup=False,

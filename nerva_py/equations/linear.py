@@ -13,7 +13,12 @@ def linear(X, W, b):
 
 def linear_parameter_gradients(X, W, DY):
     """DW = DYᵀ X on the support of W,   Db = 1_Nᵀ DY        -> like W, (1, K)"""
-    return product_on(W, DY.T, X), columns_sum(DY)
+    return product_on(W, DY.T, X), linear_bias_gradient(DY)
+
+
+def linear_bias_gradient(DY):
+    """Db = 1_Nᵀ DY        -> (1, K)"""
+    return columns_sum(DY)
 
 
 def linear_input_gradient(W, DY):

@@ -15,8 +15,8 @@ from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.training import Callback, Epoch, History, Optimizer, TrainingState
 from nerva_py.training.callbacks import in_order
-from nerva_py.training.loop import training_step
 from nerva_py.training.optimizers import OptimizerState, states_for
+from nerva_py.training.step import training_step
 from nerva_py.training.weighting import RunningLoss, checked_weights
 
 

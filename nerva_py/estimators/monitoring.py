@@ -23,6 +23,7 @@ class Watch(Callback):
     """
 
     order = Order.MEASURES
+    reads_gradients = False
 
     def __init__(self, decay: float, score: Callable[[MLP], float] | None):
         self.decay, self.score = decay, score
@@ -48,6 +49,7 @@ class Lines(Callback):
     """Prints a line an epoch."""
 
     order = Order.WRITES
+    reads_gradients = False
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console(highlight=False)

@@ -1,4 +1,4 @@
-"""The one place that holds the compile flags, and the two things every kernel is written with: `kernel` and `column`.
+"""The one place that holds the compile flags, and what kernels are written with: `kernel`, `column` and `prefetch`.
 
 A kernel is a plain function on plain arrays: sizes, inputs, preallocated outputs, no validation. `@kernel(signature)`
 compiles it on first use, once per element type, whatever the memory layout of the arrays that are passed.
@@ -14,6 +14,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 import numpy as np
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.core.imputils import impl_ret_borrowed
@@ -122,7 +123,7 @@ def _not_compiled(*arguments: Any) -> None:
     raise TypeError("no version of this kernel has been compiled yet")
 
 
-def column(X: np.ndarray, j: int) -> np.ndarray:
+def column(X: np.ndarray, j: Any) -> np.ndarray:
     """Column j of a batch-contiguous X (N, D): the N adjacent values of feature j.
 
     Compiled, it tells the optimizer that they are adjacent, which the type of a strided matrix does not.
@@ -154,3 +155,36 @@ def _adjacent_column(typing_context, X, j):  # type: ignore[no-untyped-def]
 @overload(column, inline="always")
 def _column(X, j):  # type: ignore[no-untyped-def]
     return lambda X, j: _adjacent_column(X, j)
+
+
+def prefetch(A: np.ndarray, j: Any) -> None:
+    """Have A[j], or the beginning of column j of a batch-contiguous matrix, on its way when it will be needed.
+
+    Compiled, it is one instruction, which loads a line into the first-level cache and waits for nothing. Without compilation it
+    does nothing, as it changes no result.
+    """
+
+
+@intrinsic
+def _prefetch(typing_context, A, j):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        array = make_array(A)(context, builder, arguments[0])
+        stride = cgutils.unpack_tuple(builder, array.strides)[-1]
+        place = arguments[1] if arguments[1].type == stride.type else builder.sext(arguments[1], stride.type)
+        address = builder.bitcast(
+            cgutils.pointer_add(builder, array.data, builder.mul(stride, place)), ir.IntType(8).as_pointer()
+        )
+        number = ir.IntType(32)
+        instruction = builder.module.declare_intrinsic(
+            "llvm.prefetch", [address.type], ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+        )
+        read, keep, data = 0, 3, 1
+        builder.call(instruction, [address, *(ir.Constant(number, value) for value in (read, keep, data))])
+        return context.get_dummy_value()
+
+    return types.void(A, j), codegen
+
+
+@overload(prefetch, inline="always")
+def _prefetched(A, j):  # type: ignore[no-untyped-def]
+    return lambda A, j: _prefetch(A, j)

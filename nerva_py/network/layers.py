@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from nerva_py.equations import batch_norm, dropout, linear
 from nerva_py.errors import NervaError
 from nerva_py.matrix import SparseBatch, batch_empty
+from nerva_py.sparse.product_update import combines, product_update
 
 from .outputs import Identity
-from .parameter import Parameter, Weight
+from .parameter import Parameter, Update, Weight
+
+Updates = dict[int, Update]  # by the id of the parameter
 
 CENTRES = (
     "layers: BatchNormalization comes before the first linear layer, where it would subtract a mean from each feature and so "
@@ -30,8 +34,12 @@ class Layer(Protocol):
     def forward(self, X: Any, training: bool, rng: np.random.Generator) -> Any:
         """Y, (N, K); the X of a first layer may be a `SparseBatch`"""
 
-    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
-        """Set the gradients of the parameters; return DX, or None where nobody asks for it."""
+    def backward(
+        self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
+    ) -> np.ndarray | None:
+        """Set the gradients of the parameters; return DX, or None where nobody asks for it.
+
+        What the optimizer is to do may be done at once; it is then taken out of `updates`, and there is no gradient."""
 
     def release(self) -> None:
         """Forget what was kept for the backward pass."""
@@ -52,6 +60,7 @@ class LinearLayer:
         self.R: Any = None
         self.keeps_DZ = False  # growth by the gradient sets it: DZᵀ X is the gradient of all positions
         self.DZ: np.ndarray | None = None
+        self.gather: Callable[[Any], Any] | None = None  # the rows of all ranks, where several train together
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -71,10 +80,16 @@ class LinearLayer:
         self.X = X
         return self.output.forward(Z)
 
-    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+    def backward(
+        self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
+    ) -> np.ndarray | None:
         DZ = self.output.backward(DY)
         self.DZ = DZ if self.keeps_DZ else None
-        W = self.W.value
+        W, X = self.W.value, cast(Any, self.X)
+        if updates and self.R is None and combines(W, X) and len(updates[id(self.W)].vectors) == 1:
+            function, (state,), constants = updates.pop(id(self.W))
+            self.W.gradient, self.b.gradient = None, linear.linear_bias_gradient(DZ)
+            return product_update(W, state, DZ, X, function, constants, input_gradient)
         if self.R is not None:
             self.W.gradient, self.b.gradient = dropout.dropout_linear_parameter_gradients(self.X, W, DZ, self.R)
             return dropout.dropout_linear_input_gradient(W, DZ, self.R) if input_gradient else None
@@ -114,7 +129,9 @@ class ActivationLayer:
             self.output.release()
         return Y
 
-    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+    def backward(
+        self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
+    ) -> np.ndarray | None:
         return self.output.backward(DY)
 
     def release(self) -> None:
@@ -122,6 +139,15 @@ class ActivationLayer:
 
     def astype(self, dtype: Any) -> None:
         """No parameters to convert."""
+
+
+@dataclass(frozen=True)
+class SharedRows:
+    """A batch of which this process has the rows `own`, and `gather` those of all; `first` in one process of them."""
+
+    gather: Callable[[np.ndarray], np.ndarray]
+    own: slice
+    first: bool
 
 
 class BatchNormLayer:
@@ -139,6 +165,7 @@ class BatchNormLayer:
         self.variance = np.ones((1, D), dtype)
         self.epsilon = epsilon
         self.momentum = momentum
+        self.shared: SharedRows | None = None  # where several ranks train together: the batch is that of all of them
         self._kept: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
@@ -151,6 +178,8 @@ class BatchNormLayer:
         gamma, beta = self.gamma.value, self.beta.value
         if not training:
             return batch_norm.batch_norm_evaluation(X, gamma, beta, self.mean, self.variance, self.epsilon)
+        if self.shared is not None:
+            X = self.shared.gather(X)
         N = X.shape[0]
         Y, Z, mean, variance = batch_norm.batch_norm(X, gamma, beta, self.epsilon)
         self._kept = (Z, variance)
@@ -158,14 +187,22 @@ class BatchNormLayer:
         unbiased = variance * (N / (N - 1)) if N > 1 else self.variance
         self.mean = batch_norm.running_average(self.mean, mean, self.momentum)
         self.variance = batch_norm.running_average(self.variance, unbiased, self.momentum)
-        return Y
+        return Y if self.shared is None else Y[self.shared.own]
 
-    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+    def backward(
+        self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
+    ) -> np.ndarray | None:
         assert self._kept is not None, "backward before forward"
         Z, variance = self._kept
+        if self.shared is not None:
+            DY = self.shared.gather(DY)
         DX, self.gamma.gradient, self.beta.gradient = batch_norm.batch_norm_backward(
             Z, variance, self.gamma.value, DY, self.epsilon
         )
+        if self.shared is not None:
+            DX = DX[self.shared.own]
+            if not self.shared.first:  # the gradients of all ranks are added up, and this one is of the whole batch
+                self.gamma.gradient, self.beta.gradient = 0 * self.gamma.gradient, 0 * self.beta.gradient
         return DX
 
     def release(self) -> None:
@@ -198,7 +235,9 @@ class DropoutLayer:
         self.R[...] = dropout_mask(X.shape[::-1], self.rate, X.dtype, rng).T
         return dropout.dropout(X, self.R)
 
-    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+    def backward(
+        self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
+    ) -> np.ndarray | None:
         return DY if self.R is None else dropout.dropout_backward(DY, self.R)
 
     def release(self) -> None:

@@ -15,8 +15,10 @@ from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import DenseWeight, SparseBatch, batch_layout, one_blas_thread, workspace
 from nerva_py.matrix.sparse_batch import canonical_csr
 
-from .layers import Layer, LinearLayer
+from .layers import Layer, LinearLayer, Updates
 from .parameter import Parameter
+
+ACTIVATIONS = 2**24  # numbers: 64 MB in float32
 
 
 class MLP:
@@ -63,30 +65,34 @@ class MLP:
             Y = layer.forward(Y, training, self.rng)
         return Y
 
-    def backward(self, DY: np.ndarray) -> None:
+    def backward(self, DY: np.ndarray, updates: Updates | None = None) -> None:
         """Set the gradient of every parameter, from the gradient DY of the loss with respect to the outputs.
 
-        The gradient with respect to the network's input is not computed.
+        The gradient with respect to the network's input is not computed. `updates` says what the optimizer is going to do
+        to each parameter; a layer that does it at once takes it out and has no gradient then.
         """
         for position in range(len(self.layers) - 1, -1, -1):
             needed = any(layer.parameters for layer in self.layers[:position])
-            DX = self.layers[position].backward(DY, input_gradient=needed)
+            DX = self.layers[position].backward(DY, input_gradient=needed, updates=updates)
             if DX is None:
                 return
             DY = DX
 
-    def predict(self, X: np.ndarray | csr_array, batch_size: int = 256) -> np.ndarray:
+    def predict(self, X: np.ndarray | csr_array, batch_size: int | None = None) -> np.ndarray:
         """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`.
 
-        X may be a SciPy sparse matrix; then the batches are sparse, too. Raises ShapeError for a matrix of another width,
-        NervaError for a batch size below 1.
+        X may be a SciPy sparse matrix; then the batches are sparse, too. A batch has 256 samples, in a very wide network
+        fewer, unless `batch_size` is given. Raises ShapeError for a matrix of another width, NervaError for a batch size
+        below 1.
         """
         X = canonical_csr("X", X) if issparse(X) else np.asarray(X)
         weights = [layer.W.value for layer in self.linear_layers]
         D, K, dtype = weights[0].shape[1], weights[-1].shape[0], weights[0].dtype
         if X.ndim != 2 or X.shape[1] != D:
             raise ShapeError(f"X must be a matrix with {D} columns, not of shape {X.shape}")
-        if batch_size < 1:
+        if batch_size is None:
+            batch_size = fitting_batch(self.sizes, 256)
+        elif batch_size < 1:
             raise NervaError(f"batch_size must be at least 1, not {batch_size!r}")
         N = X.shape[0]
         if N == 1:  # neither memory to use again nor products of BLAS, so nothing to set up
@@ -130,6 +136,11 @@ class MLP:
         return (
             f"MLP({'-'.join(map(str, self.sizes))}; {names}; nnz={self.nnz}, density={self.density:.4g}, {self.dtype})"
         )
+
+
+def fitting_batch(sizes: Sequence[int], most: int) -> int:
+    """How many samples are evaluated at a time: `most`, or as many as keep the activations of a layer to `ACTIVATIONS`."""
+    return max(1, min(most, ACTIVATIONS // max(sizes)))
 
 
 def _name(layer: Any) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,14 @@ class Parameter:
     def gradient_vector(self) -> np.ndarray:
         """The gradient, number by number as in `vector`."""
         return _vector(self.gradient)
+
+
+class Update(NamedTuple):
+    """A step of an optimizer: θ, s₁, ... = function(θ, gradient, s₁, ..., *constants) for each number θ of a parameter."""
+
+    function: Callable[..., Any]
+    vectors: list[np.ndarray]
+    constants: tuple[float, ...]
 
 
 def _vector(matrix: Any) -> np.ndarray:

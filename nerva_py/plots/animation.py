@@ -30,6 +30,8 @@ class ConnectivityRecorder(Callback):
     It sees each epoch after the method has changed the topology.
     """
 
+    reads_gradients = False
+
     def __init__(self) -> None:
         self.epochs: list[int] = []
         self._degrees: list[np.ndarray] = []

@@ -158,7 +158,8 @@ class TopologyLayer:
     def _last(self) -> tuple[np.ndarray, Samples]:
         if self.layer.DZ is None or self.layer.X is None:
             raise NervaError(f"the batch of W{self.number} is wanted, but there was no training step that kept it")
-        return self.layer.DZ, self.layer.X
+        DZ, X, gather = self.layer.DZ, self.layer.X, self.layer.gather
+        return (DZ, X) if gather is None else (gather(DZ), gather(X))
 
     def __repr__(self) -> str:
         return f"TopologyLayer(W{self.number}, {self.shape[0]}×{self.shape[1]}, nnz={self.nnz})"

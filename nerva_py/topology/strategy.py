@@ -23,7 +23,7 @@ from nerva_py.sparse.growth import random_free
 from nerva_py.training import Callback, Epoch, Order, TrainingState
 
 from . import measures, schedules
-from .drop import DROP_RULES, Drop, smallest_of_all
+from .drop import DROP_RULES, GRADIENT_FREE, Drop, smallest_of_all
 from .grow import GROW_RULES, Choose, Grow, resolve
 from .layer import TopologyLayer
 from .schedules import GradualDensity
@@ -91,6 +91,11 @@ class DynamicTopology(Callback):
         self.t = 0  # steps so far
 
     # ------------------------------------------------------------------------------------------------------- callback
+
+    @property
+    def reads_gradients(self) -> bool:  # type: ignore[override]
+        """Whether the drop rule may look at the gradient of the weights; growth looks at DZ and X instead."""
+        return self.drop is not None and self.drop.name not in GRADIENT_FREE
 
     def on_train_begin(self, state: TrainingState) -> None:
         """Look at the layers, and compile what the updates need."""

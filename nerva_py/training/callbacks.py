@@ -4,7 +4,7 @@ A run calls, for every callback,
 
     on_train_begin                     once, with the network as it was given or as a checkpoint had it
       on_epoch_begin                   before the first step of an epoch
-        on_step_end                    after each step, gradients still being there
+        on_step_end                    after each step, gradients still being there if a callback `reads_gradients`
       on_epoch_end                     after the epoch's evaluation; what it puts in `epoch.measures` is logged and saved
     on_train_end                       once, also when training is interrupted or fails
 
@@ -85,6 +85,9 @@ class Callback:
 
     order: int = Order.MEASURES
     phase = "callbacks"  # under which the seconds of `on_step_end` are counted when phases are timed
+    # Whether it looks at the gradients of the parameters. Where no callback does, a layer of millions of weights may update
+    # them in the pass that computes their gradients, and keeps none.
+    reads_gradients: bool = True
 
     def on_train_begin(self, state: TrainingState) -> None:
         """Before the first epoch; in a resumed run before the next one, and then `state.resumed` is true."""
@@ -94,7 +97,7 @@ class Callback:
         been taken when the checkpoint was written from which it is resumed."""
 
     def on_step_end(self, state: TrainingState) -> None:
-        """After the update of each mini-batch; inside the measured time. Gradients are still there."""
+        """After the update of each mini-batch; inside the measured time. Gradients are still there, see `reads_gradients`."""
 
     def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
         """After an epoch and its evaluation; outside the measured time."""

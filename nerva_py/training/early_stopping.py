@@ -24,6 +24,7 @@ class EarlyStopping(Callback):
     """
 
     order = Order.DECIDES
+    reads_gradients = False
 
     def __init__(
         self,

@@ -8,11 +8,11 @@ from nerva_py.data import Dataset, gather, one_hot
 from nerva_py.equations.losses import Loss
 from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
+from nerva_py.network.mlp import fitting_batch
 
-BATCH = 1000  # samples at a time: a few megabytes of activations
+BATCH = 1000  # samples at a time: a few megabytes of activations, less in a very wide network
 
 
-@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the loss
 def evaluate(
     network: MLP, data: Dataset, loss: Loss, part: str = "test", sample_weight: np.ndarray | None = None
 ) -> tuple[float, float | None]:
@@ -20,22 +20,49 @@ def evaluate(
 
     With `sample_weight` (M,) both are weighted means.
     """
+    totals = batch_totals(network, data, loss, part, sample_weight)
+    return means(totals, data, part, sample_weight)
+
+
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the loss
+def batch_totals(
+    network: MLP,
+    data: Dataset,
+    loss: Loss,
+    part: str,
+    sample_weight: np.ndarray | None = None,
+    rank: int = 0,
+    ranks: int = 1,
+) -> np.ndarray:
+    """Loss and right answers summed over each batch of the part, (batches, 2); of several ranks each takes every so-manieth
+    batch and leaves the others at 0."""
     X, T = (data.Xtrain, data.Ttrain) if part == "train" else (data.Xtest, data.Ttest)
-    total, right = 0.0, 0.0
-    everything = len(T) if sample_weight is None else float(sample_weight.sum())
+    batch_size = fitting_batch(network.sizes, BATCH)
+    totals = np.zeros((-(-len(T) // batch_size), 2))
     with workspace(), one_blas_thread:
-        for start in range(0, len(T), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(T)))
+        for batch in range(rank, len(totals), ranks):
+            rows = np.arange(batch * batch_size, min((batch + 1) * batch_size, len(T)))
             Y = network.forward(gather(X, rows, data.scale, data.shift, network.dtype))
             batch_targets = targets(T, rows, data.num_classes, network.dtype)
             if sample_weight is None:
-                total += float(loss.total(Y, batch_targets))
+                totals[batch, 0] = loss.total(Y, batch_targets)
             else:
-                total += float(loss.weighted_total(Y, batch_targets, sample_weight[rows, None].astype(network.dtype)))
+                totals[batch, 0] = loss.weighted_total(
+                    Y, batch_targets, sample_weight[rows, None].astype(network.dtype)
+                )
             if data.num_classes is not None:
                 correct = Y.argmax(axis=1) == T[rows]
-                right += np.count_nonzero(correct) if sample_weight is None else float(sample_weight[rows] @ correct)
-    return total / everything, right / everything if data.num_classes is not None else None
+                totals[batch, 1] = np.count_nonzero(correct) if sample_weight is None else sample_weight[rows] @ correct
+    return totals
+
+
+def means(
+    totals: np.ndarray, data: Dataset, part: str, sample_weight: np.ndarray | None = None
+) -> tuple[float, float | None]:
+    """(mean loss a sample, share of right answers) from the sums of the batches, which are added in order."""
+    everything = len(data.Ttrain if part == "train" else data.Ttest) if sample_weight is None else sample_weight.sum()
+    total, right = (sum(column) / float(everything) for column in totals.T.tolist())
+    return total, right if data.num_classes is not None else None
 
 
 def targets(T: np.ndarray, rows: np.ndarray, num_classes: int | None, dtype: np.dtype) -> np.ndarray:

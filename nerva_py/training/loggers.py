@@ -25,6 +25,7 @@ class LineLogger(Callback):
     """
 
     order = Order.WRITES
+    reads_gradients = False
 
     def __init__(self, path: str | PathLike[str]):
         self.path = Path(path)

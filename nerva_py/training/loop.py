@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import copy
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nerva_py.data import CropFlip, Dataset, gather
+from nerva_py.data import CropFlip, Dataset
 from nerva_py.equations.losses import LOSSES, Loss
 from nerva_py.errors import DivergedError, NervaError, ShapeError, unknown
 from nerva_py.matrix import one_blas_thread, workspace
@@ -23,10 +21,11 @@ from nerva_py.network.specs import build
 
 from . import resuming
 from .callbacks import Callback, TrainingState, end_all, in_order, step_callbacks
-from .evaluation import evaluate, targets
 from .history import Epoch, History
 from .optimizers import OPTIMIZERS, Optimizer, OptimizerState, states_for
+from .parallel import Distribution, OneProcess
 from .schedules import SCHEDULES, Constant, Schedule
+from .step import PhaseClock, no_phase, training_step
 from .weighting import RunningLoss, checked_weights, described_weights
 
 # Networks up to this many weights are copied to compile the kernels before the clock starts.
@@ -50,6 +49,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     timer: bool = False,
     resume: str | PathLike[str] | None = None,
+    distributed: Distribution | None = None,
 ) -> History:
     """Train with mini-batches; the last partial batch of an epoch is used too. Returns the history.
 
@@ -62,12 +62,15 @@ def train(
     and the choices of callbacks; the network brings its own generator for dropout. `timer` adds up the seconds of each phase
     of a step in `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs`
     epochs. All other arguments must be those with which it began, `epochs` and what is still to come of the learning rates
-    apart; the network's parameters become those of the file.
+    apart; the network's parameters become those of the file. `distributed`: how several processes, all of which call this
+    function with the same arguments, train the network together; see `nerva_py.distributed`.
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
     with the epochs so far.
     """
     chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
     check_run(network, data, epochs, batch_size, augmentation)
+    parallel = distributed or OneProcess()
+    seed, callbacks = parallel.agree(network, seed, callbacks)
     weights, pool = checked_weights(sample_weight, data, chosen_loss)
     M = len(pool)
     batch_size = min(batch_size, M)
@@ -78,61 +81,70 @@ def train(
     state.running = RunningLoss() if statistics == "running" else None
     callbacks = state.callbacks = in_order(callbacks)
     continue_callbacks = None if resume is None else resuming.resume(state, resume, schedule)
+    parallel.begin(state)
     history, augmentation_rng = state.history, state.augmentation_rng
     assert augmentation_rng is not None
     after_step = step_callbacks(callbacks)
+    gradients = any(callback.reads_gradients for callback in callbacks)
     begun: list[Callback] = []
     clock = PhaseClock() if timer else None
-    phase = clock.phase if clock else _no_phase
+    phase = clock.phase if clock else no_phase
 
-    _compile_kernels(network, data, chosen_loss, state.optimizer_states, pool[:batch_size], augmentation, weights)
-    try:
-        for callback in callbacks:
-            callback.on_train_begin(state)
-            begun.append(callback)
-        if continue_callbacks is not None:
-            continue_callbacks()
-        with workspace(), one_blas_thread:
-            for epoch in range(max(1, state.epoch), epochs + 1):
-                if state.stop and len(history) == state.epoch:  # a run resumed in the middle of its last epoch ends it
-                    break
-                order = _order(state, pool, shuffle)
-                if epoch == len(history):
-                    continue  # a run is resumed after this epoch
-                if epoch > state.epoch:
-                    state.epoch, state.step, state.seconds = epoch, 0, 0.0
-                state.learning_rate = schedule(epoch - 1)
-                _each(callbacks, "on_epoch_begin", state)
-                state.epoch_start = time.perf_counter() - state.seconds
-                for first in range(state.step * batch_size, M, batch_size):
-                    rows = order[first : first + batch_size]
-                    crops = augmentation.draw(augmentation_rng, len(rows)) if augmentation else None
-                    state.t += 1
-                    state.outputs = training_step(
-                        network, data, chosen_loss, state.optimizer_states, rows, crops, state.learning_rate, state.t, clock,
-                        weights, state.running,
-                    )  # fmt: skip
-                    state.step += 1
-                    for callback in after_step:
-                        with phase(callback.phase):
-                            callback.on_step_end(state)
-                seconds = time.perf_counter() - state.epoch_start
-                if state.outputs is not None and not np.isfinite(state.outputs).all():
-                    raise DivergedError(_diverged(epoch, state.learning_rate))
-                results = _statistics(network, data, chosen_loss, bool(statistics), weights, state.running)
-                record = Epoch(epoch, state.learning_rate, seconds, *results)
-                if record.train_loss is not None and not np.isfinite(record.train_loss):
-                    raise DivergedError(_diverged(epoch, state.learning_rate))
-                history.epochs.append(record)
-                _each(callbacks, "on_epoch_end", state, record)
-    except KeyboardInterrupt:
-        history.interrupted = True
-    finally:
-        if clock:
-            history.phases = dict(clock.seconds)
-        network.release()
-        state.outputs = None
-        end_all(begun, state)
+    with parallel.guard():
+        _compile_kernels(network, data, chosen_loss, state.optimizer_states, pool[:batch_size], augmentation, weights)
+        try:
+            for callback in callbacks:
+                callback.on_train_begin(state)
+                begun.append(callback)
+            if continue_callbacks is not None:
+                continue_callbacks()
+            with workspace(), one_blas_thread:
+                for epoch in range(max(1, state.epoch), epochs + 1):
+                    if (
+                        state.stop and len(history) == state.epoch
+                    ):  # a run resumed in the middle of its last epoch ends it
+                        break
+                    order = _order(state, pool, shuffle)
+                    if epoch == len(history):
+                        continue  # a run is resumed after this epoch
+                    if epoch > state.epoch:
+                        state.epoch, state.step, state.seconds = epoch, 0, 0.0
+                    state.learning_rate = schedule(epoch - 1)
+                    _each(callbacks, "on_epoch_begin", state)
+                    state.epoch_start = time.perf_counter() - state.seconds
+                    for first in range(state.step * batch_size, M, batch_size):
+                        rows = order[first : first + batch_size]
+                        crops = augmentation.draw(augmentation_rng, len(rows)) if augmentation else None
+                        state.t += 1
+                        state.outputs = parallel.step(
+                            network, data, chosen_loss, state.optimizer_states, rows, crops, state.learning_rate,
+                            state.t, clock, weights, state.running, gradients,
+                        )  # fmt: skip
+                        state.step += 1
+                        for callback in after_step:
+                            with phase(callback.phase):
+                                callback.on_step_end(state)
+                        parallel.after_step(state)
+                    seconds = time.perf_counter() - state.epoch_start
+                    if state.outputs is not None and not np.isfinite(state.outputs).all():
+                        raise DivergedError(_diverged(epoch, state.learning_rate))
+                    results = _statistics(parallel, state, bool(statistics), weights)
+                    record = Epoch(epoch, state.learning_rate, seconds, *results)
+                    if record.train_loss is not None and not np.isfinite(record.train_loss):
+                        raise DivergedError(_diverged(epoch, state.learning_rate))
+                    history.epochs.append(record)
+                    _each(callbacks, "on_epoch_end", state, record)
+        except KeyboardInterrupt:
+            if distributed is not None:
+                raise  # the others may be waiting for this process
+            history.interrupted = True
+        finally:
+            if clock:
+                history.phases = dict(clock.seconds)
+            network.release()
+            parallel.end(network)
+            state.outputs = None
+            end_all(begun, state)
     return history
 
 
@@ -161,67 +173,6 @@ def _order(state: TrainingState, pool: np.ndarray, shuffle: bool) -> np.ndarray:
     assert state.order_rng is not None
     state.order_state = dict(state.order_rng.bit_generator.state)
     return state.order_rng.permutation(pool) if shuffle else pool
-
-
-@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the loss
-def training_step(
-    network: MLP,
-    data: Dataset,
-    loss: Loss,
-    states: Sequence[OptimizerState],
-    rows: np.ndarray,
-    crops: Any,
-    eta: float,
-    t: int,
-    clock: PhaseClock | None = None,
-    weights: np.ndarray | None = None,
-    meter: RunningLoss | None = None,
-) -> np.ndarray:
-    """One mini-batch: gather, forward, DY = ∇L(Y, T) / N, backward, update. Returns Y.
-
-    `weights` (M,) are those of all training samples, with which DY is the gradient of the weighted mean.
-    """
-    phase = clock.phase if clock else _no_phase
-    with phase("gather"):
-        X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype, crops, data.image_shape)
-        T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
-    with phase("feedforward"):
-        Y = network.forward(X, training=True)
-    w = None if weights is None else weights[rows, None].astype(network.dtype, copy=False)
-    if meter is not None:
-        meter.add(loss, Y, T, w)
-    with phase("backpropagate"):
-        network.backward(loss.mean_gradient(Y, T) if w is None else loss.weighted_mean_gradient(Y, T, w))
-    with phase("optimize"):
-        for state in states:
-            state.step(eta, t)
-    return Y
-
-
-class PhaseClock:
-    """Adds up the seconds that each phase takes."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[name] += time.perf_counter() - start
-
-
-class _NoPhase:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *error: object) -> None: ...
-
-
-_NO_PHASE = _NoPhase()
-
-
-def _no_phase(name: str) -> _NoPhase:
-    return _NO_PHASE
 
 
 def resolve_loss(loss: str | Loss) -> Loss:
@@ -283,14 +234,14 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
 Statistics = tuple[float | None, float | None, float | None, float | None]
 
 
-def _statistics(
-    network: MLP, data: Dataset, loss: Loss, wanted: bool, weights: np.ndarray | None, meter: RunningLoss | None
-) -> Statistics:
+def _statistics(parallel: Distribution, state: TrainingState, wanted: bool, weights: np.ndarray | None) -> Statistics:
     """Loss and accuracy on the training data, then on the test data."""
     if not wanted:
         return None, None, None, None
-    test = evaluate(network, data, loss, "test") if len(data.Ttest) else (None, None)
-    train = evaluate(network, data, loss, "train", weights) if meter is None else (meter.take(), None)
+    assert state.loss is not None
+    network, data, loss, meter = state.network, state.data, state.loss, state.running
+    test = parallel.evaluate(network, data, loss, "test") if len(data.Ttest) else (None, None)
+    train = parallel.evaluate(network, data, loss, "train", weights) if meter is None else (meter.take(), None)
     return (*train, *test)
 
 

@@ -33,6 +33,7 @@ class ModelCheckpoint(Callback):
     """
 
     order = Order.SAVES
+    reads_gradients = False
     phase = "checkpoint"
 
     def __init__(

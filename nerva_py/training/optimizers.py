@@ -14,7 +14,7 @@ import numpy as np
 from nerva_py.equations import updates
 from nerva_py.errors import NervaError
 from nerva_py.matrix.elementwise import update_kernel
-from nerva_py.network import Parameter
+from nerva_py.network.parameter import Parameter, Update
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,19 @@ class OptimizerState:
         if not self.vectors:
             self.vectors = [np.zeros_like(self.parameter.vector) for _ in range(self.optimizer.states)]
 
-    def step(self, eta: float, t: int) -> None:
-        """Update the parameter in place, in one pass over its numbers."""
+    def update(self, eta: float, t: int) -> Update:
+        """What step t with learning rate η does to each number of the parameter."""
         optimizer = self.optimizer
         decay = optimizer.weight_decay if self.parameter.decays else 0.0
         if optimizer.scale is not None:
             eta *= optimizer.scale(self.parameter)
-        constants = (eta, decay, *optimizer.constants(t))
-        kernel = update_kernel(optimizer.update, optimizer.states, len(constants))
-        kernel(self.parameter.vector, self.parameter.gradient_vector, *self.vectors, constants)
+        return Update(optimizer.update, self.vectors, (eta, decay, *optimizer.constants(t)))
+
+    def step(self, eta: float, t: int) -> None:
+        """Update the parameter in place, in one pass over its numbers."""
+        update = self.update(eta, t)
+        kernel = update_kernel(update.function, len(update.vectors), len(update.constants))
+        kernel(self.parameter.vector, self.parameter.gradient_vector, *update.vectors, update.constants)
 
 
 def states_for(parameters: Iterable[Parameter], optimizer: Optimizer) -> list[OptimizerState]:

@@ -15,6 +15,7 @@ class ProgressBar(Callback):
     """
 
     order = Order.WRITES
+    reads_gradients = False
 
     def __init__(self, leave: bool = True):
         self.leave = leave

@@ -21,6 +21,7 @@ class TensorBoardLogger(Callback):
     """
 
     order = Order.WRITES
+    reads_gradients = False
 
     def __init__(self, directory: str | PathLike[str]):
         self.directory = fspath(directory)

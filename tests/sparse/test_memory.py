@@ -10,7 +10,7 @@ import pytest
 from nerva_py.data import from_arrays
 from nerva_py.network import MLP, LinearLayer, mlp
 from nerva_py.sparse import BACKENDS, SparseWeight
-from nerva_py.training import loop, train
+from nerva_py.training import loop, step, train
 from tests.optional import require_backend
 
 WIDE = 200_000
@@ -50,7 +50,7 @@ def test_a_nonzero_costs_24_bytes_in_training_with_momentum(rng):
     states = loop.resolve_optimizers(network, "Momentum(0.9)")
     data = from_arrays(rng.standard_normal((20, 300)).astype(np.float32), rng.integers(0, 10, 20), num_classes=10)
     loss = loop.resolve_loss("SoftmaxCrossEntropy")
-    loop.training_step(network, data, loss, states, np.arange(20), None, 0.1, 1)
+    step.training_step(network, data, loss, states, np.arange(20), None, 0.1, 1)
     W, gradient, velocity = network.layers[0].W.value, network.layers[0].W.gradient, states[0].vectors
     DY = np.zeros((20, 400), np.float32)
     DY @ W  # a layer that is not the first makes the CSC view

@@ -140,7 +140,7 @@ def test_samples_are_shuffled_anew_every_epoch(data, monkeypatch):
 
 
 def record_batches(monkeypatch) -> list[np.ndarray]:
-    from nerva_py.training import loop
+    from nerva_py.training import loop, parallel
 
     seen, original = [], loop.training_step
 
@@ -148,7 +148,8 @@ def record_batches(monkeypatch) -> list[np.ndarray]:
         seen.append(rows.copy())
         return original(network, data, loss, states, rows, *others)
 
-    monkeypatch.setattr(loop, "training_step", record)
+    for module in (loop, parallel):  # the step that compiles, and the steps of the run
+        monkeypatch.setattr(module, "training_step", record)
     return seen
 
 

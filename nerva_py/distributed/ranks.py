@@ -1,0 +1,139 @@
+"""Ranks: the processes of a run, and the few things that they say to each other.
+
+What is added up is added in one order, whatever the number of ranks (see `tree_sum`), so that all ranks get the same bits,
+and other numbers of ranks as well.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+
+from nerva_py.errors import MissingBackendError, NervaError
+from nerva_py.matrix import SparseBatch
+from nerva_py.matrix.layout import batch_layout
+
+GRACE = 1.0  # seconds: where all ranks meet the same error, the first one tells it
+
+
+class Ranks(Protocol):
+    """The processes that train together; this one is number `rank` of `size`."""
+
+    rank: int
+    size: int
+
+    def from_first(self, value: Any) -> Any:
+        """What rank 0 gives here."""
+
+    def from_all(self, value: Any) -> list[Any]:
+        """What every rank gives here, by rank."""
+
+    def sum(self, vector: np.ndarray) -> np.ndarray:
+        """The sum over all ranks of a contiguous vector, in the order of `tree_sum`; the same bits on all ranks."""
+
+    def rows(self, X: Any) -> Any:
+        """The rows of all ranks one below the other, batch-contiguous; ranks may have different numbers of them."""
+
+    def abort(self, code: int) -> None:
+        """End all processes."""
+
+
+def tree_sum(terms: Sequence[np.ndarray]) -> np.ndarray:
+    """Neighbours are added, then neighbours among the sums, ...: ((t₀ + t₁) + (t₂ + t₃)) + ...
+
+    So ranks that hold 2ʲ neighbouring terms each can add up their own ones first without changing a bit of the result.
+    """
+    level = list(terms)
+    while len(level) > 1:
+        pairs = [level[k] + level[k + 1] for k in range(0, len(level) - 1, 2)]
+        level = pairs + level[len(pairs) * 2 :]
+    return level[0]
+
+
+class MPIRanks:
+    """Ranks of an MPI communicator."""
+
+    def __init__(self, communicator: Any):
+        self.communicator = communicator
+        self.rank: int = communicator.Get_rank()
+        self.size: int = communicator.Get_size()
+
+    def from_first(self, value: Any) -> Any:
+        return self.communicator.bcast(value, root=0)
+
+    def from_all(self, value: Any) -> list[Any]:
+        gathered: list[Any] = self.communicator.allgather(value)
+        return gathered
+
+    def sum(self, vector: np.ndarray) -> np.ndarray:
+        """An all-reduce: each rank adds up one share of the vector, which all of them send it, and sends the sum to all.
+
+        That is how MPI adds long vectors, too (2 (R − 1)/R of the vector are sent by each of R ranks); but in which order it
+        adds is its own affair, and differs with the number of ranks.
+        """
+        if self.size == 1:
+            return vector
+        if self.size == 2:  # a + b is b + a
+            total = np.empty_like(vector)
+            self.communicator.Allreduce(vector, total)
+            return total
+        share = -(-vector.size // self.size)
+        padded = np.zeros((self.size, share), vector.dtype)
+        padded.reshape(-1)[: vector.size] = vector
+        received = np.empty_like(padded)
+        self.communicator.Alltoall(padded, received)
+        self.communicator.Allgather(tree_sum(list(received)), padded)
+        return padded.reshape(-1)[: vector.size]
+
+    def rows(self, X: Any) -> Any:
+        if self.size == 1:
+            return X
+        if isinstance(X, SparseBatch):
+            return SparseBatch.stacked([part for part in self.from_all(X) if part.shape[0]])
+        counts = self.from_all(X.shape[0])
+        own, everything = np.ascontiguousarray(X), np.empty((sum(counts), X.shape[1]), X.dtype)
+        self.communicator.Allgatherv(own, (everything, [count * X.shape[1] for count in counts]))
+        return batch_layout(everything)
+
+    def abort(self, code: int) -> None:
+        self.communicator.Abort(code)
+        os._exit(code)  # MPI may come back from it, and the error would be told again
+
+
+def mpi() -> MPIRanks:
+    """The ranks that `mpiexec` (or `srun`) has started; alone, rank 0 of 1. Raises MissingBackendError without MPI."""
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise MissingBackendError(
+            f"distributed training needs mpi4py and an MPI: pip install 'nerva-py[mpi]' ({error})"
+        ) from error
+    return MPIRanks(MPI.COMM_WORLD)
+
+
+@contextmanager
+def one_for_all(ranks: Ranks) -> Iterator[None]:
+    """An error of one rank ends all of them, with one message that names the rank and the cause.
+
+    The others may be waiting for this one, and would wait for ever.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if ranks.size == 1:
+            raise
+        if ranks.rank:
+            time.sleep(GRACE)
+        cause = " ".join(str(error).split())
+        kind = "" if isinstance(error, NervaError) else f"{type(error).__name__}{': ' if cause else ''}"
+        sys.stdout.flush()
+        sys.stderr.write(f"error on rank {ranks.rank} of {ranks.size}: {kind}{cause}\n")
+        sys.stderr.flush()
+        ranks.abort(130 if isinstance(error, KeyboardInterrupt) else 2)
+        raise

@@ -1,0 +1,97 @@
+"""How much memory a network will take, known before anything is allocated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from nerva_py.errors import NervaError
+from nerva_py.sparse import nonzeros
+from nerva_py.sparse.kernels.numba_backend import FEW_SAMPLES, SCATTER_PARTS
+from nerva_py.sparse.product_update import LARGE
+from nerva_py.sparse.support import index_dtype
+
+from .break_even import break_even_density
+
+# Bytes a weight that the largest layer takes for a moment, as layers are dealt with one after another: while its positions (64
+# bits) and values are drawn, and while a new topology moves what is there. Measured by bench/scale.py.
+CREATION, CHANGE = 28, 40
+LIBRARIES = 300 * 2**20  # interpreter, libraries, compiled kernels
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes: of weights with their indices and of biases; of training in addition; and the most that is taken at a time."""
+
+    network: int
+    training: int
+    peak: int
+
+
+def footprint(
+    layer_sizes: Sequence[int],
+    densities: Sequence[float],
+    batch_size: int,
+    states: int = 1,
+    dtype: DTypeLike = np.float32,
+    changes: bool = True,
+) -> Footprint:
+    """What a network of these sizes, inputs first, takes with batches of `batch_size` and `states` vectors of the optimizer.
+
+    `changes`: whether the topology changes while it is trained. A prediction for networks of many millions of weights: the
+    data, dropout and callbacks are not in it.
+    """
+    item, N = np.dtype(dtype).itemsize, batch_size
+    network = training = largest = sums = 0
+    shapes = list(zip(layer_sizes[1:], layer_sizes[:-1], strict=True))
+    for number, ((K, D), density) in enumerate(zip(shapes, densities, strict=True)):
+        network += K * item
+        training += K * item * (1 + states)
+        training += N * item * 4 * K  # Z, Y and the gradients with respect to them
+        if density > break_even_density(K):
+            network += K * D * item + (0 if density == 1 else K * D)
+            training += K * D * item * (1 + states)
+            continue
+        nnz = nonzeros(density, (K, D))
+        index = index_dtype(nnz, K, D).itemsize
+        network += nnz * (item + index) + (K + 1) * index
+        few = N <= FEW_SAMPLES and nnz >= SCATTER_PARTS * D
+        at_once = few and nnz >= LARGE and states == 1
+        training += nnz * item * (states + (0 if at_once else 1))
+        if number:
+            if few:  # the same memory for one layer after another
+                sums = max(sums, SCATTER_PARTS * D * 2 * N * item)
+            else:
+                training += (2 * nnz + D + 1) * index
+        largest = max(largest, nnz)
+    training += sums
+    peak = training + CHANGE * largest if changes else max(training, CREATION * largest)
+    return Footprint(network, training, LIBRARIES + network + peak)
+
+
+def available_memory() -> int | None:
+    """Bytes that can be had without swapping; None where the system does not tell."""
+    try:
+        with open("/proc/meminfo") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def check_memory(need: Footprint, what: str = "this network", available: int | None = None) -> None:
+    """Raises NervaError if it would not fit into the memory that is available now."""
+    have = available_memory() if available is None else available
+    if have is not None and need.peak > have:
+        raise NervaError(
+            f"training {what} takes about {need.peak / 1e9:.3g} GB, and {have / 1e9:.3g} GB are available: take fewer neurons, "
+            "a smaller density or smaller batches"
+        )

@@ -1,0 +1,90 @@
+"""Kernels for very few samples: against loops, against the kernels for many, and the same bits for every number of threads."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+
+from nerva_py.equations import updates
+from nerva_py.matrix import affine, product_on
+from nerva_py.matrix.elementwise import update_kernel
+from nerva_py.sparse import SparseWeight, product_update, support
+from nerva_py.sparse.kernels import numba_backend
+from tests import naive
+from tests.samples import DTYPES, assert_close, batch
+
+N_ALL = (1, 2, 3, 7, numba_backend.FEW_SAMPLES, numba_backend.FEW_SAMPLES + 1)  # the last one is more than they are for
+CONSTANTS = (0.1, 0.01, 0.9)
+
+
+@pytest.fixture(params=DTYPES, ids=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+def wide(rng, dtype=np.float32) -> SparseWeight:
+    """So many weights a column that each part has a DX of its own."""
+    W = SparseWeight.random((200, 30), 0.4, rng, dtype=dtype)
+    assert numba_backend.scatters(W)
+    return W
+
+
+def test_products_with_int64_indices(dtype, rng, monkeypatch):
+    monkeypatch.setattr(support, "INT32_LIMIT", 0)
+    assert wide(rng).support.indices.dtype == np.int64
+    test_products(3, dtype, rng)
+
+
+@pytest.mark.parametrize("N", N_ALL)
+def test_products(N, dtype, rng):
+    W = wide(rng, dtype)
+    X, DY, b = batch(rng, N, 30, dtype), batch(rng, N, 200, dtype), rng.standard_normal((1, 200)).astype(dtype)
+    assert_close(affine(X, W, b), naive.affine(X, W.toarray(), b))
+    assert_close(DY @ W, naive.product(DY, W.toarray()))
+    assert_close(product_on(W, DY.T, X).toarray(), naive.product_on(W.support.mask(), DY, X))
+    made = "transposed" in vars(W.support)
+    assert made == (numba_backend.FEW_SAMPLES < N), "the CSC view is made for more samples only"
+
+
+@pytest.mark.parametrize("N", N_ALL)
+@pytest.mark.parametrize("input_gradient", [True, False])
+def test_product_update_is_product_gradient_and_update(N, input_gradient, dtype, rng):
+    W = wide(rng, dtype)
+    X, DY, state = batch(rng, N, 30, dtype), batch(rng, N, 200, dtype), rng.standard_normal(W.nnz).astype(dtype)
+    DX, gradient = naive.product(DY, W.toarray()), naive.product_on(W.support.mask(), DY, X)
+    theta, expected = W.data.copy(), state.copy()
+    at = W.support.rows(), W.support.indices
+    update_kernel(updates.nesterov, 1, 3)(theta, gradient[at].astype(dtype), expected, CONSTANTS)
+    result = product_update.product_update(W, state, DY, X, updates.nesterov, CONSTANTS, input_gradient)
+    assert_close(W.data, theta)
+    assert_close(state, expected)
+    if input_gradient:
+        assert_close(result, DX)
+    else:
+        assert result is None
+
+
+@pytest.mark.parametrize("N", [1, 2, 7])
+def test_the_same_bits_for_every_number_of_threads(N, rng):
+    W = wide(rng)
+    X, DY, state = batch(rng, N, 30, np.float32), batch(rng, N, 200, np.float32), np.zeros(W.nnz, np.float32)
+    results = []
+    for threads in (1, 2):
+        numba.set_num_threads(threads)
+        one, own = W.like(W.data.copy()), state.copy()
+        DX = product_update.product_update(one, own, DY, X, updates.nesterov, CONSTANTS)
+        results.append([DX, DY @ W, affine(X, W, np.ones((1, 200), np.float32)), one.data, own])
+    for first, second in zip(*results, strict=True):
+        assert np.array_equal(first, second)
+
+
+def test_where_they_are_combined(rng, monkeypatch):
+    W, X = wide(rng), batch(rng, 2, 30, np.float32)
+    assert not product_update.combines(W, X), "W stays in the cache"
+    monkeypatch.setattr(product_update, "LARGE", 100)
+    assert product_update.combines(W, X)
+    assert not product_update.combines(W, batch(rng, 9, 30, np.float32))
+    assert not product_update.combines(W.toarray(), X)
+    assert not product_update.combines(SparseWeight(W.support, W.data, "scipy"), X)
+    assert not product_update.combines(SparseWeight.random((30, 200), 0.02, rng), X), "too few weights a column"
