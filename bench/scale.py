@@ -67,8 +67,8 @@ class NervaPy:
 
         callbacks = [] if topology is None else [nv.method(topology)]
         history = nv.train(
-            self.network, self.data, epochs=epochs, batch_size=BATCH, learning_rate=0.1 / max(self.network.sizes), optimizer=OPTIMIZER, seed=1,
-            callbacks=callbacks, timer=True,
+            self.network, self.data, epochs=epochs, batch_size=BATCH, learning_rate=0.1 / max(self.network.sizes),
+            optimizer=OPTIMIZER, seed=1, callbacks=callbacks, timer=True,
         )  # fmt: skip
         return [{**vars(epoch), "measures": None} for epoch in history] + [{"phases": history.phases, "peak": peak()}]
 

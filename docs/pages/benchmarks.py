@@ -30,6 +30,8 @@ EXPERIMENTS = {
     "memory": ("Memory", "memory"),
     "width": ("Wide networks", "width"),
     "threads": ("Threads", "threads"),
+    "scale": ("As many neurons as fit", "scale"),
+    "distributed": ("Several ranks", "distributed"),
     "topology": ("Changing the topology", "topology"),
     "sparse_inputs": ("Sparse inputs", "sparse_inputs"),
     "estimators": ("scikit-learn estimators", "estimators"),
@@ -150,6 +152,16 @@ def _kill_and_resume(module: ModuleType, results: dict[str, Any]) -> None:
     )
 
 
+def _scale(module: ModuleType, results: dict[str, Any]) -> None:
+    module.print_lung(results["lung"])
+    print()
+    module.print_rows(results["rows"])
+
+
+def _distributed(module: ModuleType, results: dict[str, Any]) -> None:
+    module.print_all(results["rows"], results["fitted"], results["predicted"]["steps"], results["cores"])
+
+
 SHOW: dict[str, Callable[[ModuleType, dict[str, Any]], Any]] = {
     "epoch": lambda module, results: module.show(results["rows"]),
     "phases": _phases,
@@ -158,6 +170,8 @@ SHOW: dict[str, Callable[[ModuleType, dict[str, Any]], Any]] = {
     "memory": lambda module, results: module.print_rows(results["rows"]),
     "width": lambda module, results: module.print_rows(results["rows"]),
     "threads": _threads,
+    "scale": _scale,
+    "distributed": _distributed,
     "topology": _topology,
     "sparse_inputs": lambda module, results: module.print_rows(results["rows"]),
     "estimators": _estimators,
