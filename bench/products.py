@@ -43,6 +43,7 @@ DENSITIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 BATCHES = (1, 10, 32, 100, 128, 512)
 BATCH = 100  # of the sweep over densities, and of the layer's step
 BATCH_DENSITY = 0.01  # of the sweep over batch sizes
+BATCH_DENSITIES = (BATCH_DENSITY, 0.1)  # at which all batch sizes are measured; at the others only `BATCH`
 BREAK_EVEN = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 PRODUCTS = {"Y": "Y = X Wᵀ", "DX": "DX = DY W", "DW": "DW on the support"}
 LIBRARIES = ("sparse_dot_mkl", "MKL")  # that we are compared with
@@ -432,14 +433,14 @@ def main(
     shapes = SHAPES[1:2] if short else SHAPES
     densities = (0.01, 0.1) if short else DENSITIES
     batches = (1, BATCH) if short else BATCHES
-    rounds = 2 if short else 5
+    rounds = 2 if short else 3
     facts = harness.heading(threads)
     workers = harness.processes(__file__, list(CONTENDERS), threads)
     names = list(workers)
     rows: list[dict[str, Any]] = []
     for shape in shapes:
         for density in densities:
-            for N in batches:
+            for N in batches if density in BATCH_DENSITIES else (BATCH,):
                 rows += measure(workers, shape, density, N, rounds)
                 harness.write_json(json_file, facts, rows=rows)
     print_rates([row for row in rows if row["N"] == BATCH], names, "density")
