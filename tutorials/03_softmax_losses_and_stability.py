@@ -31,7 +31,7 @@ import numpy as np
 import scipy.linalg
 import scipy.special
 import sympy as sp
-from IPython.display import Markdown
+from IPython.display import Math
 
 from nerva_py.equations.losses import (
     LOSSES,
@@ -233,11 +233,11 @@ assert equal(softmax_backward(Y, DY), softmax_backward_paper(Y, DY)) == {}
 # %%
 Y, T = WrittenMatrix("Y", N, K), WrittenMatrix("T", N, K)
 rows = [
-    f"| {name} | ${latex(loss.value, Y, T)}$ | ${latex(loss.gradient, Y, T)}$ |"
+    rf"\text{{{name}}} & {latex(loss.value, Y, T)} \\ \quad\text{{gradient}} & {latex(loss.gradient, Y, T)} \\[6pt]"
     for name, loss in LOSSES.items()
     if not loss.averaged
 ]
-Markdown("\n".join(["| loss | value | gradient by $Y$ |", "|---|---|---|", *rows]))
+Math(r"\begin{array}{ll}" + "".join(rows) + r"\end{array}")
 
 # %% [markdown]
 # For classes, the target is a row with a 1 at the right class and 0 elsewhere (*one-hot*). The *cross-entropy*
