@@ -31,7 +31,7 @@ import numpy as np
 import scipy.linalg
 import scipy.special
 import sympy as sp
-from IPython.display import Markdown
+from IPython.display import Math
 
 from nerva_py.equations.losses import (
     LOSSES,
@@ -76,8 +76,9 @@ assert np.allclose(Y.sum(axis=1), 1)
 assert np.allclose(Y[0, :-1] / Y[0, 1:], np.e)  # a score that is larger by 1 makes a class e times as probable
 
 # %% [markdown]
-# The second row would be the same for the scores 0, 0, 0, 0, and that will save us: only *differences* of scores matter.
-# Adding the same number $c$ to all scores of a row multiplies numerator and denominator with $e^c$, and changes nothing.
+# The second row would be the same for the scores 0, 0, 0, 0, and that will save us: only *differences* of scores
+# matter. Adding the same number $c$ to all scores of a row multiplies numerator and denominator with $e^c$, and changes
+# nothing.
 #
 # ## Overflow
 #
@@ -233,11 +234,11 @@ assert equal(softmax_backward(Y, DY), softmax_backward_paper(Y, DY)) == {}
 # %%
 Y, T = WrittenMatrix("Y", N, K), WrittenMatrix("T", N, K)
 rows = [
-    f"| {name} | ${latex(loss.value, Y, T)}$ | ${latex(loss.gradient, Y, T)}$ |"
+    rf"\text{{{name}}} & {latex(loss.value, Y, T)} \\ \quad\text{{gradient}} & {latex(loss.gradient, Y, T)} \\[6pt]"
     for name, loss in LOSSES.items()
     if not loss.averaged
 ]
-Markdown("\n".join(["| loss | value | gradient by $Y$ |", "|---|---|---|", *rows]))
+Math(r"\begin{array}{ll}" + "".join(rows) + r"\end{array}")
 
 # %% [markdown]
 # For classes, the target is a row with a 1 at the right class and 0 elsewhere (*one-hot*). The *cross-entropy*
