@@ -103,7 +103,8 @@ answer = np.array([[0.1], [0.9], [0.2], [0.8], [0.4]])  # a column, (5, 1)
 target = np.array([0.0, 1.0, 0.0, 1.0, 0.0])  # a vector, (5,)
 difference = answer - target
 print("shape of the difference:", difference.shape)
-print("mean squared error:", np.mean(difference**2), "- but it is", np.mean((answer[:, 0] - target) ** 2))
+computed, right = np.mean(difference**2), np.mean((answer[:, 0] - target) ** 2)
+print(f"mean squared error: {computed:.3f}, but it is {right:.3f}")
 assert difference.shape == (5, 5)
 
 # %% [markdown]
@@ -274,7 +275,8 @@ assert np.allclose(linear(X, W[2:5], b[:, 2:5]), linear(X, W, b)[:, 2:5])
 # %% [markdown]
 # And **how a matrix is written is not how it is stored**. $X$ is $(N, D)$ in every formula. NumPy puts the numbers of a
 # row side by side in memory; the library, where speed matters, those of a column, because a sparse product then runs
-# along the batch. `strides` are the distances in bytes from one row to the next, and from one column to the next:
+# along the batch. `strides` are the distances in bytes from one row to the next, and from one column to the next. (100
+# numbers of 8 bytes are 800; the library leaves a few unused, so that each column begins at a round address.)
 
 # %%
 for kind, batch in (("NumPy", X[:100].copy()), ("library", nv.batch_layout(X[:100]))):
@@ -285,7 +287,7 @@ assert batch.strides[0] == batch.itemsize
 assert np.array_equal(batch, X[:100])
 
 # %% [markdown]
-# ## One equation, four kinds of matrices
+# ## One equation, many kinds of matrices
 #
 # `linear` contains no loop, no `np.`, and no test of a type. So it works on everything that can be multiplied and
 # added. On matrices of *symbols*:

@@ -31,7 +31,7 @@ import numpy as np
 import scipy.linalg
 import scipy.special
 import sympy as sp
-from IPython.display import Markdown
+from IPython.display import Math
 
 from nerva_py.equations.losses import (
     LOSSES,
@@ -76,8 +76,8 @@ assert np.allclose(Y.sum(axis=1), 1)
 assert np.allclose(Y[0, :-1] / Y[0, 1:], np.e)  # a score that is larger by 1 makes a class e times as probable
 
 # %% [markdown]
-# The second row shows something that will save us: only *differences* of scores matter. Adding the same number $c$ to
-# all scores of a row multiplies numerator and denominator with $e^c$, and changes nothing.
+# The second row would be the same for the scores 0, 0, 0, 0, and that will save us: only *differences* of scores matter.
+# Adding the same number $c$ to all scores of a row multiplies numerator and denominator with $e^c$, and changes nothing.
 #
 # ## Overflow
 #
@@ -93,8 +93,9 @@ assert np.isnan(broken[0, 0])
 
 # %% [markdown]
 # $e^{1000}$ is too large for a float64, so it becomes infinite, and infinite by infinite is not a number. In float32,
-# in which networks are trained, scores above 88 are enough. At the other end, if all scores are below −104 or so, all
-# exponentials become 0, and 0 by 0 is not a number either.
+# in which networks are trained, scores above 88 are enough. At the other end, if all scores are below −88 or so, the
+# sum of the exponentials is so small that one divided by it is infinite; below −104 the exponentials themselves become
+# 0, and 0 times infinite is not a number either.
 #
 # The way out: of each row subtract its largest element, which changes nothing (see above). Then the largest exponential
 # is $e^0 = 1$, none overflows, and the sum is at least 1.
@@ -115,7 +116,9 @@ with np.errstate(all="ignore"):
 figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.plot(shift, by_library, color="#4477aa", linewidth=5, alpha=0.4, label="largest element subtracted")
 ax.plot(shift, by_definition, color="#ee6677", label="by definition")
-ax.fill_between(shift[:, 0], 0, 1, where=~np.isfinite(by_definition), color="#ee6677", alpha=0.15, label="not a number")
+ax.fill_between(
+    shift[:, 0], 0, 1, where=~np.isfinite(by_definition), color="#ee6677", alpha=0.15, label="infinite or not a number"
+)
 ax.set(xlabel="first score (the second is less by 1), float32", ylabel="probability of the first", ylim=(0, 1))
 ax.legend(loc="lower center")
 assert np.allclose(by_library, by_library[0])
@@ -230,11 +233,11 @@ assert equal(softmax_backward(Y, DY), softmax_backward_paper(Y, DY)) == {}
 # %%
 Y, T = WrittenMatrix("Y", N, K), WrittenMatrix("T", N, K)
 rows = [
-    f"| {name} | ${latex(loss.value, Y, T)}$ | ${latex(loss.gradient, Y, T)}$ |"
+    rf"\text{{{name}}} & {latex(loss.value, Y, T)} \\ \quad\text{{gradient}} & {latex(loss.gradient, Y, T)} \\[6pt]"
     for name, loss in LOSSES.items()
     if not loss.averaged
 ]
-Markdown("\n".join(["| loss | value | gradient by $Y$ |", "|---|---|---|", *rows]))
+Math(r"\begin{array}{ll}" + "".join(rows) + r"\end{array}")
 
 # %% [markdown]
 # For classes, the target is a row with a 1 at the right class and 0 elsewhere (*one-hot*). The *cross-entropy*

@@ -372,10 +372,10 @@ assert abs(layer.mean[0, 0] - 170) < 4
 # With batches of four, that is a difference:
 
 # %%
-batches = rng.standard_normal((20_000, 4, 1))
-plain = np.mean([standardize(batch, 0.0)[2][0, 0] for batch in batches[:4000]])
+batches = rng.standard_normal((4, 20_000))  # a batch of four in each column
+plain = standardize(batches, 0.0)[2].mean()
 print(f"true variance 1; mean of the variances of batches of 4: {plain:.3f}; times 4/3: {plain * 4 / 3:.3f}")
-assert 0.70 < plain < 0.80
+assert 0.73 < plain < 0.77
 
 # %% [markdown]
 # A row's neighbours, in both modes:
@@ -420,7 +420,7 @@ networks = {
     "without": nv.mlp("ReLU;Linear", [64, 64, 10], seed=1),
 }
 histories = {
-    name: nv.train(network, bad, epochs=10, batch_size=50, learning_rate=0.003, seed=1)
+    name: nv.train(network, bad, epochs=10, batch_size=100, learning_rate=0.005, seed=1)
     for name, network in networks.items()
 }
 axes = plots.comparison(histories, "accuracy", "test")
@@ -433,20 +433,20 @@ assert histories["with batch normalisation"][-1].test_accuracy > histories["with
 # could scale the data once and for all, and should. But the outputs of a hidden layer are the inputs of the next one,
 # and *their* scale changes while the network is trained.)
 #
-# To see the two modes once more: the first network on the test pictures, one by one, in evaluation mode and in training
-# mode.
+# To see the two modes once more: the first network on a hundred test pictures, one by one, in evaluation mode and in
+# training mode.
 
 # %%
 network = networks["with batch normalisation"]
 in_training = copy.deepcopy(network)  # because training mode changes the running values
 right = {"evaluation": [], "training": []}
-for x, t in zip(bad.Xtest, bad.Ttest, strict=True):
+for x, t in zip(bad.Xtest[:100], bad.Ttest[:100], strict=True):
     x = x.reshape(1, 64)
     right["evaluation"].append(network.forward(x, training=False).argmax() == t)
     right["training"].append(in_training.forward(x, training=True).argmax() == t)
 for mode, answers in right.items():
     print(f"{mode:10} mode: {np.mean(answers):.1%} right")
-assert np.mean(right["evaluation"]) > 0.85
+assert np.mean(right["evaluation"]) > 0.8
 assert np.mean(right["training"]) < 0.2
 
 # %% [markdown]
