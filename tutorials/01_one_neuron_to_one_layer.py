@@ -19,8 +19,8 @@
 # **What you'll learn**: to look at shapes before you look at numbers; why a sample is a row and a neuron is a row, too;
 # what $Y = X W^\top + \mathbf{1}_N\, b$ says; why a layer needs an activation function.
 #
-# **What you'll need**: a little Python and NumPy, the product of two matrices. Nothing is downloaded. The cells take a
-# few seconds; reading them and doing the exercises, about an hour.
+# **What you'll need**: a little Python and NumPy, the product of two matrices. Nothing is downloaded. The cells take
+# less than half a minute; reading them and doing the exercises, about an hour.
 
 # %%
 import inspect

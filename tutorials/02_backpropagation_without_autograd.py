@@ -20,7 +20,7 @@
 # the rest of a network has to say; why a gradient must be checked with a *generic* `DY`, not with a handy loss.
 #
 # **What you'll need**: notebook 1, partial derivatives and the chain rule. Nothing is downloaded. The cells take less
-# than half a minute; reading them and doing the exercises, an hour and a half.
+# than a minute; reading them and doing the exercises, an hour and a half.
 
 # %%
 import matplotlib.pyplot as plt

@@ -76,8 +76,9 @@ assert np.allclose(Y.sum(axis=1), 1)
 assert np.allclose(Y[0, :-1] / Y[0, 1:], np.e)  # a score that is larger by 1 makes a class e times as probable
 
 # %% [markdown]
-# The second row would be the same for the scores 0, 0, 0, 0, and that will save us: only *differences* of scores matter.
-# Adding the same number $c$ to all scores of a row multiplies numerator and denominator with $e^c$, and changes nothing.
+# The second row would be the same for the scores 0, 0, 0, 0, and that will save us: only *differences* of scores
+# matter. Adding the same number $c$ to all scores of a row multiplies numerator and denominator with $e^c$, and changes
+# nothing.
 #
 # ## Overflow
 #

@@ -21,8 +21,8 @@
 # gradient of a normalised layer looks like; what the $\epsilon$ is for; why a network behaves differently while it is
 # trained.
 #
-# **What you'll need**: notebooks 1 and 2 ($\mathrm{D}Y$, `check_layer`). Nothing is downloaded. The cells take less
-# than half a minute; reading them and doing the exercises, two hours.
+# **What you'll need**: notebooks 1 and 2 ($\mathrm{D}Y$, `check_layer`). Nothing is downloaded. The cells take about a
+# minute; reading them and doing the exercises, two hours.
 
 # %%
 import copy

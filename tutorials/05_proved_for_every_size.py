@@ -21,7 +21,7 @@
 # computer says, and what it does not say.
 #
 # **What you'll need**: notebook 2 (the generic cotangent); for some examples the softmax of notebook 3. Nothing is
-# downloaded. The cells take less than half a minute; reading them and doing the exercises, two hours.
+# downloaded. The cells take less than a minute; reading them and doing the exercises, two hours.
 
 # %%
 import time
