@@ -355,7 +355,7 @@ for name, call in contenders.items():
         assert np.allclose(call(), expected, atol=1e-3)
         results[name] = 2e-9 * N * W.nnz / seconds(call, 0.05 if SHORT else 0.4)["minimum"]
 for name, rate in results.items():
-    print(f"{rate:7.1f} GFLOP/s  {name}")
+    print(f"{rate:7.2f} GFLOP/s  {name}")
 
 
 # %%
@@ -364,7 +364,7 @@ def draw_rates(results):
     names = list(results)[::-1]
     colours = ["#228833" if "nerva" in name else "0.55" if "SciPy" in name else "#4477aa" for name in names]
     bars = ax.barh(names, [results[name] for name in names], color=colours)
-    ax.bar_label(bars, fmt="%.1f", padding=3)
+    ax.bar_label(bars, fmt="%.3g", padding=3)
     ax.set_xlabel("billions of operations a second (GFLOP/s)")
     ax.spines[["top", "right"]].set_visible(False)
 
