@@ -38,7 +38,8 @@ def blocks(text: str) -> Iterator[Block]:
 
 def run(text: str, name: str, read) -> None:
     """Run the blocks in one namespace; `read` returns what was printed since it was last called."""
-    names: dict[str, object] = {"__name__": "example"}
+    # As a script: a kernel with a function of the page in it is cached, and loaded again by the name of the module.
+    names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(text):
         if block.needs and importlib.util.find_spec(block.needs) is None:
             continue
