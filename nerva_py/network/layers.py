@@ -34,12 +34,8 @@ class Layer(Protocol):
     def forward(self, X: Any, training: bool, rng: np.random.Generator) -> Any:
         """Y, (N, K); the X of a first layer may be a `SparseBatch`"""
 
-    def backward(
-        self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
-    ) -> np.ndarray | None:
-        """Set the gradients of the parameters; return DX, or None where nobody asks for it.
-
-        What the optimizer is to do may be done at once; it is then taken out of `updates`, and there is no gradient."""
+    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        """Set the gradients of the parameters; return DX, or None where nobody asks for it."""
 
     def release(self) -> None:
         """Forget what was kept for the backward pass."""
@@ -83,6 +79,8 @@ class LinearLayer:
     def backward(
         self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
     ) -> np.ndarray | None:
+        """As `Layer.backward`. What the optimizer is to do to W may be done at once; it is then taken out of `updates`, and W has no
+        gradient."""
         DZ = self.output.backward(DY)
         self.DZ = DZ if self.keeps_DZ else None
         W, X = self.W.value, cast(Any, self.X)
@@ -129,9 +127,7 @@ class ActivationLayer:
             self.output.release()
         return Y
 
-    def backward(
-        self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
-    ) -> np.ndarray | None:
+    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         return self.output.backward(DY)
 
     def release(self) -> None:
@@ -189,9 +185,7 @@ class BatchNormLayer:
         self.variance = batch_norm.running_average(self.variance, unbiased, self.momentum)
         return Y if self.shared is None else Y[self.shared.own]
 
-    def backward(
-        self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
-    ) -> np.ndarray | None:
+    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         assert self._kept is not None, "backward before forward"
         Z, variance = self._kept
         if self.shared is not None:
@@ -235,9 +229,7 @@ class DropoutLayer:
         self.R[...] = dropout_mask(X.shape[::-1], self.rate, X.dtype, rng).T
         return dropout.dropout(X, self.R)
 
-    def backward(
-        self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
-    ) -> np.ndarray | None:
+    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         return DY if self.R is None else dropout.dropout_backward(DY, self.R)
 
     def release(self) -> None:

@@ -73,7 +73,11 @@ class MLP:
         """
         for position in range(len(self.layers) - 1, -1, -1):
             needed = any(layer.parameters for layer in self.layers[:position])
-            DX = self.layers[position].backward(DY, input_gradient=needed, updates=updates)
+            layer = self.layers[position]
+            if updates and isinstance(layer, LinearLayer):
+                DX = layer.backward(DY, needed, updates)
+            else:
+                DX = layer.backward(DY, input_gradient=needed)
             if DX is None:
                 return
             DY = DX

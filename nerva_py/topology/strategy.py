@@ -20,6 +20,7 @@ from nerva_py.network.specs import build
 from nerva_py.sparse import Remap, SparseWeight
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import random_free
+from nerva_py.sparse.kernels.numba_backend import FEW_SAMPLES
 from nerva_py.training import Callback, Epoch, Order, TrainingState
 
 from . import measures, schedules
@@ -256,27 +257,30 @@ class DynamicTopology(Callback):
         backend = self.layers[0].backend
         dtype, X = state.network.dtype, state.data.Xtrain
         inputs = [None] if isinstance(X, np.ndarray) else [None, X.indices.dtype]
-        shadow.layers = [_tiny_layer(d, dtype, backend, rng, index) for d in densities for index in inputs]
+        # The products of a layer that becomes sparse on the way are to be compiled, too: those for batches of the run's size.
+        batch = state.settings.get("batch_size", 100)
+        sizes = {min(n, FEW_SAMPLES + 1) for n in (batch, len(state.data.Ttrain) % batch) if n}
+        shadow.layers = [_tiny_layer(d, n, dtype, backend, rng, i) for d in densities for n in sizes for i in inputs]
         shadow.changes = [Change() for _ in shadow.layers]
         shadow.update()
         if self.grow is not None:  # what rules fall back on, and what they do with few candidates and with many
-            for layer in [_tiny_layer(0.25, dtype, backend, rng, index) for index in inputs]:
+            for layer in [_tiny_layer(0.25, 2, dtype, backend, rng, index) for index in inputs]:
                 random_free(layer.support, 1, rng)
                 largest_among(layer.support, *layer.batch(), 1)
 
 
 def _tiny_layer(
-    density: float, dtype: np.dtype, backend: str, rng: np.random.Generator, index_dtype: DTypeLike | None
+    density: float, N: int, dtype: np.dtype, backend: str, rng: np.random.Generator, index_dtype: DTypeLike | None
 ) -> TopologyLayer:
-    """A layer of 4×8 as after a step with two samples; with an `index_dtype` they are sparse."""
+    """A layer of 4×8 as after a step with N samples; with an `index_dtype` they are sparse."""
     W = store(SparseWeight.random((4, 8), density, rng, dtype=dtype, backend=backend))
     layer = LinearLayer(W, np.zeros((1, 4), dtype))
     layer.keeps_DZ = True
-    values = batch_layout(rng.standard_normal((2, 8)).astype(dtype))
+    values = batch_layout(rng.standard_normal((N, 8)).astype(dtype))
     X: np.ndarray | SparseBatch = values
     if index_dtype is not None:
-        columns, samples = np.repeat(np.arange(8), 2).astype(index_dtype), np.tile(np.arange(2, dtype=np.int32), 8)
-        X = SparseBatch.from_nonzeros((2, 8), columns, samples, values.ravel(order="F"))
+        columns, samples = np.repeat(np.arange(8), N).astype(index_dtype), np.tile(np.arange(N, dtype=np.int32), 8)
+        X = SparseBatch.from_nonzeros((N, 8), columns, samples, values.ravel(order="F"))
     layer.forward(X, True, rng)
-    layer.backward(batch_layout(rng.standard_normal((2, 4)).astype(dtype)))
+    layer.backward(batch_layout(rng.standard_normal((N, 4)).astype(dtype)))
     return TopologyLayer(1, layer, [])

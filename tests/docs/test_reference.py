@@ -19,7 +19,7 @@ from nerva_py import errors
 PAGES = reference.pages()
 TEXT = "\n".join(PAGES.values())
 # What programs of others do not import: the command, what it measures, and how files are written.
-INTERNAL = {"__main__", "cli", "doctor", "files"}
+INTERNAL = {"__main__", "cli", "doctor", "files", "launch"}
 IMPOSSIBLE = {"AssertionError"}  # says that a line is never reached, and is no part of what a user meets
 
 

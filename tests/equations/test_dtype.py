@@ -34,6 +34,7 @@ EPSILON = 1e-5
 CASES = {
     linear.linear: ("X", "W", "b"),
     linear.linear_backward: ("X", "W", "DY"),
+    linear.linear_bias_gradient: ("DY",),
     linear.linear_input_gradient: ("W", "DY"),
     linear.linear_parameter_gradients: ("X", "W", "DY"),
     activation_layer.activation_layer: ("X", "W", "b", F),

@@ -36,7 +36,7 @@ def affine(N: int) -> Kernel:
 
     @kernel("P1, I1, I1, F1, F2, F1, F2", parallel=True)
     def affine(parts, indptr, indices, data, X, b, Y):
-        beyond = unsigned(indices.size) - unsigned(1)
+        beyond = unsigned(max(indices.size - 1, 0))
         for part in prange(parts.size - 1):
             for k in range(parts[part], parts[part + 1]):
                 y = column(Y, k)
@@ -58,7 +58,7 @@ def product(N: int) -> Kernel:
     @kernel("P1, I1, I1, F1, F2, F1", parallel=True)
     def product(parts, indptr, indices, data, DY, sums):
         size = sums.size // (parts.size - 1)
-        beyond = unsigned(indices.size) - unsigned(1)
+        beyond = unsigned(max(indices.size - 1, 0))
         for part in prange(parts.size - 1):
             total = sums[part * size : (part + 1) * size]
             total[:] = 0
@@ -98,7 +98,7 @@ def product_on(N: int) -> Kernel:
 
     @kernel("P1, I1, I1, F2, F2, F1", parallel=True)
     def product_on(parts, indptr, indices, DY, X, gradient):
-        beyond = unsigned(indices.size) - unsigned(1)
+        beyond = unsigned(max(indices.size - 1, 0))
         for part in prange(parts.size - 1):
             for k in range(parts[part], parts[part + 1]):
                 y = column(DY, k)
@@ -125,7 +125,7 @@ def product_update(f: Callable[..., Any], constants: int, N: int) -> Kernel:
     def product_update(parts, indptr, indices, data, state, DY, X, both, constants):
         size = both.size // (parts.size - 1)
         width = unsigned(2 * N)
-        beyond = unsigned(indices.size) - unsigned(1)
+        beyond = unsigned(max(indices.size - 1, 0))
         for part in prange(parts.size - 1):
             own = both[part * size : (part + 1) * size]
             for d in range(X.shape[1]):
@@ -155,7 +155,7 @@ def update_only(f: Callable[..., Any], constants: int, N: int) -> Kernel:
 
     @kernel(f"P1, I1, I1, F1, F1, F2, F2, t{constants}", parallel=True)
     def update_only(parts, indptr, indices, data, state, DY, X, constants):
-        beyond = unsigned(indices.size) - unsigned(1)
+        beyond = unsigned(max(indices.size - 1, 0))
         for part in prange(parts.size - 1):
             for k in range(parts[part], parts[part + 1]):
                 y = column(DY, k)
