@@ -23,7 +23,7 @@ train: $(STAMP) ## train a sparse network on digits; options in ARGS="..."
 	@$(BIN)/nerva-py train $(ARGS)
 
 test: lint ## ruff, mypy, import-linter and pytest; options for pytest in ARGS="..."
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: $(STAMP) ## the static checks of `make test`
 	@$(BIN)/ruff check

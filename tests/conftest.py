@@ -1,4 +1,8 @@
-"""What all tests share. At least two threads, also on one core, so that the laws about threads say something."""
+"""What all tests share. At least two threads, also on one core, so that the laws about threads say something.
+
+Where several processes share the tests (`make test`), each begins every test with one thread: two teams of threads on two cores would
+wait for each other. Tests about threads set their number themselves.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,15 @@ settings.register_profile(
     "nerva_py", deadline=None, max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("nerva_py")
+
+
+@pytest.fixture(autouse="PYTEST_XDIST_WORKER" in os.environ)
+def _its_own_core() -> Iterator[None]:
+    import numba
+
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(1)
 
 
 @pytest.fixture

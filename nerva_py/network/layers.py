@@ -79,8 +79,8 @@ class LinearLayer:
     def backward(
         self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
     ) -> np.ndarray | None:
-        """As `Layer.backward`. What the optimizer is to do to W may be done at once; it is then taken out of `updates`, and W has no
-        gradient."""
+        """As `Layer.backward`. What the optimizer is to do to W may be done at once; it is then taken out of `updates`, and W
+        has no gradient."""
         DZ = self.output.backward(DY)
         self.DZ = DZ if self.keeps_DZ else None
         W, X = self.W.value, cast(Any, self.X)

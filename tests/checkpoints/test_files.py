@@ -371,7 +371,7 @@ def put(position, value):
         (("training", "history", 0, "epoch"), lambda a: 2, "epoch 1 of its history"),
         (("notes",), lambda a: 5, "its training or its notes"),
     ],
-    ids=str,
+    ids=lambda value: "change" if callable(value) else str(value),
 )  # fmt: skip
 def test_nothing_in_a_file_is_believed(run, data, tmp_path, place, change, message):
     """With the right checksum, as of somebody who knows how."""

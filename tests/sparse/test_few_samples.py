@@ -70,11 +70,13 @@ def test_the_same_bits_for_every_number_of_threads(N, rng):
     W = wide(rng)
     X, DY, state = batch(rng, N, 30, np.float32), batch(rng, N, 200, np.float32), np.zeros(W.nnz, np.float32)
     results = []
+    before = numba.get_num_threads()
     for threads in (1, 2):
         numba.set_num_threads(threads)
         one, own = W.like(W.data.copy()), state.copy()
         DX = product_update.product_update(one, own, DY, X, updates.nesterov, CONSTANTS)
         results.append([DX, DY @ W, affine(X, W, np.ones((1, 200), np.float32)), one.data, own])
+    numba.set_num_threads(before)
     for first, second in zip(*results, strict=True):
         assert np.array_equal(first, second)
 
