@@ -8,7 +8,7 @@ the hidden layers 256 and 128 and otherwise default parameters: scikit-learn's M
 epoch. Mean ± standard error of
 the test score (accuracy or R²) over folds and seeds, the same folds for everybody, one after the other in each fold.
 
-Then the overhead: `fit` against `nv.train` with the same network, data and epochs, alternating; minimum and median of rounds.
+Before that the overhead: `fit` against `nv.train` with the same network, data and epochs, alternating; minimum and median of rounds.
 Threads are not bound to cores here: scikit-learn's OpenMP runtime would bind the main thread, and Numba's see one core.
 """
 
@@ -80,15 +80,15 @@ def main(folds: int = 5, seeds: int = 2, short: harness.Short = False, json_file
     facts["binding"] = "threads are not bound"
     if short:
         folds, seeds = 2, 1
-    rows = []
+    costs = overhead(2 if short else 9)
+    rows: list[dict[str, Any]] = []
     for kind, problems in (("accuracy", CLASSIFICATION), ("R²", REGRESSION)):
         for name, load in list(problems.items())[: 1 if short else None]:
             X, y = load()
             rows += compare(
                 name, kind, X.astype(np.float32), y if kind == "accuracy" else standardized(y), folds, seeds, short
             )
-    costs = overhead(2 if short else 9)
-    harness.write_json(json_file, facts, scores=rows, overhead=costs)
+            harness.write_json(json_file, facts, scores=rows, overhead=costs)
 
 
 def standardized(y: np.ndarray) -> np.ndarray:
