@@ -8,7 +8,8 @@ the hidden layers 256 and 128 and otherwise default parameters: scikit-learn's M
 epoch. Mean ± standard error of
 the test score (accuracy or R²) over folds and seeds, the same folds for everybody, one after the other in each fold.
 
-Before that the overhead: `fit` against `nv.train` with the same network, data and epochs, alternating; minimum and median of rounds.
+Before that the overhead: `fit` against `nv.train` with the same network, data and epochs, alternating; minimum and median
+of rounds.
 Threads are not bound to cores here: scikit-learn's OpenMP runtime would bind the main thread, and Numba's see one core.
 """
 
