@@ -1,7 +1,7 @@
 """What all tests share. At least two threads, also on one core, so that the laws about threads say something.
 
-Where several processes share the tests (`make test`), each begins every test with one thread: two teams of threads on two cores would
-wait for each other. Tests about threads set their number themselves.
+Where several processes share the tests (`make test`), each begins every test with one thread: two teams of threads on two
+cores would wait for each other. Tests about threads set their number themselves.
 """
 
 from __future__ import annotations
