@@ -6,12 +6,13 @@ import ast
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from derivations.mutation.equivalent import EQUIVALENT
-from derivations.mutation.mutants import MODULES, ROOT, mutants, mutants_of
+from derivations.mutation.mutants import MODULES, ROOT, Mutant, mutants, mutants_of
 from derivations.mutation.report import EQUIVALENT as SURVIVES_RIGHTLY
 from derivations.mutation.report import Row, stale_keys
 from derivations.mutation.trial import PROOF, SURVIVED, Verdict, instrumented
@@ -85,14 +86,20 @@ def test_what_is_no_equation_stays() -> None:
     assert changes(source) == []
 
 
+@cache
+def all_mutants() -> list[Mutant]:
+    """Of all modules; to list them takes many seconds."""
+    return [m for module in MODULES for m in mutants_of(module)]
+
+
 def test_keys_are_unique_and_do_not_depend_on_the_line() -> None:
-    keys = [m.key for module in MODULES for m in mutants_of(module)]
+    keys = [m.key for m in all_mutants()]
     assert len(set(keys)) == len(keys) > 2000
     assert changes("# one line\n\n" + SOURCE) == changes(SOURCE)
 
 
 def test_every_argument_is_about_a_mutant() -> None:
-    everything = [m for module in MODULES for m in mutants_of(module)]
+    everything = all_mutants()
     assert stale_keys(everything, list(MODULES), EQUIVALENT) == []
     assert all(argument.endswith(".") for argument in EQUIVALENT.values())
 
