@@ -22,6 +22,7 @@ _RANKS = "Each rank is below the number of unset bits of its row, so q reaches i
 _UPDATES = tuple(f"matrix.elementwise.update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3"))
 _PRODUCTS = ("matrix.blas.matmul", "matrix.blas.matmul_bias")
 _POSITIONS = ("sparse.kernels.positions.free_columns", "sparse.kernels.positions.find", "sparse.kernels.bits.mark")
+_FEW = "sparse.kernels.few_samples"
 _KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "product_on"))
 
 
@@ -114,4 +115,19 @@ EQUIVALENT: dict[str, str] = {
     "sparse.kernels.largest.scan: key < marked -> key <= marked": _LOOK,
     "matrix.dense_weight.keep_masked: data.dtype -> mask.dtype": _ZERO,
     "matrix.dense_weight.keep_masked: data.size -> mask.size": "The values and their mask have one length.",
+    # ------------------------------------------------------------------------------------------------------- few samples
+    **{
+        f"{_FEW}.{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART
+        for kernel in ("affine.affine", "product_on.product_on")
+    },
+    f"{_FEW}.update_only.update_only: part + 1 -> part - 1": _ALL_IN_ONE_PART,
+    **{
+        f"{_FEW}.{kernel}.{kernel}: part + 1 -> part - 1 (2)": _ALL_IN_ONE_PART
+        for kernel in ("product", "product_update")
+    },
+    **{f"{_FEW}.sum_parts.sum_parts: {change}": _EMPTY_BLOCKS for change in _more_blocks("D", "BLOCK")},
+    f"{_FEW}.product_update.product_update: part + 1 -> part + 2": "Of a longer slice the same elements are used.",
+    f"{_FEW}.product_update.product_update: d * 2 * N + N -> d * 2 * N - N": (
+        "Then each feature sets the sums of the one before to 0, and the first those of the last, before any is added to."
+    ),
 }

@@ -52,6 +52,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "nerva_py.matrix.layout": ("copy_transposed",),
 }
 
+NO_EQUATION = ("__all__", "beyond")  # the latter says how far `prefetch` may look, which changes no result
+
 Edit = tuple[ast.AST, str, int | None]  # a parent, the name of its field, and the position in a field that is a list
 
 
@@ -158,14 +160,14 @@ def _places(parent: ast.AST, scope: Scope, function: str) -> Iterator[tuple[ast.
 
 
 def _is_no_equation(node: ast.AST) -> bool:
-    """Imports, docstrings, errors and the checks that raise them (`_share(...)`), assigned names."""
+    """Imports, docstrings, errors and the checks that raise them (`_share(...)`), assigned names; hints to the processor."""
     if isinstance(node, ast.Import | ast.ImportFrom | ast.Raise):
         return True
     if isinstance(node, ast.Expr):
-        return not isinstance(node.value, ast.Call) or called(node.value).startswith("_")
+        return not isinstance(node.value, ast.Call) or called(node.value).startswith(("_", "prefetch"))
     if isinstance(node, ast.If) and all(isinstance(statement, ast.Raise) for statement in node.body):
         return True
-    if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+    if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id in NO_EQUATION for t in node.targets):
         return True
     return isinstance(getattr(node, "ctx", None), ast.Store) and not isinstance(node, ast.Subscript)
 
