@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from nerva_py.data import Dataset, gather
+from nerva_py.checkpoints import describe
+from nerva_py.data import Dataset
 from nerva_py.data.augmentation import Crops
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
@@ -29,9 +30,9 @@ from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer
 from nerva_py.network.layers import SharedRows
 from nerva_py.sparse import SparseWeight, Support
 from nerva_py.training import Callback, Order, TrainingState
-from nerva_py.training.evaluation import batch_totals, means, targets
+from nerva_py.training.evaluation import batch_totals, means
 from nerva_py.training.optimizers import OptimizerState
-from nerva_py.training.step import PhaseClock, no_phase
+from nerva_py.training.step import PhaseClock, backpropagate, no_phase
 from nerva_py.training.weighting import RunningLoss
 
 from .ranks import Ranks, one_for_all, tree_sum
@@ -72,8 +73,7 @@ class DataParallel:
         return self.seed, [callback for callback in callbacks if first or callback.order < Order.WRITES]
 
     def begin(self, state: TrainingState) -> None:
-        digest = zlib.crc32(np.ascontiguousarray(state.data.Ttrain).tobytes())
-        self._same("training data", digest, "load the same on all of them")
+        self._same("training data", describe(state.data).checksum, "load the same on all of them")
         for layer in state.network.linear_layers:
             layer.gather = self.ranks.rows
 
@@ -85,7 +85,7 @@ class DataParallel:
                 layer.shared = None
 
     def _choose_shards(self, network: MLP) -> int:
-        normalizes = any(isinstance(layer, BatchNormLayer) for layer in network.layers)
+        normalizes = bool(_normalizing(network))
         if normalizes and self.given not in (None, self.ranks.size):
             raise NervaError(
                 f"shards must be the number of ranks, {self.ranks.size}, as the network normalizes batches; not {self.given}"
@@ -119,34 +119,34 @@ class DataParallel:
         vectors: list[np.ndarray] = []
         losses: list[tuple[float, float]] = []
         batches: list[list[tuple[Any, Any]]] = [[] for _ in network.linear_layers]
+        rng = network.rng
         for shard, part in self._own_parts(network, len(rows)):
-            if part.start == part.stop:
-                vectors.append(np.zeros(sum(state.parameter.vector.size for state in states), network.dtype))
-                losses.append((0.0, 0.0))
-                continue
-            own = rows[part]
-            with phase("gather"):
-                X = gather(
-                    data.Xtrain, own, data.scale, data.shift, network.dtype, cropped(crops, part), data.image_shape
-                )
-                T = targets(data.Ttrain, own, data.num_classes, network.dtype)
-            self._seed_dropout(network, t, shard)
-            with phase("feedforward"):
-                Y = network.forward(X, training=True)
-            w = None if weights is None else weights[own, None].astype(network.dtype, copy=False)
-            own_loss = RunningLoss()
-            if meter is not None:
-                own_loss.add(loss, Y, T, w)
-            losses.append((own_loss.total, own_loss.weight))
-            with phase("backpropagate"):
-                DY = loss.mean_gradient(Y, T) if w is None else loss.weighted_mean_gradient(Y, T, w)
+            own, lost = rows[part], RunningLoss()
+            if len(own):
                 share = (len(own) if weights is None else float(weights[own].sum())) / everything
-                network.backward(DY * network.dtype.type(share))
+                network.rng = self._shard_rng(network, t, shard)
+                Y = backpropagate(
+                    network,
+                    data,
+                    loss,
+                    own,
+                    cropped(crops, part),
+                    phase,
+                    weights,
+                    None if meter is None else lost,
+                    share,
+                )
                 vectors.append(np.concatenate([state.parameter.gradient_vector for state in states]))
+            else:
+                vectors.append(np.zeros(sum(state.parameter.vector.size for state in states), network.dtype))
+            losses.append((lost.total, lost.weight))
             for layer, kept in zip(network.linear_layers, batches, strict=True):
-                if layer.keeps_DZ:
+                if layer.keeps_DZ and len(own):
                     kept.append((layer.DZ, layer.X))
                     layer.DZ = layer.X = None  # so that the next shard gets memory of its own
+        network.rng = rng
+        if self._repeated(network, len(rows)) and self.ranks.rank:  # all ranks took the same samples, and rank 0 counts
+            vectors, losses, batches = [np.zeros_like(vectors[0])], [(0.0, 0.0)], [[] for _ in batches]
         with phase("exchange"):
             total = self.ranks.sum(tree_sum(vectors))
             if meter is not None:
@@ -177,26 +177,31 @@ class DataParallel:
 
     def _own_parts(self, network: MLP, N: int) -> list[tuple[int, slice]]:
         """The shards of this rank, and which of the N samples they are."""
-        shared = [layer for layer in network.layers if isinstance(layer, BatchNormLayer)]
-        if shared and self.ranks.size > N:  # so few that all ranks normalize all of them; rank 0 is the one that counts
-            for layer in shared:
-                layer.shared = None
-            return [(0, slice(0, N) if self.ranks.rank == 0 else slice(0, 0))]
+        repeated = self._repeated(network, N)
         cuts = [N * shard // self.shards for shard in range(self.shards + 1)]
         each = self.shards // self.ranks.size
         first = self.ranks.rank * each
-        for layer in shared:
-            layer.shared = SharedRows(self.ranks.rows, slice(cuts[first], cuts[first + each]), self.ranks.rank == 0)
+        whole = SharedRows(self.ranks.rows, slice(cuts[first], cuts[first + each]), self.ranks.rank == 0)
+        for layer in _normalizing(network):
+            layer.shared = None if repeated else whole
+        if repeated:
+            return [(0, slice(0, N))]
         return [(shard, slice(cuts[shard], cuts[shard + 1])) for shard in range(first, first + each)]
 
-    def _seed_dropout(self, network: MLP, t: int, shard: int) -> None:
-        """The masks of a shard are the same, whichever rank draws them."""
+    def _repeated(self, network: MLP, N: int) -> bool:
+        """Whether there are so few samples that some rank would have none to normalize: then all ranks take all of them, and so
+        have the same running statistics."""
+        return bool(_normalizing(network)) and self.ranks.size > N
+
+    def _shard_rng(self, network: MLP, t: int, shard: int) -> np.random.Generator:
+        """What draws the dropout masks of a shard: the same, whichever rank it is on."""
         if any(getattr(layer, "dropout", 0) or isinstance(layer, DropoutLayer) for layer in network.layers):
-            network.rng = np.random.default_rng([self.seed, t, shard])
+            return np.random.default_rng([self.seed, t, shard])
+        return network.rng
 
     # ------------------------------------------------------------------------------------------------------- comparisons
 
-    def _same(self, what: str, digest: int, remedy: str) -> None:
+    def _same(self, what: str, digest: object, remedy: str) -> None:
         """Raises NervaError unless all ranks have the same."""
         digests = self.ranks.from_all(digest)
         if different := [rank for rank, other in enumerate(digests) if other != digests[0]]:
@@ -221,6 +226,10 @@ class DataParallel:
                 self._digests.clear()
             known = self._digests[id(W.support)] = (W.support, support_digest(W.support))
         return known[1]
+
+
+def _normalizing(network: MLP) -> list[BatchNormLayer]:
+    return [layer for layer in network.layers if isinstance(layer, BatchNormLayer)]
 
 
 def support_digest(support: Support) -> int:

@@ -18,7 +18,7 @@ from nerva_py.errors import NervaError
 from nerva_py.network import MLP, BatchNormLayer
 from nerva_py.sparse import SparseWeight, Support
 from nerva_py.sparse.selection import highest
-from nerva_py.training import Callback, TrainingState
+from nerva_py.training import TrainingState
 from nerva_py.training.optimizers import OptimizerState
 from nerva_py.training.step import training_step
 
@@ -38,10 +38,6 @@ class LocalSGD(DataParallel):
             raise NervaError(f"steps must be an integer of at least 1, not {steps!r}")
         super().__init__(ranks, ranks.size)
         self.steps = steps
-
-    def agree(self, network: MLP, seed: int | None, callbacks: Sequence[Callback]) -> tuple[Any, list[Callback]]:
-        self.given = None
-        return super().agree(network, seed, callbacks)
 
     def begin(self, state: TrainingState) -> None:
         super().begin(state)

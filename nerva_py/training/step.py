@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from nerva_py.data import Dataset, gather
 from nerva_py.equations.losses import Loss
 from nerva_py.network import MLP
+from nerva_py.network.layers import Updates
 
 from .evaluation import targets
 from .optimizers import OptimizerState
@@ -40,6 +41,31 @@ def training_step(
     `gradients`, a layer may update its weights while it computes their gradient, and not keep it.
     """
     phase = clock.phase if clock else no_phase
+    updates = None if gradients else {id(state.parameter): state.update(eta, t) for state in states}
+    Y = backpropagate(network, data, loss, rows, crops, phase, weights, meter, updates=updates)
+    with phase("optimize"):
+        for state in states:
+            if updates is None or id(state.parameter) in updates:
+                state.step(eta, t)
+    return Y
+
+
+def backpropagate(
+    network: MLP,
+    data: Dataset,
+    loss: Loss,
+    rows: np.ndarray,
+    crops: Any,
+    phase: Callable[[str], AbstractContextManager[None]],
+    weights: np.ndarray | None,
+    meter: RunningLoss | None,
+    share: float = 1.0,
+    updates: Updates | None = None,
+) -> np.ndarray:
+    """A step without its update: gather, forward, DY = share · ∇L(Y, T) / N, backward. Returns Y.
+
+    `share` is what these samples are of a mini-batch whose other samples are elsewhere.
+    """
     with phase("gather"):
         X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype, crops, data.image_shape)
         T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
@@ -50,12 +76,7 @@ def training_step(
         meter.add(loss, Y, T, w)
     with phase("backpropagate"):
         DY = loss.mean_gradient(Y, T) if w is None else loss.weighted_mean_gradient(Y, T, w)
-        updates = None if gradients else {id(state.parameter): state.update(eta, t) for state in states}
-        network.backward(DY, updates)
-    with phase("optimize"):
-        for state in states:
-            if updates is None or id(state.parameter) in updates:
-                state.step(eta, t)
+        network.backward(DY if share == 1 else DY * network.dtype.type(share), updates)
     return Y
 
 
@@ -72,14 +93,9 @@ class PhaseClock:
         self.seconds[name] += time.perf_counter() - start
 
 
-class _NoPhase:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *error: object) -> None: ...
+_NO_PHASE = nullcontext()
 
 
-_NO_PHASE = _NoPhase()
-
-
-def no_phase(name: str) -> _NoPhase:
+def no_phase(name: str) -> AbstractContextManager[None]:
+    """In the place of `PhaseClock.phase` where nobody asks."""
     return _NO_PHASE

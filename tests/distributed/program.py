@@ -98,7 +98,10 @@ def main() -> None:
         resume=options.resume,
         distributed=distributed,
     )
-    everyone = ranks.from_all([parameter.vector for parameter in network.parameters()])
+    statistics = [
+        x for layer in network.layers if isinstance(layer, nv.BatchNormLayer) for x in (layer.mean, layer.variance)
+    ]
+    everyone = ranks.from_all([parameter.vector for parameter in network.parameters()] + statistics)
     if ranks.rank == 0:
         for other in everyone[1:]:
             for mine, theirs in zip(everyone[0], other, strict=True):
