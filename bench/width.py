@@ -55,20 +55,16 @@ def needed(name: str, width: int) -> float:
     return RESERVE * BYTES[name] * dense * (DENSITY if name == "nerva_py" else 1) + MEGABYTES
 
 
-def available() -> int:
-    """Bytes of memory that can be had without swapping."""
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-
-
 def measure(width: int, threads: int, rounds: int) -> dict[str, Any]:
     """Both contenders, as far as they fit, at one width."""
+    from nerva_py.network.footprint import available_memory
+
     row: dict[str, Any] = {"width": width}
     workers: dict[str, harness.Process] = {}
     counts: dict[str, int] = {}
     for name in CONTENDERS:
-        need, have = needed(name, width), available()
-        if need > have:
+        need, have = needed(name, width), available_memory()
+        if have is not None and need > have:
             row[name] = {"needed": need, "available": have}
             continue
         workers |= harness.processes(__file__, [name], threads)

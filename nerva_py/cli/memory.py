@@ -8,7 +8,8 @@ from typing import Any
 
 from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import SparseWeight, product_update
+from nerva_py.sparse.kernels import few_samples
 from nerva_py.training.optimizers import OptimizerState
 
 from .screen import aligned, size
@@ -30,8 +31,11 @@ class LayerMemory:
     dense_training: int
 
 
-def layer_memory(network: MLP, states: Sequence[OptimizerState], sparse_input: bool = False) -> list[LayerMemory]:
-    """One entry for each layer of the network, activations apart. `sparse_input`: whether the samples are stored sparse."""
+def layer_memory(
+    network: MLP, states: Sequence[OptimizerState], sparse_input: bool = False, batch_size: int = 100
+) -> list[LayerMemory]:
+    """One entry for each layer of the network, activations apart. `sparse_input`: whether the samples are stored sparse. With
+    very small batches large layers need neither a gradient nor the column view."""
     vectors = {id(state.parameter): state.optimizer.states for state in states}
     result = []
     for position, layer in enumerate(network.layers):
@@ -51,8 +55,13 @@ def layer_memory(network: MLP, states: Sequence[OptimizerState], sparse_input: b
                     training += value.data.nbytes
                 # A product with a sparse batch, which only the first linear layer has, needs it, too.
                 sparse_batch = sparse_input and layer is network.linear_layers[0]
-                if isinstance(value, SparseWeight) and (inner or layer.dropout or sparse_batch):
-                    training += _csc_bytes(value)
+                if isinstance(value, SparseWeight):
+                    case = value.nnz, value.shape[1], batch_size
+                    by_columns = layer.dropout or sparse_batch
+                    if by_columns or (inner and not few_samples.scatters(*case)):
+                        training += _csc_bytes(value)
+                    if not by_columns and copies == 2 and product_update.pays(*case):
+                        training -= value.data.nbytes  # no gradient is stored
             dense_weights += numbers
             dense_training += (1 + copies) * numbers
         result.append(

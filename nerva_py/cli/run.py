@@ -68,7 +68,7 @@ def _run(options: Options, console: Console, ranks: MPIRanks | None) -> int:
         check_images(options.topology_plot, data)
     if choices.method is not None:
         check_method(options, choices.method, network, data, states, choices.epochs, choices.batch_size)
-    entries = layer_memory(network, states, data.sparse)
+    entries = layer_memory(network, states, data.sparse, choices.batch_size)
     del states
     console.print(_settings(options, choices))
     if options.info:

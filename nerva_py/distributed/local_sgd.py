@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from nerva_py.errors import NervaError
+from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, BatchNormLayer
+from nerva_py.network.building import as_csr, store_all
 from nerva_py.sparse import SparseWeight, Support
 from nerva_py.sparse.selection import highest
 from nerva_py.training import TrainingState
@@ -70,9 +72,8 @@ def average(ranks: Ranks, network: MLP, states: Sequence[OptimizerState]) -> Non
     """Let every rank have the mean of the parameters and of the optimizer states of all ranks."""
     for state in states:
         value = state.parameter.value
-        if isinstance(value, SparseWeight):
-            W, state.vectors = average_sparse(ranks, value, state.vectors)
-            state.parameter.value = W
+        if isinstance(value, SparseWeight) or (isinstance(value, DenseWeight) and value.mask is not None):
+            state.parameter.value, state.vectors = store_all(*average_sparse(ranks, *as_csr(value, state.vectors)))
         else:
             state.parameter.vector[...] = _mean(ranks, state.parameter.vector)
             state.vectors = [_mean(ranks, vector) for vector in state.vectors]

@@ -126,7 +126,8 @@ def _not_compiled(*arguments: Any) -> None:
 def column(X: np.ndarray, j: Any) -> np.ndarray:
     """Column j of a batch-contiguous X (N, D): the N adjacent values of feature j.
 
-    Compiled, it tells the optimizer that they are adjacent, which the type of a strided matrix does not.
+    Compiled, it tells the optimizer that they are adjacent, which the type of a strided matrix does not. In a parallel loop
+    write to a column unconditionally: Numba takes it for unused, and drops it, where a condition decides whether it is written.
     """
     return X[:, j]
 

@@ -106,6 +106,21 @@ def store(W: SparseWeight) -> Weight:
     return DenseWeight(W.toarray(), None if W.density == 1 else W.support.mask())
 
 
+def store_all(W: SparseWeight, vectors: Sequence[np.ndarray]) -> tuple[Weight, list[np.ndarray]]:
+    """As `store`, with vectors (nnz,) of numbers that belong to the weights; they become as long as `Weight.data`."""
+    stored = store(W)
+    return stored, list(vectors) if stored is W else [W.like(vector).toarray().reshape(-1) for vector in vectors]
+
+
+def as_csr(W: Weight, vectors: Sequence[np.ndarray], backend: str = "numba") -> tuple[SparseWeight, list[np.ndarray]]:
+    """The reverse of `store_all`: the weights and what belongs to them at the positions that are trained."""
+    if isinstance(W, SparseWeight):
+        return W, list(vectors)
+    support = Support.from_mask(np.ones(W.shape, np.uint8) if W.mask is None else W.mask)
+    at = support.rows(), support.indices
+    return SparseWeight(support, W.array[at], backend), [vector.reshape(W.shape)[at] for vector in vectors]
+
+
 def choose_densities(
     shapes: Sequence[tuple[int, int]],
     overall_density: float,

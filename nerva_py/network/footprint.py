@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nerva_py.errors import NervaError
-from nerva_py.sparse import nonzeros
-from nerva_py.sparse.kernels.numba_backend import FEW_SAMPLES, SCATTER_PARTS
-from nerva_py.sparse.product_update import LARGE
+from nerva_py.sparse import nonzeros, product_update
+from nerva_py.sparse.kernels import few_samples
 from nerva_py.sparse.support import index_dtype
 
 from .break_even import break_even_density
@@ -20,7 +19,7 @@ from .break_even import break_even_density
 # Bytes a weight that the largest layer takes for a moment, as layers are dealt with one after another: while its positions (64
 # bits) and values are drawn, and while a new topology moves what is there. Measured by bench/scale.py.
 CREATION, CHANGE = 28, 40
-LIBRARIES = 300 * 2**20  # interpreter, libraries, compiled kernels
+LIBRARIES = 300 * 2**20  # interpreter, libraries, compiled kernels: what the process takes by then
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,11 @@ def footprint(
         nnz = nonzeros(density, (K, D))
         index = index_dtype(nnz, K, D).itemsize
         network += nnz * (item + index) + (K + 1) * index
-        few = N <= FEW_SAMPLES and nnz >= SCATTER_PARTS * D
-        at_once = few and nnz >= LARGE and states == 1
+        at_once = states == 1 and product_update.pays(nnz, D, N)
         training += nnz * item * (states + (0 if at_once else 1))
         if number:
-            if few:  # the same memory for one layer after another
-                sums = max(sums, SCATTER_PARTS * D * 2 * N * item)
+            if few_samples.scatters(nnz, D, N):  # the same memory for one layer after another
+                sums = max(sums, few_samples.PARTS * D * 2 * N * item)
             else:
                 training += (2 * nnz + D + 1) * index
         largest = max(largest, nnz)
@@ -90,8 +88,9 @@ def available_memory() -> int | None:
 def check_memory(need: Footprint, what: str = "this network", available: int | None = None) -> None:
     """Raises NervaError if it would not fit into the memory that is available now."""
     have = available_memory() if available is None else available
-    if have is not None and need.peak > have:
+    more = need.peak - LIBRARIES  # which are loaded already
+    if have is not None and more > have:
         raise NervaError(
-            f"training {what} takes about {need.peak / 1e9:.3g} GB, and {have / 1e9:.3g} GB are available: take fewer neurons, "
+            f"training {what} takes about {more / 1e9:.3g} GB, and {have / 1e9:.3g} GB are available: take fewer neurons, "
             "a smaller density or smaller batches"
         )

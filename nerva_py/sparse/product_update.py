@@ -10,22 +10,25 @@ import numpy as np
 from nerva_py.matrix.layout import batch_empty, batch_layout, vector_empty
 
 from .kernels import few_samples, numba_backend
-from .kernels.numba_backend import SCATTER_PARTS
+from .kernels.few_samples import PARTS
 from .weight import SparseWeight
 
 # From so many weights on they do not stay in a cache between two passes; below, one pass less is worth nothing.
 LARGE = 2**20
 
 
+def pays(nnz: int, D: int, N: int) -> bool:
+    """Whether `product_update` is taken for N samples and a layer of nnz weights and D inputs."""
+    return nnz >= LARGE and few_samples.scatters(nnz, D, N)
+
+
 def combines(W: Any, X: Any) -> bool:
     """Whether `product_update` is made for this weight matrix and this batch."""
     return (
         isinstance(W, SparseWeight)
-        and W.nnz >= LARGE
         and W.backend is numba_backend.BACKEND
         and isinstance(X, np.ndarray)
-        and 1 <= X.shape[0] <= numba_backend.FEW_SAMPLES
-        and numba_backend.scatters(W)
+        and pays(W.nnz, W.shape[1], X.shape[0])
     )
 
 
@@ -45,13 +48,13 @@ def product_update(
     """
     S, N, D = W.support, X.shape[0], W.shape[1]
     DY, X = batch_layout(DY), batch_layout(X)
-    parts = S.parts(SCATTER_PARTS)
+    parts = S.parts(PARTS)
     if not input_gradient:
         run = few_samples.update_only(update, len(constants), N)
         run(parts, S.indptr, S.indices, W.data, state, DY, X, constants)
         return None
-    both, DX = vector_empty(SCATTER_PARTS * D * 2 * N, W.dtype), batch_empty(N, D, W.dtype)
+    both, DX = vector_empty(PARTS * D * 2 * N, W.dtype), batch_empty(N, D, W.dtype)
     run = few_samples.product_update(update, len(constants), N)
     run(parts, S.indptr, S.indices, W.data, state, DY, X, both, constants)
-    few_samples.sum_parts(SCATTER_PARTS, N, 2 * N, N)(both, DX)
+    few_samples.sum_parts(PARTS, N, 2 * N, N)(both, DX)
     return DX

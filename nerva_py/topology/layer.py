@@ -10,7 +10,7 @@ import numpy as np
 from nerva_py.errors import DataError, NervaError
 from nerva_py.matrix import DenseWeight, SparseBatch, batch_layout
 from nerva_py.network import LinearLayer
-from nerva_py.network.building import store
+from nerva_py.network.building import store_all
 from nerva_py.network.initializers import Initializer
 from nerva_py.sparse import Remap, SparseWeight, Support
 from nerva_py.training.optimizers import OptimizerState
@@ -32,7 +32,7 @@ class TopologyLayer:
         self.layer = layer
         self.states = [state for state in states if state.parameter is layer.W]
         self.backend = backend
-        self._support: Support | None = None  # of a layer that is stored dense
+        self._support: tuple[np.ndarray | None, Support] | None = None  # of a layer that is stored dense, and its mask
         self._batches: list[tuple[np.ndarray, Samples]] = []
         self.coverage = Coverage(self.shape)
         if self.full:
@@ -66,9 +66,9 @@ class TopologyLayer:
         W = self.layer.W.value
         if isinstance(W, SparseWeight):
             return W.support
-        if self._support is None:
-            self._support = Support.from_mask(np.ones(W.shape, np.uint8) if W.mask is None else W.mask)
-        return self._support
+        if self._support is None or self._support[0] is not W.mask:
+            self._support = W.mask, Support.from_mask(np.ones(W.shape, np.uint8) if W.mask is None else W.mask)
+        return self._support[1]
 
     @property
     def values(self) -> np.ndarray:
@@ -132,17 +132,12 @@ class TopologyLayer:
         old, gradient = self.layer.W.value, None if remap.grown else self.gradient
         W = SparseWeight(remap.support, remap.move(self.values, fresh), getattr(old, "backend", self.backend))
         vectors = [[remap.move(self._at_positions(old.like(v))) for v in state.vectors] for state in self.states]
-        moved_gradient = None if gradient is None else remap.move(gradient)
-        new = store(W)
-
-        def stored(moved: np.ndarray) -> np.ndarray:
-            return moved if new is W else W.like(moved).toarray().reshape(-1)
-
         for state, moved in zip(self.states, vectors, strict=True):
-            state.vectors = [stored(v) for v in moved]
+            state.vectors = store_all(W, moved)[1]
+        new, gradients = store_all(W, [] if gradient is None else [remap.move(gradient)])
         self.layer.W.value = new
-        self.layer.W.gradient = None if moved_gradient is None else new.like(stored(moved_gradient))
-        self._support = None if new is W else remap.support
+        self.layer.W.gradient = new.like(gradients[0]) if gradients else None
+        self._support = None if isinstance(new, SparseWeight) else (new.mask, remap.support)
 
     def shrunk(self, rows: np.ndarray, columns: np.ndarray) -> None:
         """Note that only these rows and columns are left of the layer."""

@@ -13,7 +13,7 @@ import numpy as np
 from nerva_py.errors import NervaError
 from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, BatchNormLayer, LinearLayer
-from nerva_py.network.building import store
+from nerva_py.network.building import store_all
 from nerva_py.network.parameter import Parameter, Weight
 from nerva_py.sparse import SparseWeight
 from nerva_py.sparse.selection import lowest, share
@@ -81,9 +81,7 @@ def _cut_weight(parameter: Parameter, rows: np.ndarray, columns: np.ndarray, sta
         support, kept = W.support.submatrix(rows, columns)
         smaller = SparseWeight(support, W.data[kept], W.backend)
         moved = [v[kept] for v in vectors]
-        parameter.value = store(smaller)
-        if parameter.value is not smaller:
-            moved = [smaller.like(v).toarray().reshape(-1) for v in moved]
+        parameter.value, moved = store_all(smaller, moved)
     if state is not None:
         state.vectors = moved
 

@@ -20,7 +20,6 @@ from nerva_py.network.specs import build
 from nerva_py.sparse import Remap, SparseWeight
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import random_free
-from nerva_py.sparse.kernels.numba_backend import FEW_SAMPLES
 from nerva_py.training import Callback, Epoch, Order, TrainingState
 
 from . import measures, schedules
@@ -257,10 +256,8 @@ class DynamicTopology(Callback):
         backend = self.layers[0].backend
         dtype, X = state.network.dtype, state.data.Xtrain
         inputs = [None] if isinstance(X, np.ndarray) else [None, X.indices.dtype]
-        # The products of a layer that becomes sparse on the way are to be compiled, too: those for batches of the run's size.
-        batch = state.settings.get("batch_size", 100)
-        sizes = {min(n, FEW_SAMPLES + 1) for n in (batch, len(state.data.Ttrain) % batch) if n}
-        shadow.layers = [_tiny_layer(d, n, dtype, backend, rng, i) for d in densities for n in sizes for i in inputs]
+        # The products of a layer that becomes sparse on the way are compiled with them.
+        shadow.layers = [_tiny_layer(d, 2, dtype, backend, rng, i) for d in densities for i in inputs]
         shadow.changes = [Change() for _ in shadow.layers]
         shadow.update()
         if self.grow is not None:  # what rules fall back on, and what they do with few candidates and with many

@@ -18,6 +18,7 @@ from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.network.layers import check_sparse_input
 from nerva_py.network.specs import build
+from nerva_py.sparse import product_update
 
 from . import resuming
 from .callbacks import Callback, TrainingState, end_all, in_order, step_callbacks
@@ -85,13 +86,14 @@ def train(
     history, augmentation_rng = state.history, state.augmentation_rng
     assert augmentation_rng is not None
     after_step = step_callbacks(callbacks)
-    gradients = any(callback.reads_gradients for callback in callbacks)
+    gradients = network.nnz < product_update.LARGE or any(callback.reads_gradients for callback in callbacks)
     begun: list[Callback] = []
     clock = PhaseClock() if timer else None
     phase = clock.phase if clock else no_phase
 
     with parallel.guard():
-        _compile_kernels(network, data, chosen_loss, state.optimizer_states, pool[:batch_size], augmentation, weights)
+        for size in filter(None, (batch_size, M % batch_size)):  # few samples have kernels of their own
+            _compile_kernels(network, data, chosen_loss, state.optimizer_states, pool[:size], augmentation, weights)
         try:
             for callback in callbacks:
                 callback.on_train_begin(state)

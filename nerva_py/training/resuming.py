@@ -23,6 +23,7 @@ from nerva_py.errors import DataError, NervaError, ShapeError
 from nerva_py.files import reading
 from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP, BatchNormLayer
+from nerva_py.network.mlp import fitting_batch
 
 from .callbacks import Callback, Order, TrainingState
 from .evaluation import BATCH
@@ -55,11 +56,11 @@ class Checkpoint:
         check_finite("X", X)
         if self.data is None:
             return self.network.predict(X)
-        M = X.shape[0]
+        M, size = X.shape[0], fitting_batch(self.network.sizes, BATCH)
         Y = np.empty((M, self.network.sizes[-1]), self.network.dtype)
         with workspace(), one_blas_thread:
-            for start in range(0, M, BATCH):
-                rows = np.arange(start, min(start + BATCH, M))
+            for start in range(0, M, size):
+                rows = np.arange(start, min(start + size, M))
                 Y[rows] = self.network.forward(gather(X, rows, self.data.scale, self.data.shift, self.network.dtype))
         return Y
 

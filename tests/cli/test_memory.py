@@ -8,6 +8,8 @@ from scipy.sparse import csr_array
 import nerva_py as nv
 from nerva_py.cli.memory import layer_memory, layer_table
 from nerva_py.cli.screen import aligned, size
+from nerva_py.sparse import product_update
+from nerva_py.sparse.kernels import few_samples
 from nerva_py.training import Callback, TrainingState
 from nerva_py.training.loop import resolve_optimizers
 
@@ -15,10 +17,12 @@ from nerva_py.training.loop import resolve_optimizers
 class MeasuredBytes(Callback):
     """Parameters, gradients and optimizer states, while they are there."""
 
+    reads_gradients = False  # it counts those that are there
+
     def on_step_end(self, state: TrainingState) -> None:
         parameters = list(state.network.parameters())
         self.training = sum(parameter.value.nbytes for parameter in parameters)
-        self.training += sum(parameter.gradient_vector.nbytes for parameter in parameters)
+        self.training += sum(p.gradient_vector.nbytes for p in parameters if p.gradient is not None)
         self.training += sum(vector.nbytes for one in state.optimizer_states for vector in one.vectors)
 
 
@@ -42,6 +46,19 @@ def test_memory_of_sparse_samples() -> None:
     measured = MeasuredBytes()
     nv.train(network, data, epochs=1, callbacks=[measured], statistics=False)
     assert sum(entry.training for entry in entries) == measured.training
+
+
+@pytest.mark.parametrize("optimizer", ["Nesterov(0.9)", "Adam"])
+def test_memory_of_large_layers_with_few_samples(optimizer: str, monkeypatch) -> None:
+    monkeypatch.setattr(few_samples, "WEIGHTS", 0)
+    monkeypatch.setattr(product_update, "LARGE", 0)
+    data = nv.load_dataset("mini")
+    network = nv.mlp("ReLU;ReLU;Linear", [8, 100, 90, 3], layer_densities=[0.3, 0.3, 1.0], seed=1)
+    states = resolve_optimizers(network, optimizer)
+    few, many = (layer_memory(network, states, batch_size=size) for size in (4, 100))
+    measured = MeasuredBytes()
+    nv.train(network, data, batch_size=4, optimizer=optimizer, epochs=1, callbacks=[measured], statistics=False)
+    assert sum(entry.training for entry in few) == measured.training < sum(entry.training for entry in many)
 
 
 def test_at_most_24_bytes_a_nonzero() -> None:

@@ -13,6 +13,8 @@ import numpy as np
 
 import nerva_py as nv
 from nerva_py.distributed import DataParallel, LocalSGD, mpi
+from nerva_py.network import set_break_even_density
+from nerva_py.network.building import as_csr
 
 
 class Sabotage(nv.Callback):
@@ -54,6 +56,7 @@ def main() -> None:
     parser.add_argument("--sparse", action="store_true")
     parser.add_argument("--sabotage", default="")
     parser.add_argument("--other-network", action="store_true")
+    parser.add_argument("--density", type=float, default=0.2)
     parser.add_argument("--save")
     parser.add_argument("--resume")
     options = parser.parse_args()
@@ -72,9 +75,14 @@ def main() -> None:
 
         Xtrain, Xtest = (csr_array(np.where(part > 1, part, 0)) for part in (Xtrain, Xtest))
     data = nv.from_arrays(Xtrain, T[:split], Xtest, T[split:], num_classes=4, **shape)
+    set_break_even_density(0.4)  # also for so few neurons
     seed = 5 + ranks.rank if options.other_network else 5
     network = nv.mlp(
-        options.layers, [36, 48, 40, 4], layer_densities=[0.2, 0.2, 1.0], dropouts=options.dropouts, seed=seed
+        options.layers,
+        [36, 48, 40, 4],
+        layer_densities=[options.density, 0.2, 1.0],
+        dropouts=options.dropouts,
+        seed=seed,
     )
     callbacks: list[nv.Callback] = [] if options.method is None else [nv.method(options.method)]
     if options.sabotage:
@@ -108,9 +116,7 @@ def main() -> None:
                 assert np.array_equal(mine, theirs), "the ranks end with different networks"
         values = {f"value{n}": parameter.vector for n, parameter in enumerate(network.parameters())}
         supports = {
-            f"support{n}": layer.W.value.support.indices
-            for n, layer in enumerate(network.linear_layers)
-            if hasattr(layer.W.value, "support")
+            f"support{n}": as_csr(layer.W.value, [])[0].support.indices for n, layer in enumerate(network.linear_layers)
         }
         running = {
             f"running{n}": np.concatenate((layer.mean, layer.variance))

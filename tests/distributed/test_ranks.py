@@ -54,10 +54,11 @@ def test_batch_normalization_takes_the_batch_of_all_ranks(tmp_path):
         assert np.allclose(values, together[name], rtol=2e-3, atol=2e-4), name
 
 
+@pytest.mark.parametrize("density", [0.2, 0.6])  # in CSR, and in a dense array with a mask
 @pytest.mark.parametrize("method", [(), ("--method", "SET(0.3)")])
-def test_local_sgd_ends_with_one_network_of_the_same_size(method, tmp_path):
-    together = results(tmp_path, 2, "--local-steps", "3", "--epochs", "6", *method)
-    assert len(together["value0"]) == len(together["support0"]) == round(0.2 * 48 * 36)
+def test_local_sgd_ends_with_one_network_of_the_same_size(method, density, tmp_path):
+    together = results(tmp_path, 2, "--local-steps", "3", "--epochs", "6", "--density", str(density), *method)
+    assert np.count_nonzero(together["value0"]) == len(together["support0"]) == round(density * 48 * 36)
     assert together["losses"][-1, 0] < together["losses"][0, 0]
     assert together["accuracies"][-1] > 0.5
 

@@ -34,6 +34,7 @@ def test_what_does_not_fit_is_refused_with_numbers():
     with pytest.raises(NervaError, match=r"takes about .* GB, and 1 GB are available"):
         check_memory(need, "a network", available=10**9)
     check_memory(footprint(SIZES, DENSITIES, 2), available=10**12)
+    check_memory(footprint([10, 20, 2], [1.0, 1.0], 2), available=10**7)  # the libraries are loaded already
 
 
 def test_available_memory_is_a_number_of_bytes():

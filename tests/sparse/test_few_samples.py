@@ -10,12 +10,12 @@ from nerva_py.equations import updates
 from nerva_py.matrix import affine, product_on
 from nerva_py.matrix.elementwise import update_kernel
 from nerva_py.sparse import SparseWeight, product_update, support
-from nerva_py.sparse.kernels import numba_backend
+from nerva_py.sparse.kernels import few_samples
 from tests import naive
 from tests.samples import DTYPES, assert_close, batch
 
 # One, a few, one more than the kernels are for; each number has kernels of its own, which are compiled.
-N_ALL = (1, 3, numba_backend.FEW_SAMPLES + 1)
+N_ALL = (1, 3, few_samples.SAMPLES + 1)
 CONSTANTS = (0.1, 0.01, 0.9)
 
 
@@ -24,10 +24,15 @@ def dtype(request):
     return request.param
 
 
+@pytest.fixture(autouse=True)
+def taken_for_small_layers(monkeypatch):
+    monkeypatch.setattr(few_samples, "WEIGHTS", 0)
+
+
 def wide(rng, dtype=np.float32) -> SparseWeight:
     """So many weights a column that each part has a DX of its own."""
     W = SparseWeight.random((200, 30), 0.4, rng, dtype=dtype)
-    assert numba_backend.scatters(W)
+    assert W.nnz >= few_samples.PARTS * W.shape[1]
     return W
 
 
@@ -45,7 +50,7 @@ def test_products(N, dtype, rng):
     assert_close(DY @ W, naive.product(DY, W.toarray()))
     assert_close(product_on(W, DY.T, X).toarray(), naive.product_on(W.support.mask(), DY, X))
     made = "transposed" in vars(W.support)
-    assert made == (numba_backend.FEW_SAMPLES < N), "the CSC view is made for more samples only"
+    assert made == (few_samples.SAMPLES < N), "the CSC view is made for more samples only"
 
 
 @pytest.mark.parametrize("N", N_ALL)
@@ -80,6 +85,17 @@ def test_the_same_bits_for_every_number_of_threads(N, rng):
     numba.set_num_threads(before)
     for first, second in zip(*results, strict=True):
         assert np.array_equal(first, second)
+
+
+def test_small_layers_compile_no_kernels_for_each_number_of_samples(rng, monkeypatch):
+    monkeypatch.undo()
+    W = wide(rng)
+    for name in ("affine", "product", "product_on"):
+        monkeypatch.setattr(few_samples, name, None)  # calling it would raise
+    X, DY = batch(rng, 3, 30, np.float32), batch(rng, 3, 200, np.float32)
+    affine(X, W, np.zeros((1, 200), np.float32)), DY @ W, product_on(W, DY.T, X)
+    assert few_samples.pays(few_samples.WEIGHTS, 3)
+    assert not few_samples.pays(few_samples.WEIGHTS - 1, 3)
 
 
 def test_where_they_are_combined(rng, monkeypatch):

@@ -7,6 +7,12 @@ import pytest
 
 import nerva_py as nv
 from nerva_py.sparse import product_update
+from nerva_py.sparse.kernels import few_samples
+
+
+def lower_the_limits(monkeypatch) -> None:
+    monkeypatch.setattr(product_update, "LARGE", 0)
+    monkeypatch.setattr(few_samples, "WEIGHTS", 0)
 
 
 class Reader(nv.Callback):
@@ -39,13 +45,13 @@ def weights(network: nv.MLP) -> list[np.ndarray]:
 @pytest.mark.parametrize("optimizer", ["Nesterov(0.9)", "Momentum(0.9)", "GradientDescent", "Adam"])
 def test_training_is_the_same_to_rounding(optimizer, monkeypatch):
     separate = weights(trained(optimizer))
-    monkeypatch.setattr(product_update, "LARGE", 0)
+    lower_the_limits(monkeypatch)
     for one, other in zip(separate, weights(trained(optimizer)), strict=True):
         assert np.allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
 def test_gradients_are_there_for_those_who_read_them(monkeypatch):
-    monkeypatch.setattr(product_update, "LARGE", 0)
+    lower_the_limits(monkeypatch)
     for reads in (True, False):
         reader = Reader(reads)
         trained(callbacks=[reader])
@@ -61,14 +67,15 @@ def test_methods_say_whether_they_read_gradients():
 @pytest.mark.parametrize("method", ["SET(0.3)", "RigL(0.3, every=3)"])
 def test_topologies_change_the_same_way(method, monkeypatch):
     separate = trained(callbacks=[nv.method(method)])
-    monkeypatch.setattr(product_update, "LARGE", 0)
+    lower_the_limits(monkeypatch)
     for one, other in zip(separate.linear_layers, trained(callbacks=[nv.method(method)]).linear_layers, strict=True):
         assert getattr(one.W.value, "support", None) == getattr(other.W.value, "support", None)
 
 
 def test_dropout_on_weights_keeps_its_own_backward_pass(monkeypatch):
+    monkeypatch.setattr(few_samples, "WEIGHTS", 0)
     separate = weights(trained(dropouts=[0.3, 0.3, 0.0]))
-    monkeypatch.setattr(product_update, "LARGE", 0)
+    lower_the_limits(monkeypatch)
     for one, other in zip(separate, weights(trained(dropouts=[0.3, 0.3, 0.0])), strict=True):
         assert np.array_equal(one, other)
 

@@ -124,7 +124,7 @@ def test_a_schedule_may_be_a_specification(data):
 def test_the_last_partial_batch_is_used(batch_size, sizes, data, monkeypatch):
     seen = record_batches(monkeypatch)
     train(network(), data, epochs=1, batch_size=batch_size, statistics=False)
-    seen = seen[1:]  # the first step compiles the kernels, with a copy of the network
+    seen = seen[len({sizes[0], sizes[-1]}) :]  # the first steps compile the kernels, with copies of the network
     assert [len(rows) for rows in seen] == sizes
     assert sorted(np.concatenate(seen)) == list(range(110)), "every sample once"
 
@@ -132,7 +132,7 @@ def test_the_last_partial_batch_is_used(batch_size, sizes, data, monkeypatch):
 def test_samples_are_shuffled_anew_every_epoch(data, monkeypatch):
     seen = record_batches(monkeypatch)
     train(network(), data, epochs=2, batch_size=110, statistics=False, seed=1)
-    assert not np.array_equal(seen[1], seen[2])
+    assert not np.array_equal(seen[1], seen[2])  # seen[0] compiles
     assert sorted(seen[1]) == sorted(seen[2])
     del seen[:]
     train(network(), data, epochs=2, batch_size=110, statistics=False, shuffle=False)

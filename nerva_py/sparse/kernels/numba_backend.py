@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from nerva_py.sparse.weight import SparseWeight
 
 FEW = 8192  # nonzeros: with fewer, a single sample is done before a second thread has started
-FEW_SAMPLES = 8  # up to so many, the kernels of `few_samples` are faster
-SCATTER_PARTS = 4  # into which they cut the rows, whatever the number of threads; so many threads can help
 
 
 class NumbaBackend:
@@ -36,7 +34,7 @@ class NumbaBackend:
             run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, y)
             return y[None]
         Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
-        run = few_samples.affine(X.shape[0]) if _few(X) else compiled.affine
+        run = few_samples.affine(X.shape[0]) if few_samples.pays(W.nnz, X.shape[0]) else compiled.affine
         run(_parts(S), S.indptr, S.indices, W.data, batch_layout(X), bias, Y)
         return Y
 
@@ -54,10 +52,11 @@ class NumbaBackend:
         S = W.support
         N, D = DY.shape[0], W.shape[1]
         DX = batch_empty(N, D, W.dtype)
-        if _few(DY) and scatters(W):
-            sums = vector_empty(SCATTER_PARTS * D * N, W.dtype)
-            few_samples.product(N)(S.parts(SCATTER_PARTS), S.indptr, S.indices, W.data, batch_layout(DY), sums)
-            few_samples.sum_parts(SCATTER_PARTS, N, N, 0)(sums, DX)
+        if few_samples.scatters(W.nnz, D, N):
+            parts = S.parts(few_samples.PARTS)
+            sums = vector_empty(few_samples.PARTS * D * N, W.dtype)
+            few_samples.product(N)(parts, S.indptr, S.indices, W.data, batch_layout(DY), sums)
+            few_samples.sum_parts(few_samples.PARTS, N, N, 0)(sums, DX)
             return DX
         compiled.product(_parts(S, True), *S.transposed, W.data, batch_layout(DY), DX)
         return DX
@@ -66,7 +65,7 @@ class NumbaBackend:
         S = W.support
         gradient = vector_empty(W.nnz, W.dtype)
         N = X.shape[0]
-        run = few_samples.product_on(N) if _few(X) else compiled.product_on
+        run = few_samples.product_on(N) if few_samples.pays(W.nnz, N) else compiled.product_on
         run(_parts(S), S.indptr, S.indices, batch_layout(DY), batch_layout(X), gradient)
         return gradient
 
@@ -83,19 +82,10 @@ class NumbaBackend:
         return gradient
 
 
-def scatters(W: SparseWeight) -> bool:
-    """Whether W is so large that each part of its rows can afford a DX of its own."""
-    return W.nnz >= SCATTER_PARTS * W.shape[1]
-
-
 def product_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.ndarray) -> None:
     """gradient = DYᵀ X on the support"""
     parts = S.parts(numba.get_num_threads())
     sparse_input.product_on_sparse_input(parts, S.indptr, *S.transposed, *X.parts, batch_layout(DY), gradient)
-
-
-def _few(X: np.ndarray) -> bool:
-    return 1 <= X.shape[0] <= FEW_SAMPLES
 
 
 def _parts(S: Support, transposed: bool = False) -> np.ndarray:
