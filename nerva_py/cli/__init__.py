@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from nerva_py.errors import NervaError
+from nerva_py.launch import place
 
 from .app import app
 
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except USAGE_ERROR as error:
+        if place().rank:  # of several processes with the same options, one complains
+            return FAILED
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         return _fail(f"{message.rstrip('.')}; see {_help_command(given)}")
     except (NervaError, OSError, MemoryError) as error:

@@ -21,7 +21,7 @@ def processor() -> str:
         return platform.processor() or platform.machine()
     found = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     flags = (found.get("flags") or found.get("Features") or "").split()
-    facts = [f"family {found['cpu family']}"] if "cpu family" in found else []
+    facts = [f"{what} {found[key]}" for key, what in (("cpu family", "family"), ("model", "model")) if key in found]
     facts += [flag for flag in EXTENSIONS if flag in flags]
     name = found.get("model name", platform.machine())
     return f"{name} ({', '.join(facts)})" if facts else name

@@ -124,6 +124,12 @@ def test_what_the_command_line_refuses_of_one_process(capsys):
     assert "--shards belongs to --distributed mpi" in capsys.readouterr().err
 
 
+def test_one_rank_complains_of_an_unknown_option():
+    done = command_line(2, "train", "--distributed", "mpi", "--no-such-option", check=False)
+    assert done.returncode != 0
+    assert done.stderr.count("No such option") == 1, done.stderr
+
+
 def test_what_the_command_line_refuses():
     for arguments, message in (
         (("--distributed", "udp"), "unknown --distributed 'udp'"),
