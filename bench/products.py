@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
 import os
 import time
 import warnings
@@ -36,18 +35,14 @@ from typing import Any
 
 import harness
 import numpy as np
+from products_report import BATCH, BATCH_DENSITY, PRODUCTS, plot, print_bar, print_rates, shape_text
 from scipy.sparse import csr_array, random_array
 
 SHAPES = ((1024, 3072), (512, 1024), (4096, 4096), (10, 512))
 DENSITIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 BATCHES = (1, 10, 32, 100, 128, 512)
-BATCH = 100  # of the sweep over densities, and of the layer's step
-BATCH_DENSITY = 0.01  # of the sweep over batch sizes
 BATCH_DENSITIES = (BATCH_DENSITY, 0.1)  # at which all batch sizes are measured; at the others only `BATCH`
 BREAK_EVEN = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-PRODUCTS = {"Y": "Y = X Wᵀ", "DX": "DX = DY W", "DW": "DW on the support"}
-LIBRARIES = ("sparse_dot_mkl", "MKL")  # that we are compared with
-BAR, BAR_DENSITIES = 1.3, (0.005, 0.2)  # faster than these by this factor, at densities from .. to
 TOLERANCE = 1e-4  # of float32 sums, relative to the largest element
 
 
@@ -351,78 +346,6 @@ def break_even(worker: harness.Process, shape: tuple[int, int], densities: tuple
     }
 
 
-def rate(row: dict[str, Any], name: str, which: str = "median") -> float | None:
-    """GFLOP/s."""
-    times = row["seconds"].get(name)
-    return 2e-9 * row["N"] * row["nnz"] / times[which] if times else None
-
-
-def against(name: str, row: dict[str, Any], which: str) -> float | None:
-    """Our speed as a multiple of another's."""
-    return row["seconds"][name][which] / row["seconds"]["nerva_py"][which] if name in row["seconds"] else None
-
-
-def print_rates(rows: list[dict[str, Any]], names: list[str], first: str) -> None:
-    def cell(row: dict[str, Any], name: str) -> str:
-        if name not in row["seconds"]:
-            return "–"
-        return f"{rate(row, name, 'minimum'):.3g} ({rate(row, name):.3g})"
-
-    for product, formula in PRODUCTS.items():
-        print(f"{formula}: GFLOP/s of the fastest call (of the median)\n")
-        body = []
-        for row in rows:
-            if row["product"] == product:
-                ours = harness.time_text(row["seconds"]["nerva_py"]["minimum"])
-                ratios = [against(name, row, "minimum") for name in LIBRARIES]
-                ratio_text = " / ".join("–" if ratio is None else f"{ratio:.2f}" for ratio in ratios)
-                body.append([_shape(row["shape"]), row[first], *(cell(row, name) for name in names), ours, ratio_text])
-        harness.table(["K×D", first, *names, "our time", " / ".join(f"× {name}" for name in LIBRARIES)], body)
-
-
-def print_bar(rows: list[dict[str, Any]]) -> None:
-    low, high = BAR_DENSITIES
-    for product, formula in PRODUCTS.items():
-        inside = [r for r in rows if r["product"] == product and low <= r["density"] <= high and r["N"] == BATCH]
-        for name, which in itertools.product(LIBRARIES, ("minimum", "median")):
-            ratios = [(ratio, r) for r in inside if (ratio := against(name, r, which)) is not None]
-            if ratios:
-                least, row = min(ratios, key=lambda pair: pair[0])
-                verdict = "reached" if least >= BAR else "missed"
-                where = f"{_shape(row['shape'])} at density {row['density']}"
-                print(f"{formula}, {which}: {least:.2f} × {name} or more (least: {where}); bar {BAR} ×: {verdict}")
-    print()
-
-
-def _shape(shape: tuple[int, int]) -> str:
-    return "×".join(map(str, shape))
-
-
-def plot(path: Any, rows: list[dict[str, Any]], names: list[str]) -> None:
-    """GFLOP/s of the first shape over the density and over the batch size."""
-    figure = harness.new_figure(11, 6.4)
-    shape = rows[0]["shape"]
-    axes = figure.subplots(2, 3, sharey=True)
-    for (product, formula), upper, lower in zip(PRODUCTS.items(), *axes, strict=True):
-        upper.set_title(formula)
-        for ax, x, fixed in ((upper, "density", ("N", BATCH)), (lower, "N", ("density", BATCH_DENSITY))):
-            chosen = [r for r in rows if r["shape"] == shape and r["product"] == product and r[fixed[0]] == fixed[1]]
-            for name in names:
-                points = sorted((row[x], rate(row, name, "minimum")) for row in chosen if name in row["seconds"])
-                if points:
-                    ax.plot(*zip(*points, strict=True), label=name, markersize=5, **harness.STYLES[name])
-            ax.set_xscale("log")
-            ax.set_yscale("log")
-            harness.bare(ax)
-        upper.set_xlabel(f"density of W, {_shape(shape)}, batch {BATCH}")
-        lower.set_xlabel(f"batch size N, density {BATCH_DENSITY}")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("GFLOP/s (2·N·nnz)")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
-    figure.savefig(path)
-
-
 def main(
     threads: harness.Threads = 2,
     short: harness.Short = False,
@@ -451,7 +374,7 @@ def main(
         chosen = [r for r in rows if r["product"] == "Y" and r["N"] == BATCH]
         body = [
             [
-                _shape(r["shape"]),
+                shape_text(r["shape"]),
                 r["density"],
                 *map(harness.time_text, (r["mkl_handle_seconds"]["minimum"], r["seconds"]["MKL"]["minimum"])),
             ]
@@ -464,7 +387,7 @@ def main(
     print(f"Density from which on a layer's step (forward, backward, Nesterov; batch {BATCH}) is faster dense\n")
     harness.table(
         ["K×D", "break-even density"],
-        [[_shape(c["shape"]), "none" if c["density"] is None else f"{c['density']:.2f}"] for c in crossings],
+        [[shape_text(c["shape"]), "none" if c["density"] is None else f"{c['density']:.2f}"] for c in crossings],
     )
     for worker in workers.values():
         worker.close()
