@@ -16,8 +16,10 @@ each takes 2·N·nnz operations, and GFLOP/s counts these alone, also of those w
 - dense BLAS: NumPy's `matmul(..., out=...)` of full matrices, DW included.
 
 All have the batch adjacent in memory (dense is a C-contiguous (D, N)), preallocated outputs where their interface takes
-them, the same threads, a process each. Every result is compared with float64. Rounds alternate between the contenders;
-reported are the fastest call, and the median of the rounds' medians.
+them, the same threads, a process each. Every result is compared with float64. In a pass over all cases the contenders take
+turns, with a pause between them, as threads of Intel's OpenMP spin for 0.2 s after their last call. Passes follow one another,
+so that what disturbs the machine for seconds does not meet a case in all of them; reported are the fastest call, and the
+median of the passes' medians.
 
 The last table is about a whole step of a layer (forward, backward and Nesterov update, batch 100) in CSR against a
 `DenseWeight` with its mask: `nerva_py.network.BREAK_EVEN_DENSITY`.
@@ -35,7 +37,16 @@ from typing import Any
 
 import harness
 import numpy as np
-from products_report import BATCH, BATCH_DENSITY, PRODUCTS, plot, print_bar, print_rates, shape_text
+from products_report import (
+    BATCH,
+    BATCH_DENSITY,
+    PRODUCTS,
+    plot,
+    print_bar,
+    print_handles,
+    print_rates,
+    united,
+)
 from scipy.sparse import csr_array, random_array
 
 SHAPES = ((1024, 3072), (512, 1024), (4096, 4096), (10, 512))
@@ -43,6 +54,7 @@ DENSITIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 BATCHES = (1, 10, 32, 100, 128, 512)
 BATCH_DENSITIES = (BATCH_DENSITY, 0.1)  # at which all batch sizes are measured; at the others only `BATCH`
 BREAK_EVEN = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+PAUSE = 0.25  # seconds
 TOLERANCE = 1e-4  # of float32 sums, relative to the largest element
 
 
@@ -307,23 +319,21 @@ CONTENDERS = {
 }
 
 
-def measure(workers: dict[str, harness.Process], shape: tuple[int, int], density: float, N: int, rounds: int) -> list:
-    """A row for each product."""
+def measure(
+    workers: dict[str, harness.Process], shape: tuple[int, int], density: float, N: int
+) -> list[dict[str, Any]]:
+    """A row for each product: one turn of every contender."""
     nnz = max(worker.ask("case", shape=shape, density=density, N=N) for worker in workers.values())
     handle = workers["MKL"].ask("handle_seconds") if "MKL" in workers else None
-    offers = {name: worker.ask("offers") for name, worker in workers.items()}
-    rows = []
-    for product in PRODUCTS:
-        able = {name: worker for name, worker in workers.items() if product in offers[name]}
-        for name, worker in able.items():
+    seconds: dict[str, dict[str, harness.Times]] = {product: {} for product in PRODUCTS}
+    for name, worker in workers.items():
+        time.sleep(PAUSE)
+        for product in worker.ask("offers"):
             if not (error := worker.ask("error", product=product)) < TOLERANCE:
                 raise SystemExit(f"{name}: {PRODUCTS[product]} is wrong, relative error {error:.2g}")
-        times = harness.alternate(
-            {name: functools.partial(worker.ask, "time", product=product) for name, worker in able.items()}, rounds
-        )
-        row = {"shape": shape, "density": density, "N": N, "nnz": nnz, "product": product, "seconds": times}
-        rows.append({**row, "mkl_handle_seconds": handle})
-    return rows
+            seconds[product][name] = worker.ask("time", product=product)
+    case = {"shape": shape, "density": density, "N": N, "nnz": nnz, "mkl_handle_seconds": handle}
+    return [{**case, "product": product, "seconds": times} for product, times in seconds.items()]
 
 
 def break_even(worker: harness.Process, shape: tuple[int, int], densities: tuple[float, ...], rounds: int) -> dict:
@@ -360,35 +370,26 @@ def main(
     facts = harness.heading(threads)
     workers = harness.processes(__file__, list(CONTENDERS), threads)
     names = list(workers)
-    rows: list[dict[str, Any]] = []
-    for shape in shapes:
-        for density in densities:
-            for N in batches if density in BATCH_DENSITIES else (BATCH,):
-                rows += measure(workers, shape, density, N, rounds)
-                harness.write_json(json_file, facts, rows=rows)
+    cases = [
+        (shape, density, N)
+        for shape in shapes
+        for density in densities
+        for N in (batches if density in BATCH_DENSITIES else (BATCH,))
+    ]
+    passes: list[list[dict[str, Any]]] = []
+    for _ in range(rounds):
+        passes.append([row for case in cases for row in measure(workers, *case)])
+        harness.write_json(json_file, facts, rows=united(passes))
+    rows = united(passes)
     print_rates([row for row in rows if row["N"] == BATCH], names, "density")
     print_rates([row for row in rows if row["density"] == BATCH_DENSITY], names, "N")
     print_bar(rows)
     if "MKL" in workers:
-        print("MKL: to make and destroy a handle, against a product Y that has one\n")
-        chosen = [r for r in rows if r["product"] == "Y" and r["N"] == BATCH]
-        body = [
-            [
-                shape_text(r["shape"]),
-                r["density"],
-                *map(harness.time_text, (r["mkl_handle_seconds"]["minimum"], r["seconds"]["MKL"]["minimum"])),
-            ]
-            for r in chosen
-        ]
-        harness.table(["K×D", "density", "handle", "Y"], body)
+        print_handles(rows)
     crossings = [
         break_even(workers["nerva_py"], shape, BREAK_EVEN[1::2] if short else BREAK_EVEN, rounds) for shape in shapes
     ]
-    print(f"Density from which on a layer's step (forward, backward, Nesterov; batch {BATCH}) is faster dense\n")
-    harness.table(
-        ["K×D", "break-even density"],
-        [[shape_text(c["shape"]), "none" if c["density"] is None else f"{c['density']:.2f}"] for c in crossings],
-    )
+    print_crossings(crossings)
     for worker in workers.values():
         worker.close()
     harness.write_json(json_file, facts, rows=rows, break_even=crossings)

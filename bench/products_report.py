@@ -15,6 +15,23 @@ LIBRARIES = ("sparse_dot_mkl", "MKL")  # that we are compared with
 BAR, BAR_DENSITIES = 1.3, (0.005, 0.2)  # faster than these by this factor, at densities from .. to
 
 
+def united(passes: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The rows of passes over the same cases: of each time the fastest call and the median of medians."""
+    result = []
+    for rows in zip(*passes, strict=True):
+        handles = [row["mkl_handle_seconds"] for row in rows]
+        result.append(
+            {
+                **rows[0],
+                "seconds": {
+                    name: harness.merged([row["seconds"][name] for row in rows]) for name in rows[0]["seconds"]
+                },
+                "mkl_handle_seconds": harness.merged(handles) if handles[0] else None,
+            }
+        )
+    return result
+
+
 def rate(row: dict[str, Any], name: str, which: str = "median") -> float | None:
     """GFLOP/s."""
     times = row["seconds"].get(name)
@@ -58,6 +75,23 @@ def print_bar(rows: list[dict[str, Any]]) -> None:
                 where = f"{shape_text(row['shape'])} at density {row['density']}"
                 print(f"{formula}, {which}: {least:.2f} × {name} or more (least: {where}); bar {BAR} ×: {verdict}")
     print()
+
+
+def print_handles(rows: list[dict[str, Any]]) -> None:
+    print("MKL: to make and destroy a handle, against a product Y that has one\n")
+    chosen = [row for row in rows if row["product"] == "Y" and row["N"] == BATCH]
+    times = [(row["mkl_handle_seconds"]["minimum"], row["seconds"]["MKL"]["minimum"]) for row in chosen]
+    body = [
+        [shape_text(row["shape"]), row["density"], *map(harness.time_text, both)]
+        for row, both in zip(chosen, times, strict=True)
+    ]
+    harness.table(["K×D", "density", "handle", "Y"], body)
+
+
+def print_crossings(crossings: list[dict[str, Any]]) -> None:
+    print(f"Density from which on a layer's step (forward, backward, Nesterov; batch {BATCH}) is faster dense\n")
+    body = [[shape_text(c["shape"]), "none" if c["density"] is None else f"{c['density']:.2f}"] for c in crossings]
+    harness.table(["K×D", "break-even density"], body)
 
 
 def shape_text(shape: tuple[int, int]) -> str:

@@ -138,6 +138,7 @@ def _topology(module: ModuleType, results: dict[str, Any]) -> None:
 
 
 def _estimators(module: ModuleType, results: dict[str, Any]) -> None:
+    module.print_overhead(results["overhead"])
     for data, group in itertools.groupby(results["scores"], key=lambda row: row["data"]):
         rows = list(group)
         print(f"{data}: {rows[0]['samples']:,} samples, {rows[0]['features']} features\n")

@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: parameters, training, the fitted network and what is read from it."""
+"""What the classifier and the regressor share: parameters and training."""
 
 from __future__ import annotations
 
@@ -11,35 +11,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from nerva_py import threads
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP, mlp
 from nerva_py.sparse import get_backend
-from nerva_py.topology import DynamicTopology, input_importance
+from nerva_py.topology import DynamicTopology
 from nerva_py.topology import method as resolve_method
 from nerva_py.training import Callback, EarlyStopping, History, Optimizer, ProgressBar, train
 from nerva_py.training.loop import resolve_loss, resolve_schedule
 
 from . import settings
+from .fitted import DTYPES, FittedNetwork
 from .incremental import Increments
 from .monitoring import OBJECTIVE, VALIDATION, Lines, Watch, penalty
 from .samples import Samples, split
 
-PREDICTED = 1000  # samples in a batch of predictions
-# Weights times samples of a batch, below which a second thread gains little, and on a busy machine costs much: a step of 5
-# million took 1.4 ms with one thread and 1.0 ms with two, of 1.5 million 0.43 ms with either; but where other programs compute,
-# too, threads that wait for each other take ten times as long.
-SMALL = 5_000_000
-DTYPES = (np.float64, np.float32, np.uint8)  # of X, kept as they are; everything else becomes float64
-
-
-class SparseMLP(BaseEstimator):
+class SparseMLP(FittedNetwork):
     """The base of `SparseMLPClassifier` and `SparseMLPRegressor`, which say what the targets are."""
 
     def __init__(
@@ -92,22 +83,16 @@ class SparseMLP(BaseEstimator):
         self.n_threads = n_threads
 
     # Of the last training; None or absent before.
-    network_: MLP
     history_: History
     validation_scores_: list[float] | None
     loss_curve_: list[float]
     t_: int
-    _increments: Increments | None
 
     # ------------------------------------------------------------------------------------------ what a subclass says
 
     @abstractmethod
     def _loss(self) -> str:
         """Name of the loss of the fitted problem."""
-
-    @abstractmethod
-    def _out_activation(self) -> str:
-        """scikit-learn's name of what `predict` or `predict_proba` does with the outputs."""
 
     @abstractmethod
     def _learn(self, y: Any, classes: ArrayLike | None) -> None:
@@ -321,12 +306,6 @@ class SparseMLP(BaseEstimator):
     def _shown(self) -> list[Callback]:
         return [] if not self.verbose else [Lines()] if self.verbose < 2 else [ProgressBar()]
 
-    def _threads(self, network: MLP, batch_size: int) -> int | None:
-        """`n_threads`; where it is None a single thread for small work, which another thread would only delay."""
-        if self.n_threads is not None:
-            return settings.at_least("n_threads", self.n_threads, 1)
-        return 1 if network.nnz * batch_size < SMALL else None
-
     def _seeds(self) -> list[int]:
         """Of the network, the validation split and the order of the samples."""
         rng = check_random_state(self.random_state)
@@ -335,82 +314,7 @@ class SparseMLP(BaseEstimator):
     def _validation_score(self, network: MLP, validation: Samples) -> float:
         return self._score(network.predict(validation.X), validation.T, validation.w)
 
-    # ------------------------------------------------------------------------------------------------- the fitted network
-
-    def _outputs(self, X: Any) -> np.ndarray:
-        """Y (M, K), before the softmax or the logistic function."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES, order="C")
-        with threads.limited(self._threads(self.network_, min(PREDICTED, X.shape[0]))):
-            return self.network_.predict(X, PREDICTED)
-
-    @property
-    def coefs_(self) -> list[csr_array]:
-        """The stored weights of each layer, a CSR array (inputs, outputs): the transpose of W (K, D)."""
-        check_is_fitted(self)
-        return [csr_array(_stored(layer.W.value).T) for layer in self.network_.linear_layers]
-
-    @property
-    def intercepts_(self) -> list[np.ndarray]:
-        """The bias of each layer, (outputs,)."""
-        check_is_fitted(self)
-        return [layer.b.value[0] for layer in self.network_.linear_layers]
-
-    @property
-    def feature_importances_(self) -> np.ndarray:
-        """Σ_k |w_ki| of the first layer, the strength of input i, as a share of all: (D,)        [arXiv:2012.00560]"""
-        check_is_fitted(self)
-        strength = input_importance(self.network_.linear_layers[0].W.value)
-        return strength / (strength.sum() or 1.0)
-
-    @property
-    def n_layers_(self) -> int:
-        """Number of layers, inputs and outputs among them."""
-        check_is_fitted(self)
-        return len(self.network_.sizes)
-
-    @property
-    def n_outputs_(self) -> int:
-        """Number of outputs of the network."""
-        check_is_fitted(self)
-        return self.network_.sizes[-1]
-
-    @property
-    def density_(self) -> float:
-        """Stored weights as a share of those of the dense network."""
-        check_is_fitted(self)
-        return self.network_.density
-
-    @property
-    def out_activation_(self) -> str:
-        """What is done with the outputs of the network: "softmax", "logistic" or "identity"."""
-        check_is_fitted(self)
-        return self._out_activation()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Of arrays that are read-only, as joblib maps them from a file, a copy is made: kernels take writeable ones."""
-        super().__setstate__(state)
-        if hasattr(self, "network_") and _read_only(self.network_):
-            self.network_, self._increments = copy.deepcopy((self.network_, self._increments))
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "network_")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
 
 def _float_type(X: np.ndarray) -> np.dtype:
     """In which the network computes: as X, for bytes float32."""
     return np.dtype(np.float32) if X.dtype == np.uint8 else X.dtype
-
-
-def _stored(W: Any) -> csr_array:
-    """The weights (K, D) in CSR; of a dense array those that are not zero."""
-    return W.csr if hasattr(W, "csr") else csr_array(W.array)
-
-
-def _read_only(network: MLP) -> bool:
-    return not all(parameter.vector.flags.writeable for parameter in network.parameters())

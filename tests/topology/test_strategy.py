@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 
 import numpy as np
@@ -12,8 +11,6 @@ from hypothesis import strategies as st
 
 from nerva_py.data import load_digits, make_mini
 from nerva_py.errors import DivergedError, NervaError
-from nerva_py.matrix import compiling
-from nerva_py.matrix.compiling import Kernel
 from nerva_py.network import mlp
 from nerva_py.sparse import Support
 from nerva_py.sparse.growth import random_free
@@ -357,76 +354,6 @@ def test_the_seed_decides_everything_and_the_threads_nothing(spec):
     one, two = (run(spec, count, data) for count in (1, 2))
     assert np.array_equal(one[0], two[0])
     assert one[1] == two[1]
-
-
-# ------------------------------------------------------------------------------------------------------- compilation
-
-
-class Compiled(Callback):
-    """Lists the kernels that are compiled, or fetched from the disk, between the beginning of training and its end."""
-
-    def __init__(self, monkeypatch):
-        self.names: list[str] = []
-        self.recording = False
-        compile_ = Kernel._compile
-
-        def spy(kernel, arguments):
-            if self.recording:
-                self.names.append(f"{kernel.py_func.__name__} {[getattr(a, 'dtype', a) for a in arguments]}")
-            return compile_(kernel, arguments)
-
-        monkeypatch.setattr(Kernel, "_compile", spy)
-
-    def on_train_begin(self, state):
-        self.recording = True
-
-    def on_train_end(self, state):
-        self.recording = False
-
-
-@pytest.fixture
-def nothing_compiled(monkeypatch):
-    """All kernels as in a new process."""
-    for kernel in [one for one in gc.get_objects() if type(one) is Kernel]:
-        monkeypatch.setattr(kernel, "_dispatcher", kernel._jit())
-        monkeypatch.setattr(kernel, "_run", compiling._not_compiled)
-
-
-# What is dropped (little, so that a tiny layer would lose nothing), what is grown, and the densities of the layers.
-KINDS = {
-    "nothing grows": ("Magnitude(0.05)", None, 0.1),
-    "random": ("SET(0.05)", "Random", 0.1),
-    "random, nearly full": ("Magnitude(0.05)", "Random", 0.9),
-    "gradient": ("Magnitude(0.05)", "Gradient", 0.1),
-    "gradient, masked": ("Threshold(0.005)", "Gradient(2)", 0.75),
-    "guided": ("Taylor(0.05)", "Guided", 0.1),
-    "guided, fewer candidates": ("Magnitude(0.05)", "Guided(0.5)", 0.1),
-    "few candidates": ("Random(0.05)", "Guided(0.001)", 0.1),
-    "unfired": ("GlobalMagnitude(0.05)", "RandomUnfired", 0.1),
-    "unfired, used up": ("Magnitude(0.5)", "RandomUnfired", 0.8),
-}
-
-
-@pytest.mark.usefixtures("nothing_compiled")
-@pytest.mark.parametrize(("drop", "grow", "density"), KINDS.values(), ids=KINDS)
-@pytest.mark.skipif(not compiling.JIT, reason="nothing is compiled at all")
-def test_nothing_is_compiled_while_the_clock_runs(drop, grow, density, data, monkeypatch):
-    """Nor with a backend that leaves all kernels to the updates."""
-    compiled = Compiled(monkeypatch)
-    topology = DynamicTopology(drop, grow, every=2, decay="Cosine")
-    net = mlp("ReLU;ReLU;Linear", [8, 40, 50, 3], layer_densities=[density] * 3, backend="scipy", seed=1)
-    train(net, data, epochs=3, batch_size=22, statistics=False, callbacks=[topology, compiled])
-    assert compiled.names == []
-
-
-@pytest.mark.usefixtures("nothing_compiled")
-@pytest.mark.parametrize("spec", ["GradualMagnitude(0.05, every=2)", "GraNet(0.05, 0.05, every=2)"])
-@pytest.mark.skipif(not compiling.JIT, reason="nothing is compiled at all")
-def test_nothing_is_compiled_on_the_way_from_dense_to_sparse(spec, data, monkeypatch):
-    """Nor for the layers' own products, dense, masked and sparse."""
-    compiled, net = Compiled(monkeypatch), mlp("ReLU;ReLU;Linear", [8, 40, 50, 3], seed=1)
-    train(net, data, epochs=3, batch_size=22, statistics=False, callbacks=[method(spec), compiled])
-    assert compiled.names == []
 
 
 # ------------------------------------------------------------------------------------------------------------ refusals
