@@ -43,6 +43,7 @@ from products_report import (
     PRODUCTS,
     plot,
     print_bar,
+    print_crossings,
     print_handles,
     print_rates,
     united,
