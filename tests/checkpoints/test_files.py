@@ -9,7 +9,7 @@ import pytest
 
 import nerva_py as nv
 from nerva_py.errors import DataError, NervaError
-from nerva_py.network.outputs import Pointwise
+from nerva_py.network.outputs import OUTPUTS, Pointwise
 from nerva_py.training import JSONLinesLogger
 
 from .runs import LAYERS, RUNS, SIZES, assert_same_networks, images, mini
@@ -39,6 +39,16 @@ def test_a_network_comes_back_bit_for_bit(name, tmp_path):
     nv.save(again, path)
     assert path.read_bytes() == first, "equal networks are equal files"
     assert_same_networks(again, network)
+
+
+def test_an_activation_after_batch_normalization_comes_back(tmp_path):
+    network = nv.mlp("Linear;BatchNormalization;Linear", SIZES[:1] + SIZES[-2:], layer_densities=[0.2, 1.0], seed=1)
+    network.layers.insert(2, nv.ActivationLayer(OUTPUTS["LeakyReLU"](0.2)))
+    nv.save(network, tmp_path / "n.npz")
+    again = nv.load(tmp_path / "n.npz")
+    X = np.random.default_rng(0).standard_normal((50, SIZES[0])).astype(np.float32)
+    np.testing.assert_array_equal(again.predict(X), network.predict(X))
+    assert [type(layer) for layer in again.layers] == [type(layer) for layer in network.layers]
 
 
 def test_numpy_reads_it_too(tmp_path):
