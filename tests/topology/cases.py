@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
+from nerva_py.data import make_mini
 from nerva_py.matrix import DenseWeight
-from nerva_py.network import LinearLayer, break_even_density
+from nerva_py.network import LinearLayer, break_even_density, mlp
 from nerva_py.network.building import store
 from nerva_py.sparse import SparseWeight, Support
 from nerva_py.topology import DynamicTopology, TopologyLayer
@@ -15,6 +16,16 @@ from nerva_py.training import Optimizer
 from nerva_py.training.optimizers import OptimizerState
 from tests.samples import DTYPES, batch
 from tests.sparse.supports import assert_valid, positions
+
+
+def network(densities=(0.3, 0.6, 0.3), **options):
+    """8 → 12 → 10 → 3: sparse, masked, sparse."""
+    return mlp("ReLU;ReLU;Linear", [8, 12, 10, 3], layer_densities=list(densities), seed=1, **options)
+
+
+def small_data():
+    """8 features, 3 classes, 110 samples to train with."""
+    return make_mini(110, 40, np.random.default_rng(0))
 
 
 def layer_of(support: Support, values: np.ndarray, rng, states: int = 2, N: int = 4, number: int = 1) -> TopologyLayer:

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import gc
 
-import numpy as np
 import pytest
 
-from nerva_py.data import make_mini
 from nerva_py.matrix import compiling
 from nerva_py.matrix.compiling import Kernel
 from nerva_py.network import mlp
 from nerva_py.topology import DynamicTopology, method
 from nerva_py.training import Callback, train
+from tests.topology.cases import small_data
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def data():
-    return make_mini(110, 40, np.random.default_rng(0))
-
-
-def network(densities=(0.3, 0.6, 0.3), **options):
-    """8 → 12 → 10 → 3: sparse, masked, sparse."""
-    return mlp("ReLU;ReLU;Linear", [8, 12, 10, 3], layer_densities=list(densities), seed=1, **options)
+    return small_data()
 
 
 class Compiled(Callback):

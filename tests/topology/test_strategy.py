@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerva_py.data import load_digits, make_mini
+from nerva_py.data import load_digits
 from nerva_py.errors import DivergedError, NervaError
 from nerva_py.network import mlp
 from nerva_py.sparse import Support
@@ -29,7 +29,7 @@ from nerva_py.topology.drop import Drop
 from nerva_py.topology.schedules import DECAYS
 from nerva_py.training import Callback, Order, train
 from tests.sparse.supports import LIMITS, at, int32_limit, positions, threads
-from tests.topology.cases import assert_sound, attached, layer_of, layers, numbers, random_layer
+from tests.topology.cases import assert_sound, attached, layer_of, layers, network, numbers, random_layer, small_data
 
 AMOUNTS = st.sampled_from([0.0, 0.3, 0.5, 1.0])
 
@@ -39,12 +39,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def data():
-    return make_mini(110, 40, np.random.default_rng(0))
-
-
-def network(densities=(0.3, 0.6, 0.3), **options):
-    """8 → 12 → 10 → 3: sparse, masked, sparse."""
-    return mlp("ReLU;ReLU;Linear", [8, 12, 10, 3], layer_densities=list(densities), seed=1, **options)
+    return small_data()
 
 
 def weights(net) -> list:
