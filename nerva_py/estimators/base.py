@@ -30,6 +30,7 @@ from .incremental import Increments
 from .monitoring import OBJECTIVE, VALIDATION, Lines, Watch, penalty
 from .samples import Samples, split
 
+
 class SparseMLP(FittedNetwork):
     """The base of `SparseMLPClassifier` and `SparseMLPRegressor`, which say what the targets are."""
 

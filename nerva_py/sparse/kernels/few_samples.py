@@ -31,8 +31,8 @@ BLOCK = 1024  # features whose sums are added up at a time
 PARTS = 4  # into which the rows are cut, whatever the number of threads; so many threads can help
 
 # Measured with 2 threads: with 2 to 8 samples the three products together take 0.6 to 1.0 of the time that those of `compiled`
-# take at 300,000 weights, 0.35 to 0.55 at a million, 0.2 to 0.4 at four million; from 12 samples on they gain at four million
-# only. Smaller layers would gain microseconds, and compiling for each N takes a second.
+# take at 300,000 weights, 0.35 to 0.55 at a million, 0.2 to 0.4 at four million; from 12 samples on they gain little below four
+# million. Smaller layers would gain microseconds, and compiling for each N takes a second.
 SAMPLES, WEIGHTS = 8, 2**18
 
 
