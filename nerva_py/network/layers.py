@@ -81,6 +81,7 @@ class LinearLayer:
     ) -> np.ndarray | None:
         """As `Layer.backward`. What the optimizer is to do to W may be done at once; it is then taken out of `updates`, and W
         has no gradient."""
+        self.W.gradient = None  # its memory is that of the next one
         DZ = self.output.backward(DY)
         self.DZ = DZ if self.keeps_DZ else None
         W, X = self.W.value, cast(Any, self.X)
