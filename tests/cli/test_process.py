@@ -30,7 +30,11 @@ def test_ctrl_c_ends_with_the_summary_so_far(tmp_path: Path) -> None:
             if line.startswith("epoch   3"):
                 break
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired as late:
+            process.kill()
+            pytest.fail(f"goes on: {(late.stdout or b'')[-1000:]!r}, {(late.stderr or b'')[-1000:]!r}")
     assert (process.returncode, err) == (130, "")
     assert re.search(r"^interrupted +after \d+ of 100000 epochs$", out, re.MULTILINE)
     assert re.search(r"^test accuracy +0\.\d{4}, best ", out, re.MULTILINE)
