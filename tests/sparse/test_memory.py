@@ -62,11 +62,9 @@ def test_a_nonzero_costs_24_bytes_in_training_with_momentum(rng):
     assert W.nbytes + gradient.data.nbytes + velocity[0].nbytes == 24 * W.nnz + pointers
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "bound"), [(4, 19), (9, 25)]
-)  # few samples need neither gradients of all nor columns
+@pytest.mark.parametrize(("batch_size", "bound"), [(4, 19), (9, 25)])
 def test_training_allocates_24_bytes_a_nonzero_and_the_batches(batch_size, bound, rng, monkeypatch):
-    """All of what a run holds at a time. (The copy that compiles the kernels before the run is left out.)"""
+    """All of what a run holds at a time; few samples need no column view. (The copy that compiles the kernels is left out.)"""
     monkeypatch.setattr(loop, "WARM_UP_LIMIT", 0)
     X, T = rng.standard_normal((18, 1000)).astype(np.float32), rng.integers(0, 10, 18)
     data = from_arrays(X[: 2 * batch_size], T[: 2 * batch_size], num_classes=10)
