@@ -19,7 +19,8 @@ from nerva_py.errors import MissingBackendError, NervaError
 from nerva_py.matrix import SparseBatch
 from nerva_py.matrix.layout import batch_layout
 
-GRACE = 1.0  # seconds: where all ranks meet the same error, the first one tells it
+GRACE = 1.5  # seconds: where all ranks meet the same error, the first one tells it
+TOLD = 0.5  # seconds for the launcher to pass on what was said: an abort ends its helpers, too, and the rest is lost
 
 
 class Ranks(Protocol):
@@ -135,5 +136,6 @@ def one_for_all(ranks: Ranks) -> Iterator[None]:
         sys.stdout.flush()
         sys.stderr.write(f"error on rank {ranks.rank} of {ranks.size}: {kind}{cause}\n")
         sys.stderr.flush()
+        time.sleep(TOLD)
         ranks.abort(130 if isinstance(error, KeyboardInterrupt) else 2)
         raise

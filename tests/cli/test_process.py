@@ -18,6 +18,15 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTH
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 
 
+@pytest.fixture
+def interruptible():
+    """A shell starts what it runs in the background with SIGINT ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_with_the_summary_so_far(tmp_path: Path) -> None:
     log, weights, plot = tmp_path / "run.jsonl", tmp_path / "w.npz", tmp_path / "p.png"
     files = ("--log", log, "--save-weights", weights, "--plot", plot)
