@@ -112,11 +112,18 @@ def store_all(W: SparseWeight, vectors: Sequence[np.ndarray]) -> tuple[Weight, l
     return stored, list(vectors) if stored is W else [W.like(vector).toarray().reshape(-1) for vector in vectors]
 
 
+def support_of(W: Weight) -> Support:
+    """The positions that are trained: those of the mask of a dense array, all without one. O(K·D) for a dense array."""
+    if isinstance(W, SparseWeight):
+        return W.support
+    return Support.from_mask(np.ones(W.shape, np.uint8) if W.mask is None else W.mask)
+
+
 def as_csr(W: Weight, vectors: Sequence[np.ndarray], backend: str = "numba") -> tuple[SparseWeight, list[np.ndarray]]:
     """The reverse of `store_all`: the weights and what belongs to them at the positions that are trained."""
     if isinstance(W, SparseWeight):
         return W, list(vectors)
-    support = Support.from_mask(np.ones(W.shape, np.uint8) if W.mask is None else W.mask)
+    support = support_of(W)
     at = support.rows(), support.indices
     return SparseWeight(support, W.array[at], backend), [vector.reshape(W.shape)[at] for vector in vectors]
 

@@ -87,7 +87,7 @@ class LinearLayer:
         W, X = self.W.value, cast(Any, self.X)
         if updates and self.R is None and combines(W, X) and len(updates[id(self.W)].vectors) == 1:
             function, (state,), constants = updates.pop(id(self.W))
-            self.W.gradient, self.b.gradient = None, linear.linear_bias_gradient(DZ)
+            self.b.gradient = linear.linear_bias_gradient(DZ)
             return product_update(W, state, DZ, X, function, constants, input_gradient)
         if self.R is not None:
             self.W.gradient, self.b.gradient = dropout.dropout_linear_parameter_gradients(self.X, W, DZ, self.R)

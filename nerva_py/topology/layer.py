@@ -10,7 +10,7 @@ import numpy as np
 from nerva_py.errors import DataError, NervaError
 from nerva_py.matrix import DenseWeight, SparseBatch, batch_layout
 from nerva_py.network import LinearLayer
-from nerva_py.network.building import store_all
+from nerva_py.network.building import store_all, support_of
 from nerva_py.network.initializers import Initializer
 from nerva_py.sparse import Remap, SparseWeight, Support
 from nerva_py.training.optimizers import OptimizerState
@@ -67,7 +67,7 @@ class TopologyLayer:
         if isinstance(W, SparseWeight):
             return W.support
         if self._support is None or self._support[0] is not W.mask:
-            self._support = W.mask, Support.from_mask(np.ones(W.shape, np.uint8) if W.mask is None else W.mask)
+            self._support = W.mask, support_of(W)
         return self._support[1]
 
     @property
@@ -131,12 +131,13 @@ class TopologyLayer:
         """Move weights and states to the new support; the gradient, too, unless there are positions that it lacks."""
         old, gradient = self.layer.W.value, None if remap.grown else self.gradient
         W = SparseWeight(remap.support, remap.move(self.values, fresh), getattr(old, "backend", self.backend))
-        vectors = [[remap.move(self._at_positions(old.like(v))) for v in state.vectors] for state in self.states]
-        for state, moved in zip(self.states, vectors, strict=True):
-            state.vectors = store_all(W, moved)[1]
-        new, gradients = store_all(W, [] if gradient is None else [remap.move(gradient)])
+        moved = [remap.move(self._at_positions(old.like(v))) for state in self.states for v in state.vectors]
+        new, stored = store_all(W, moved if gradient is None else [*moved, remap.move(gradient)])
+        vectors = iter(stored)
+        for state in self.states:
+            state.vectors = [next(vectors) for _ in state.vectors]
         self.layer.W.value = new
-        self.layer.W.gradient = new.like(gradients[0]) if gradients else None
+        self.layer.W.gradient = None if gradient is None else new.like(next(vectors))
         self._support = None if isinstance(new, SparseWeight) else (new.mask, remap.support)
 
     def shrunk(self, rows: np.ndarray, columns: np.ndarray) -> None:

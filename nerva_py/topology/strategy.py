@@ -256,8 +256,10 @@ class DynamicTopology(Callback):
         backend = self.layers[0].backend
         dtype, X = state.network.dtype, state.data.Xtrain
         inputs = [None] if isinstance(X, np.ndarray) else [None, X.indices.dtype]
-        # The products of a layer that becomes sparse on the way are compiled with them.
-        shadow.layers = [_tiny_layer(d, 2, dtype, backend, rng, i) for d in densities for i in inputs]
+        # The products of a layer that becomes sparse on the way are compiled with them; a single sample has its own.
+        batch = state.settings.get("batch_size", 100)
+        sizes = {min(n, 2) for n in (batch, len(state.data.Ttrain) % batch) if n}
+        shadow.layers = [_tiny_layer(d, n, dtype, backend, rng, i) for d in densities for n in sizes for i in inputs]
         shadow.changes = [Change() for _ in shadow.layers]
         shadow.update()
         if self.grow is not None:  # what rules fall back on, and what they do with few candidates and with many
