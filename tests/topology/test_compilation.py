@@ -79,10 +79,11 @@ def test_nothing_is_compiled_while_the_clock_runs(drop, grow, density, data, mon
 
 
 @pytest.mark.usefixtures("nothing_compiled")
+@pytest.mark.parametrize("batch_size", [22, 109])  # of 110 samples; one is a case of its own
 @pytest.mark.parametrize("spec", ["GradualMagnitude(0.05, every=2)", "GraNet(0.05, 0.05, every=2)"])
 @pytest.mark.skipif(not compiling.JIT, reason="nothing is compiled at all")
-def test_nothing_is_compiled_on_the_way_from_dense_to_sparse(spec, data, monkeypatch):
+def test_nothing_is_compiled_on_the_way_from_dense_to_sparse(spec, batch_size, data, monkeypatch):
     """Nor for the layers' own products, dense, masked and sparse."""
     compiled, net = Compiled(monkeypatch), mlp("ReLU;ReLU;Linear", [8, 40, 50, 3], seed=1)
-    train(net, data, epochs=3, batch_size=22, statistics=False, callbacks=[method(spec), compiled])
+    train(net, data, epochs=3, batch_size=batch_size, statistics=False, callbacks=[method(spec), compiled])
     assert compiled.names == []
