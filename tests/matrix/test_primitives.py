@@ -115,6 +115,16 @@ def test_a_repeat_costs_no_memory(name):
     assert np.shares_memory(getattr(matrix, name)(*arguments), arguments[0])
 
 
+@pytest.mark.parametrize("x", [COLUMN, np.repeat(COLUMN, 2, 0)[::2], COLUMN[:0]], ids=["whole", "with gaps", "empty"])
+def test_a_repeat_is_for_reading(x):
+    for repeated in (matrix.column_repeat(x, 4), matrix.row_repeat(x.T, 4).T, matrix.column_repeat(x, 0)):
+        np.testing.assert_array_equal(repeated, np.tile(x, (1, repeated.shape[1])))
+        with pytest.raises(ValueError, match="read-only"):
+            repeated[...] = 1
+        with pytest.raises(ValueError, match="read-only"):
+            repeated += 1
+
+
 def test_symbols_stay_symbols():
     x, y, a = sp.symbols("x y a", real=True)
     row = sp.Matrix([[x, y]])

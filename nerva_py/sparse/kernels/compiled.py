@@ -5,7 +5,8 @@ W (K, D) is given by `indptr, indices, data` (CSR, K + 1 row pointers) and, for 
 
 Every loop runs in parallel over the *outputs*: `parts` cuts the output rows into parts of about equal nnz, one thread a
 part, and no two threads write the same element, so the results are the same bit for bit for every number of threads. The
-inner loops run along the batch; eight nonzeros at a time keep the number of loads and stores of the accumulator low.
+inner loops run along the batch; eight nonzeros at a time keep the number of loads and stores of the accumulator low. What comes
+before each inner loop counts too, for a batch is short; so elements are taken `at` numbers without a sign.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from functools import cache
 from typing import Any
 
 from numba import prange
-from numpy import uint64 as unsigned
 
-from nerva_py.matrix.compiling import Kernel, column, kernel
+from nerva_py.matrix.compiling import Kernel, at, column, kernel
 from nerva_py.matrix.scalars import scalar_function
 
 
@@ -33,14 +33,14 @@ def affine(parts, indptr, indices, data, X, b, Y):
                 y[i] = bias
             p, end = indptr[k], indptr[k + 1]
             while p + 8 <= end:
-                w0, x0 = data[p], column(X, indices[p])
-                w1, x1 = data[p + 1], column(X, indices[p + 1])
-                w2, x2 = data[p + 2], column(X, indices[p + 2])
-                w3, x3 = data[p + 3], column(X, indices[p + 3])
-                w4, x4 = data[p + 4], column(X, indices[p + 4])
-                w5, x5 = data[p + 5], column(X, indices[p + 5])
-                w6, x6 = data[p + 6], column(X, indices[p + 6])
-                w7, x7 = data[p + 7], column(X, indices[p + 7])
+                w0, x0 = data[at(p)], column(X, indices[at(p)])
+                w1, x1 = data[at(p + 1)], column(X, indices[at(p + 1)])
+                w2, x2 = data[at(p + 2)], column(X, indices[at(p + 2)])
+                w3, x3 = data[at(p + 3)], column(X, indices[at(p + 3)])
+                w4, x4 = data[at(p + 4)], column(X, indices[at(p + 4)])
+                w5, x5 = data[at(p + 5)], column(X, indices[at(p + 5)])
+                w6, x6 = data[at(p + 6)], column(X, indices[at(p + 6)])
+                w7, x7 = data[at(p + 7)], column(X, indices[at(p + 7)])
                 for i in range(N):
                     y[i] += (
                         w0 * x0[i] + w1 * x1[i] + w2 * x2[i] + w3 * x3[i]
@@ -48,7 +48,7 @@ def affine(parts, indptr, indices, data, X, b, Y):
                     )  # fmt: skip
                 p += 8
             while p < end:
-                w0, x0 = data[p], column(X, indices[p])
+                w0, x0 = data[at(p)], column(X, indices[at(p)])
                 for i in range(N):
                     y[i] += w0 * x0[i]
                 p += 1
@@ -66,14 +66,14 @@ def product(parts, indptr_T, indices_T, perm, data, DY, DX):
                 y[i] = zero
             p, end = indptr_T[d], indptr_T[d + 1]
             while p + 8 <= end:
-                w0, x0 = data[perm[p]], column(DY, indices_T[p])
-                w1, x1 = data[perm[p + 1]], column(DY, indices_T[p + 1])
-                w2, x2 = data[perm[p + 2]], column(DY, indices_T[p + 2])
-                w3, x3 = data[perm[p + 3]], column(DY, indices_T[p + 3])
-                w4, x4 = data[perm[p + 4]], column(DY, indices_T[p + 4])
-                w5, x5 = data[perm[p + 5]], column(DY, indices_T[p + 5])
-                w6, x6 = data[perm[p + 6]], column(DY, indices_T[p + 6])
-                w7, x7 = data[perm[p + 7]], column(DY, indices_T[p + 7])
+                w0, x0 = data[at(perm[at(p)])], column(DY, indices_T[at(p)])
+                w1, x1 = data[at(perm[at(p + 1)])], column(DY, indices_T[at(p + 1)])
+                w2, x2 = data[at(perm[at(p + 2)])], column(DY, indices_T[at(p + 2)])
+                w3, x3 = data[at(perm[at(p + 3)])], column(DY, indices_T[at(p + 3)])
+                w4, x4 = data[at(perm[at(p + 4)])], column(DY, indices_T[at(p + 4)])
+                w5, x5 = data[at(perm[at(p + 5)])], column(DY, indices_T[at(p + 5)])
+                w6, x6 = data[at(perm[at(p + 6)])], column(DY, indices_T[at(p + 6)])
+                w7, x7 = data[at(perm[at(p + 7)])], column(DY, indices_T[at(p + 7)])
                 for i in range(N):
                     y[i] += (
                         w0 * x0[i] + w1 * x1[i] + w2 * x2[i] + w3 * x3[i]
@@ -81,7 +81,7 @@ def product(parts, indptr_T, indices_T, perm, data, DY, DX):
                     )  # fmt: skip
                 p += 8
             while p < end:
-                w0, x0 = data[perm[p]], column(DY, indices_T[p])
+                w0, x0 = data[at(perm[at(p)])], column(DY, indices_T[at(p)])
                 for i in range(N):
                     y[i] += w0 * x0[i]
                 p += 1
@@ -97,10 +97,10 @@ def product_on(parts, indptr, indices, DY, X, gradient):
             y = column(DY, k)
             p, end = indptr[k], indptr[k + 1]
             while p + 8 <= end:
-                x0, x1 = column(X, indices[p]), column(X, indices[p + 1])
-                x2, x3 = column(X, indices[p + 2]), column(X, indices[p + 3])
-                x4, x5 = column(X, indices[p + 4]), column(X, indices[p + 5])
-                x6, x7 = column(X, indices[p + 6]), column(X, indices[p + 7])
+                x0, x1 = column(X, indices[at(p)]), column(X, indices[at(p + 1)])
+                x2, x3 = column(X, indices[at(p + 2)]), column(X, indices[at(p + 3)])
+                x4, x5 = column(X, indices[at(p + 4)]), column(X, indices[at(p + 5)])
+                x6, x7 = column(X, indices[at(p + 6)]), column(X, indices[at(p + 7)])
                 s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
                 for i in range(N):
                     s0 += y[i] * x0[i]
@@ -111,29 +111,26 @@ def product_on(parts, indptr, indices, DY, X, gradient):
                     s5 += y[i] * x5[i]
                     s6 += y[i] * x6[i]
                     s7 += y[i] * x7[i]
-                gradient[p], gradient[p + 1], gradient[p + 2], gradient[p + 3] = s0, s1, s2, s3
-                gradient[p + 4], gradient[p + 5], gradient[p + 6], gradient[p + 7] = s4, s5, s6, s7
+                gradient[at(p)], gradient[at(p + 1)], gradient[at(p + 2)], gradient[at(p + 3)] = s0, s1, s2, s3
+                gradient[at(p + 4)], gradient[at(p + 5)], gradient[at(p + 6)], gradient[at(p + 7)] = s4, s5, s6, s7
                 p += 8
             while p < end:
-                x0 = column(X, indices[p])
+                x0 = column(X, indices[at(p)])
                 s0 = zero
                 for i in range(N):
                     s0 += y[i] * x0[i]
-                gradient[p] = s0
+                gradient[at(p)] = s0
                 p += 1
 
 
 @kernel("P1, I1, I1, F1, F1, F1, F1", parallel=True)
 def affine_single(parts, indptr, indices, data, x, b, y):
-    """y = x Wᵀ + b for a single sample        x (D,), b (K,), y (K,): no batch to stream along, one dot product a row
-
-    Indices without a sign save the test whether they count from the end, which takes longer than the product.
-    """
+    """y = x Wᵀ + b for a single sample        x (D,), b (K,), y (K,): no batch to stream along, one dot product a row"""
     for part in prange(parts.size - 1):
         for k in range(parts[part], parts[part + 1]):
             total = b[k]
-            for p in range(unsigned(indptr[k]), unsigned(indptr[k + 1])):
-                total += data[p] * x[unsigned(indices[p])]
+            for p in range(at(indptr[k]), at(indptr[k + 1])):
+                total += data[p] * x[at(indices[p])]
             y[k] = total
 
 
@@ -150,8 +147,8 @@ def affine_apply_single(f: Callable[..., Any], parameters: int, parallel: bool) 
         for part in prange(parts.size - 1):
             for k in range(parts[part], parts[part + 1]):
                 total = b[k]
-                for p in range(unsigned(indptr[k]), unsigned(indptr[k + 1])):
-                    total += data[p] * x[unsigned(indices[p])]
+                for p in range(at(indptr[k]), at(indptr[k + 1])):
+                    total += data[p] * x[at(indices[p])]
                 y[k] = f(total, *parameters)
 
     return affine_apply

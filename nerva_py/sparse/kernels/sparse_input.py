@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from numba import prange
 
-from nerva_py.matrix.compiling import column, kernel
+from nerva_py.matrix.compiling import at, column, kernel
 from nerva_py.matrix.scalars import scalar_function
 
 
@@ -45,7 +45,7 @@ def affine_sparse_input(parts, indptr_T, indices_T, perm, data, features, starts
             while p < end and indices_T[p] < past:
                 w, y = data[perm[p]], column(Y, indices_T[p])
                 for q in range(starts[f], starts[f + 1]):
-                    y[samples[q]] += w * values[q]
+                    y[at(samples[at(q)])] += w * values[at(q)]
                 p += 1
 
 
@@ -68,6 +68,6 @@ def product_on_sparse_input(
             while p < end and indices_T[p] < past:
                 y, total = column(DY, indices_T[p]), zero
                 for q in range(starts[f], starts[f + 1]):
-                    total += y[samples[q]] * values[q]
+                    total += y[at(samples[at(q)])] * values[at(q)]
                 gradient[perm[p]] = total
                 p += 1
