@@ -24,6 +24,8 @@ _PRODUCTS = ("matrix.blas.matmul", "matrix.blas.matmul_bias")
 _POSITIONS = ("sparse.kernels.positions.free_columns", "sparse.kernels.positions.find", "sparse.kernels.bits.mark")
 _FEW = "sparse.kernels.few_samples"
 _KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "product_on"))
+_SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "product_on"))
+_SINGLE = ("sparse.kernels.compiled.affine_single", "sparse.kernels.compiled.affine_apply_single.affine_apply")
 
 
 def _more_blocks(size: str, block: str) -> tuple[str, ...]:
@@ -81,8 +83,9 @@ EQUIVALENT: dict[str, str] = {
         "What has no density then counts as empty, whose factor is 1, too."
     ),
     # ---------------------------------------------------------------------------------------------------------------- kernels
-    **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_KERNELS, f"{_KERNELS[0]}_single")},
-    **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in _POSITIONS},
+    **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_KERNELS, *_SINGLE)},
+    **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_POSITIONS, *_SPARSE_INPUT)},
+    f"{_SPARSE_INPUT[1]}: gradient.dtype -> indptr.dtype": _ZERO,
     **{f"{kernel}: p + 8 <= end -> p + 8 < end": _REMAINDER for kernel in _KERNELS},
     **{f"{kernel}: p + 8 -> p + 9": _REMAINDER for kernel in _KERNELS},
     f"{_KERNELS[0]}: X.shape -> Y.shape": "X and Y have N rows each.",

@@ -29,7 +29,14 @@ MODULES: dict[str, tuple[str, ...]] = {
     "nerva_py.matrix.primitives": (),
     "nerva_py.matrix.dense": ("stable_log_sigmoid",),
     "nerva_py.training.optimizers": ("_adam_constants", "SMET", "_per_density"),
-    "nerva_py.sparse.kernels.compiled": (),
+    "nerva_py.sparse.kernels.compiled": (
+        "affine",
+        "product",
+        "product_on",
+        "affine_single",
+        "affine_apply_single.affine_apply",
+    ),
+    "nerva_py.sparse.kernels.sparse_input": ("affine_sparse_input", "product_on_sparse_input"),
     "nerva_py.sparse.kernels.few_samples": (
         "affine.affine",
         "product.product",
