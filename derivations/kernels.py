@@ -208,15 +208,28 @@ def test_update(name: str) -> None:
             raise NotProved(f"{name}: {after} is not {expected}")
 
 
-@claim("matmul and matmul_bias: blocks of columns of A B (+ 1 b)", KERNEL, "2×3×5, blocks of 2 columns")
-def test_matmul() -> None:
+BLOCKS = {
+    "5 columns, blocks of 2": (4, 5, 4),
+    "2 columns, blocks of 2 rows": (5, 2, 2),
+    "3 columns, blocks of 3×2": (4, 3, 3),
+    "3 columns, no rows": (0, 3, 1),
+}
+
+
+def with_blocks(kernel: Kernel, height: int, **names: Any) -> Callable[..., None]:
+    return loop(kernel, COLUMNS=2, block_height=lambda M, N: height, **names)
+
+
+@claim("matmul and matmul_bias: blocks of A B (+ 1 b); {case}", KERNEL, cases=BLOCKS)
+def test_matmul(case: str) -> None:
     """What stands in for BLAS here is its definition, C = A B."""
-    A, B, b = symbols("a", 2, 3), symbols("b", 3, 5), symbols("c", 5)
-    C = garbage(2, 5)
-    loop(blas.matmul, COLUMNS=2)(0, A, B, C)
+    M, N, height = BLOCKS[case]
+    A, B, b = symbols("a", M, 3), symbols("b", 3, N), symbols("c", N)
+    C = garbage(M, N)
+    with_blocks(blas.matmul, height)(0, A, B, C)
     same(C, product(A, B))
-    C = garbage(2, 5)
-    loop(blas.matmul_bias, COLUMNS=2)(0, A, B, b, C)
+    C = garbage(M, N)
+    with_blocks(blas.matmul_bias, height)(0, A, B, b, C)
     same(C, product(A, B) + b)
 
 
@@ -265,14 +278,15 @@ LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[
         lambda prange: loop(dense_weight.affine_row, prange=prange),
         lambda: (symbols("x", 5), symbols("w", 3, 5), symbols("b", 3), garbage(3)),
     ),
-    "matmul": (
-        lambda prange: loop(blas.matmul, COLUMNS=2, prange=prange),
-        lambda: (0, symbols("a", 2, 3), symbols("b", 3, 5), garbage(2, 5)),
-    ),
-    "matmul_bias": (
-        lambda prange: loop(blas.matmul_bias, COLUMNS=2, prange=prange),
-        lambda: (0, symbols("a", 2, 3), symbols("b", 3, 5), symbols("c", 5), garbage(2, 5)),
-    ),
+    **{
+        f"{kernel.__name__}: {case}": (
+            lambda prange, kernel=kernel, height=height: with_blocks(kernel, height, prange=prange),
+            lambda M=M, N=N, bias=bias: (0, symbols("a", M, 3), symbols("b", 3, N), *bias(N), garbage(M, N)),
+        )
+        for kernel, bias in ((blas.matmul, lambda N: ()), (blas.matmul_bias, lambda N: (symbols("c", N),)))
+        for case, (M, N, height) in BLOCKS.items()
+        if M
+    },
 }
 
 

@@ -16,6 +16,7 @@ _ALL_IN_ONE_PART = (
 )
 _ZERO = "0 is the same number, whatever type of zero the sum starts from."
 _EMPTY_BLOCKS = "The blocks beyond the last one are empty slices, so they do nothing."
+_LAST_BLOCK = "A slice ends where the array ends, so the last block may reach beyond it."
 _LOOK = "Then the elements of more chunks are looked at one by one, where both conditions are tested again."
 _RANKS = "Each rank is below the number of unset bits of its row, so q reaches its end before d does."
 
@@ -101,11 +102,14 @@ EQUIVALENT: dict[str, str] = {
     **{
         f"{product}: {change}": _EMPTY_BLOCKS
         for product in _PRODUCTS
-        for change in _more_blocks("C.shape[1]", "COLUMNS")
+        for change in (*_more_blocks("N", "COLUMNS"), *_more_blocks("M", "height"))
     },
-    f"{_PRODUCTS[0]}: min(C.shape[1], (block + 1) * COLUMNS) -> (block + 1) * COLUMNS": (
-        "A slice ends where the array ends, so the last block may reach beyond it."
-    ),
+    **{
+        f"{product}: block_height(M, N) -> block_height(N, M)": "Blocks of any height make the same product, slower."
+        for product in _PRODUCTS
+    },
+    **{f"{product}: min(M, i + height) -> i + height": _LAST_BLOCK for product in _PRODUCTS},
+    f"{_PRODUCTS[0]}: min(N, j + COLUMNS) -> j + COLUMNS": _LAST_BLOCK,
     "sparse.kernels.bits.unset_columns: q < q_end and d < D -> q < q_end": _RANKS,
     "sparse.kernels.bits.unset_columns: d < D -> d <= D": _RANKS,
     "sparse.kernels.largest.keep_largest: keys.dtype -> rows.dtype": "The same number, in a type that is as wide or wider.",

@@ -1,8 +1,9 @@
 """Dense products in the same threads as the sparse ones.
 
 NumPy's `@` uses the thread pool of its BLAS, Numba's loops another, and two pools that spin against each other cost more
-than they compute. So a product is cut into fixed blocks of columns; Numba's threads call a BLAS that is told to use one
-thread. The blocks do not depend on the number of threads, so neither does a single bit of the result.
+than they compute. So a product is cut into fixed blocks of columns, or of rows where the columns are few; Numba's threads call
+a BLAS that is told to use one thread. The blocks do not depend on the number of threads, so neither does a single bit of the
+result.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from numba.core import cgutils, types
 from numba.extending import get_cython_function_address, intrinsic, overload
 
 from .compiling import column, kernel
+from .scalars import scalar_function
 
 COLUMNS = 128  # columns a block: enough work to amortize the packing of A, enough blocks to share
+ROWS = 128  # rows a block at most, where there are no more columns than these: the output layer of a classifier
+EIGHT = 8  # rows that BLAS computes together
 
 
 def multiply_into(gemm: int, A: np.ndarray, B: np.ndarray, C: np.ndarray) -> None:
@@ -27,24 +31,41 @@ def multiply_into(gemm: int, A: np.ndarray, B: np.ndarray, C: np.ndarray) -> Non
     C[...] = A @ B
 
 
+@scalar_function
+def block_height(M: int, N: int) -> int:
+    """Rows of a block of an (M, N) matrix: all, or for few columns at most 128, so that the number of blocks is even."""
+    if N > COLUMNS:
+        return max(1, M)
+    blocks = 2 * max(1, (M + 2 * ROWS - 1) // (2 * ROWS))
+    return max(1, (M + blocks * EIGHT - 1) // (blocks * EIGHT)) * EIGHT
+
+
 @kernel("i, F2, F2, F2", parallel=True)
 def matmul(gemm, A, B, C):  # type: ignore[no-untyped-def]
     """C = A B        A (M, L), B (L, N), C (M, N) batch-contiguous"""
-    for block in prange((C.shape[1] + COLUMNS - 1) // COLUMNS):
-        part = slice(block * COLUMNS, min(C.shape[1], (block + 1) * COLUMNS))
-        multiply_into(gemm, A, B[:, part], C[:, part])
+    M, N = C.shape
+    height = block_height(M, N)
+    across = (N + COLUMNS - 1) // COLUMNS
+    for block in prange(across * ((M + height - 1) // height)):
+        i, j = block // across * height, block % across * COLUMNS
+        rows, columns = slice(i, min(M, i + height)), slice(j, min(N, j + COLUMNS))
+        multiply_into(gemm, A[rows], B[:, columns], C[rows, columns])
 
 
 @kernel("i, F2, F2, F1, F2", parallel=True)
 def matmul_bias(gemm, A, B, b, C):  # type: ignore[no-untyped-def]
     """C = A B + 1_M b        A (M, L), B (L, N), b (N,), C (M, N) batch-contiguous"""
-    for block in prange((C.shape[1] + COLUMNS - 1) // COLUMNS):
-        part = slice(block * COLUMNS, min(C.shape[1], (block + 1) * COLUMNS))
-        multiply_into(gemm, A, B[:, part], C[:, part])
-        for j in range(part.start, part.stop):
-            c = column(C, j)
-            for i in range(c.size):
-                c[i] += b[j]
+    M, N = C.shape
+    height = block_height(M, N)
+    across = (N + COLUMNS - 1) // COLUMNS
+    for block in prange(across * ((M + height - 1) // height)):
+        i, j = block // across * height, block % across * COLUMNS
+        rows, columns = slice(i, min(M, i + height)), slice(j, min(N, j + COLUMNS))
+        multiply_into(gemm, A[rows], B[:, columns], C[rows, columns])
+        for k in range(columns.start, columns.stop):
+            c = column(C, k)[rows]
+            for r in range(c.size):
+                c[r] += b[k]
 
 
 @cache

@@ -6,10 +6,18 @@ import pytest
 
 from nerva_py.errors import ShapeError
 from nerva_py.matrix import DenseWeight, affine, hadamard, one_blas_thread, product_on
-from nerva_py.matrix.blas import COLUMNS, _blas_libraries
+from nerva_py.matrix.blas import COLUMNS, ROWS, _blas_libraries, block_height
 from tests.samples import DTYPES, assert_close, batch, dense
 
-SHAPES = [(1, 1, 1), (1, 5, 3), (2, 1, 4), (7, 13, 1), (33, 17, 29), (5, COLUMNS + 3, 2 * COLUMNS + 1)]
+SHAPES = [
+    (1, 1, 1),
+    (1, 5, 3),
+    (2, 1, 4),
+    (7, 13, 1),
+    (33, 17, 29),
+    (5, COLUMNS + 3, 2 * COLUMNS + 1),
+    (2 * ROWS + 1, 3, 10),
+]
 
 
 @pytest.fixture(params=DTYPES, ids=["float32", "float64"])
@@ -64,9 +72,19 @@ def test_an_empty_batch(rng):
     assert (product_on(W, DY.T, X).array == 0).all()
 
 
-def test_results_do_not_depend_on_the_number_of_threads(dtype, rng):
-    W = dense(rng, 300, 500, dtype=dtype)
-    X, DY = batch(rng, 37, 500, dtype), batch(rng, 37, 300, dtype)
+@pytest.mark.parametrize("M", [0, 1, 7, 8, 9, 100, 2 * ROWS, 2 * ROWS + 1, 10 * ROWS + 3])
+def test_few_columns_are_cut_into_an_even_number_of_blocks_of_rows(M):
+    height = block_height(M, COLUMNS)
+    assert 0 < height <= ROWS
+    blocks = -(-M // height)
+    assert blocks % 2 == 0 or (blocks == 1 and M <= 8)
+    assert block_height(M, COLUMNS + 1) == max(1, M)
+
+
+@pytest.mark.parametrize("K", [10, 300])
+def test_results_do_not_depend_on_the_number_of_threads(K, dtype, rng):
+    W = dense(rng, K, 500, dtype=dtype)
+    X, DY = batch(rng, 37, 500, dtype), batch(rng, 37, K, dtype)
     results = []
     for threads in (1, 2):
         before = numba.get_num_threads()
