@@ -44,6 +44,8 @@ PATTERNS = {
     "one sample": (1, (2, 0, 9), 12, False),
 }
 
+CUTS = ((1, 1), (2, 1), (2, 3))  # into parts of rows, and into blocks of columns
+
 
 def symbols(name: str, *shape: int) -> np.ndarray:
     """An array of free symbols."""
@@ -97,8 +99,8 @@ def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
 def test_affine(pattern: str) -> None:
     N, support, data, W = sparse(pattern)
     X, b, Y = symbols("x", N, W.shape[1]), symbols("b", W.shape[0]), garbage(N, W.shape[0])
-    for count in (1, 2):
-        compiled.affine.py_func(support.parts(count), support.indptr, support.indices, data, X, b, Y)
+    for count, blocks in CUTS:
+        compiled.affine.py_func(support.parts(count), support.blocks(blocks), support.indices, data, X, b, Y)
         same(Y, product(X, W.T) + b)
 
 
@@ -106,8 +108,9 @@ def test_affine(pattern: str) -> None:
 def test_product(pattern: str) -> None:
     N, support, data, W = sparse(pattern)
     DY, DX = symbols("y", N, W.shape[0]), garbage(N, W.shape[1])
-    for count in (1, 2):
-        compiled.product.py_func(support.parts(count, True), *support.transposed, data, DY, DX)
+    csc = support.transposed[1:]
+    for count, blocks in CUTS:
+        compiled.product.py_func(support.parts(count, True), support.blocks(blocks, True), *csc, data, DY, DX)
         same(DX, product(DY, W))
 
 
@@ -115,8 +118,8 @@ def test_product(pattern: str) -> None:
 def test_product_on(pattern: str) -> None:
     N, support, _, W = sparse(pattern)
     X, DY, gradient = symbols("x", N, W.shape[1]), symbols("y", N, W.shape[0]), garbage(support.nnz)
-    for count in (1, 2):
-        compiled.product_on.py_func(support.parts(count), support.indptr, support.indices, DY, X, gradient)
+    for count, blocks in CUTS:
+        compiled.product_on.py_func(support.parts(count), support.blocks(blocks), support.indices, DY, X, gradient)
         rows = np.repeat(np.arange(W.shape[0]), np.diff(support.indptr))
         same(gradient, product(DY.T, X)[rows, support.indices])
 
@@ -238,13 +241,13 @@ def sparse_arguments(kernel: Kernel) -> tuple[Any, ...]:
     by_column = kernel is compiled.product
     N, support, data, W = sparse(list(PATTERNS)[int(by_column)])
     K, D = W.shape
-    parts = support.parts(3, by_column)
+    parts, bounds = support.parts(3, by_column), support.blocks(2, by_column)
     if kernel is compiled.affine:
-        return parts, support.indptr, support.indices, data, symbols("x", N, D), symbols("b", K), garbage(N, K)
+        return parts, bounds, support.indices, data, symbols("x", N, D), symbols("b", K), garbage(N, K)
     if kernel is compiled.product:
-        return parts, *support.transposed, data, symbols("y", N, K), garbage(N, D)
+        return parts, bounds, *support.transposed[1:], data, symbols("y", N, K), garbage(N, D)
     if kernel is compiled.product_on:
-        return parts, support.indptr, support.indices, symbols("y", N, K), symbols("x", N, D), garbage(support.nnz)
+        return parts, bounds, support.indices, symbols("y", N, K), symbols("x", N, D), garbage(support.nnz)
     return parts, support.indptr, support.indices, data, symbols("x", D), symbols("b", K), garbage(K)
 
 
@@ -359,7 +362,7 @@ PROVED = {
     "affine_row", "copy_transposed",
     "gather_bytes", "gather_values", "gather_images",
     # in the next chapter
-    "free_columns", "find", "merge", "move", "transpose", "mark", "unset_columns", "largest_products",
+    "free_columns", "block_bounds", "find", "merge", "move", "transpose", "mark", "unset_columns", "largest_products",
     # in the one after it
     "gather_rows", "sort_by_digit", "different_columns", "affine_sparse_input", "product_on_sparse_input",
     "dense_affine_sparse_input", "dense_product_on_sparse_input", "largest_products_sparse_input",

@@ -74,6 +74,21 @@ def test_free_columns() -> None:
         confirm("columns", computed, columns, (stored, chosen, parts))
 
 
+@claim("block_bounds: where each row enters each block of columns", KERNEL, "all sets, 2×4, blocks of 1 to 4 columns")
+def test_block_bounds() -> None:
+    for (_, stored), _ in divisions(4, 2):
+        indptr, columns = csr(stored)
+        for width in (1, 2, 3, 4):
+            blocks = -(-4 // width)
+            computed = np.full((blocks + 1, indptr.size - 1), -7)
+            positions.block_bounds.py_func(indptr, columns, width, computed)
+            rows = [columns[indptr[k] : indptr[k + 1]] for k in range(indptr.size - 1)]
+            expected = [
+                [indptr[k] + int((row < b * width).sum()) for k, row in enumerate(rows)] for b in range(blocks + 1)
+            ]
+            confirm("bounds", computed.tolist(), expected, (stored, width))
+
+
 @claim("find: the place at which a position is stored, −1 if it is not", KERNEL, "all pairs of sets, 2×3")
 def test_find() -> None:
     for (_, stored, wanted, both), parts in divisions(3, 4):
@@ -341,6 +356,7 @@ def free_arguments() -> tuple[Any, ...]:
 # A kernel, its arguments, how many of the last of them it writes to, and how many of these are not workspace.
 LOOPS: dict[str, tuple[Any, Callable[[], tuple[Any, ...]], int, slice]] = {
     "free_columns": (positions.free_columns, free_arguments, 1, slice(None)),
+    "block_bounds": (positions.block_bounds, lambda: (*csr(STORED, 3), 2, garbage(3, 3)), 1, slice(None)),
     "find": (positions.find, lambda: (THREE, *csr(STORED, 3), *csr(OTHER, 3), garbage(4)), 1, slice(None)),
     "merge": (positions.merge, merge_arguments, 3, slice(None)),
     "move": (positions.move, lambda: (np.array([1, -1, 0, -2]), *symbols("w", 2, 2), garbage(4)), 1, slice(None)),

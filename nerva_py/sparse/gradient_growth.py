@@ -95,7 +95,7 @@ def _products(support: Support, DY: np.ndarray, X: Samples) -> np.ndarray:
     if isinstance(X, SparseBatch):
         product_on_support(support, DY, X, G)
     else:
-        product_on(support.parts(numba.get_num_threads()), support.indptr, support.indices, DY, X, G)
+        product_on(support.parts(numba.get_num_threads()), support.blocks(1), support.indices, DY, X, G)
     return G
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array
 
@@ -31,6 +32,7 @@ class Support:
         self.indptr = indptr if indptr.flags.writeable else indptr.copy()
         self.indices = indices if indices.flags.writeable else indices.copy()
         self._parts: dict[tuple[int, bool], np.ndarray] = {}
+        self._blocks: dict[tuple[int, bool], np.ndarray] = {}
 
     @classmethod
     def from_csr(cls, matrix: csr_array) -> Support:
@@ -122,6 +124,22 @@ class Support:
             self._parts[key] = np.array([0, *cuts, size], np.int64)
         return self._parts[key]
 
+    def blocks(self, count: int, transposed: bool = False) -> np.ndarray:
+        """Where the rows (of Wᵀ if `transposed`) enter each of `count` blocks of as many columns: (count + 1, rows).
+
+        Row k has the places from [b, k] to [b + 1, k] in block b. One block needs no memory: both lines are row pointers.
+        """
+        key = (count, transposed)
+        if key not in self._blocks:
+            indptr, indices = self.transposed[:2] if transposed else (self.indptr, self.indices)
+            rows, columns = indptr.size - 1, self.shape[0 if transposed else 1]
+            if count == 1:
+                self._blocks[key] = as_strided(indptr, (2, rows), 2 * indptr.strides)
+            else:
+                self._blocks[key] = np.empty((count + 1, rows), indptr.dtype)
+                positions.block_bounds(indptr, indices, -(-columns // count), self._blocks[key])
+        return self._blocks[key]
+
     def rows(self) -> np.ndarray:
         """The row of each position, (nnz,)."""
         return np.repeat(np.arange(self.shape[0], dtype=self.indices.dtype), np.diff(self.indptr))
@@ -161,9 +179,10 @@ class Support:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the index arrays, the CSC view included once it exists."""
-        view = self.__dict__.get("transposed", ())
-        return self.indptr.nbytes + self.indices.nbytes + sum(array.nbytes for array in view)
+        """Bytes of the index arrays, the CSC view and the bounds of blocks included once they exist."""
+        bounds = (array for (count, _), array in self._blocks.items() if count > 1)
+        made = *self.__dict__.get("transposed", ()), *bounds
+        return self.indptr.nbytes + self.indices.nbytes + sum(array.nbytes for array in made)
 
     def __deepcopy__(self, memo: object) -> Support:
         """Itself: it is immutable, and as large as the weights."""

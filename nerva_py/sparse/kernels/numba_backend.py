@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from nerva_py.sparse.support import Support
     from nerva_py.sparse.weight import SparseWeight
 
+# Measured for 1024×3072, batch 100, 2 threads, each with a second-level cache of 1 MB: with 3 blocks, Y takes 0.95 and DW 0.89
+# of the time at densities of 0.04 to 0.17.
+CACHE = 2**19  # bytes of X in a block of features, at most
+ROW = 16  # nonzeros of a row in a block, on the average, at least
 FEW = 8192  # nonzeros: with fewer, a single sample is done before a second thread has started
 
 
@@ -33,9 +37,11 @@ class NumbaBackend:
             run = compiled.affine_single if W.nnz >= FEW else compiled.affine_single_serial
             run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, y)
             return y[None]
-        Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
-        run = few_samples.affine(X.shape[0]) if few_samples.pays(W.nnz, X.shape[0]) else compiled.affine
-        run(_parts(S), S.indptr, S.indices, W.data, batch_layout(X), bias, Y)
+        Y, X = batch_empty(X.shape[0], W.shape[0], W.dtype), batch_layout(X)
+        if few_samples.pays(W.nnz, X.shape[0]):
+            few_samples.affine(X.shape[0])(_parts(S), S.indptr, S.indices, W.data, X, bias, Y)
+        else:
+            compiled.affine(_parts(S), _blocks(S, X), S.indices, W.data, X, bias, Y)
         return Y
 
     def affine_apply_single(
@@ -58,15 +64,19 @@ class NumbaBackend:
             few_samples.product(N)(parts, S.indptr, S.indices, W.data, batch_layout(DY), sums)
             few_samples.sum_parts(few_samples.PARTS, N, N, 0)(sums, DX)
             return DX
-        compiled.product(_parts(S, True), *S.transposed, W.data, batch_layout(DY), DX)
+        _, indices_T, perm = S.transposed
+        DY = batch_layout(DY)
+        compiled.product(_parts(S, True), _blocks(S, DY, True), indices_T, perm, W.data, DY, DX)
         return DX
 
     def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
         S = W.support
         gradient = vector_empty(W.nnz, W.dtype)
-        N = X.shape[0]
-        run = few_samples.product_on(N) if few_samples.pays(W.nnz, N) else compiled.product_on
-        run(_parts(S), S.indptr, S.indices, batch_layout(DY), batch_layout(X), gradient)
+        N, DY, X = X.shape[0], batch_layout(DY), batch_layout(X)
+        if few_samples.pays(W.nnz, N):
+            few_samples.product_on(N)(_parts(S), S.indptr, S.indices, DY, X, gradient)
+        else:
+            compiled.product_on(_parts(S), _blocks(S, X), S.indices, DY, X, gradient)
         return gradient
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
@@ -91,6 +101,13 @@ def product_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.
 def _parts(S: Support, transposed: bool = False) -> np.ndarray:
     """One part for each thread there can be. (How many are to be used just now takes a microsecond to ask.)"""
     return S.parts(numba.config.NUMBA_NUM_THREADS, transposed)
+
+
+def _blocks(S: Support, X: np.ndarray, transposed: bool = False) -> np.ndarray:
+    """Bounds of blocks of features: of such a width that their columns of X stay in a cache, and a row has enough in each."""
+    rows = S.shape[1 if transposed else 0]
+    wanted = X.shape[1] * X.strides[1] // CACHE + 1
+    return S.blocks(max(1, min(wanted, S.nnz // max(1, ROW * rows))), transposed)
 
 
 BACKEND = NumbaBackend()

@@ -9,6 +9,32 @@ from __future__ import annotations
 from numba import prange
 
 from nerva_py.matrix.compiling import kernel
+from nerva_py.matrix.scalars import scalar_function
+
+
+@scalar_function
+def first_from(indices, start, end, k):
+    """The first place p in start..end−1 with indices[p] ≥ k, indices rising there; `end` if there is none."""
+    while start < end:
+        middle = (start + end) // 2
+        if indices[middle] < k:
+            start = middle + 1
+        else:
+            end = middle
+    return start
+
+
+@kernel("I1, I1, i, I2", parallel=True)
+def block_bounds(indptr, indices, width, bounds):
+    """bounds[b, k]: the first place in row k whose column is at least b · width; in the last line its end.    O(K b log D)"""
+    blocks = bounds.shape[0] - 1
+    for k in prange(bounds.shape[1]):
+        p, end = indptr[k], indptr[k + 1]
+        bounds[0, k] = p
+        for b in range(1, blocks):
+            p = first_from(indices, p, end, b * width)
+            bounds[b, k] = p
+        bounds[blocks, k] = end
 
 
 @kernel("P1, I1, I1, i, Q1, R1, J1", parallel=True)

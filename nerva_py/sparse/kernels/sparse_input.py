@@ -14,19 +14,8 @@ from __future__ import annotations
 from numba import prange
 
 from nerva_py.matrix.compiling import at, column, kernel
-from nerva_py.matrix.scalars import scalar_function
 
-
-@scalar_function
-def first_from(indices, start, end, k):
-    """The first place p in start..end−1 with indices[p] ≥ k, indices rising there; `end` if there is none."""
-    while start < end:
-        middle = (start + end) // 2
-        if indices[middle] < k:
-            start = middle + 1
-        else:
-            end = middle
-    return start
+from .positions import first_from
 
 
 @kernel("P1, I1, I1, I1, F1, C1, T1, L1, F1, F1, F2", parallel=True)
