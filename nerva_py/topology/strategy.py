@@ -272,8 +272,9 @@ def _tiny_layer(
     density: float, N: int, dtype: np.dtype, backend: str, rng: np.random.Generator, index_dtype: DTypeLike | None
 ) -> TopologyLayer:
     """A layer of 4×8 as after a step with N samples; with an `index_dtype` they are sparse."""
-    W = store(SparseWeight.random((4, 8), density, rng, dtype=dtype, backend=backend))
-    layer = LinearLayer(W, np.zeros((1, 4), dtype))
+    sparse = SparseWeight.random((4, 8), density, rng, dtype=dtype, backend=backend)
+    sparse.support.blocks(2)
+    layer = LinearLayer(store(sparse), np.zeros((1, 4), dtype))
     layer.keeps_DZ = True
     values = batch_layout(rng.standard_normal((N, 8)).astype(dtype))
     X: np.ndarray | SparseBatch = values

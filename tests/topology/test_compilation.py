@@ -9,6 +9,7 @@ import pytest
 from nerva_py.matrix import compiling
 from nerva_py.matrix.compiling import Kernel
 from nerva_py.network import mlp
+from nerva_py.sparse.kernels import numba_backend
 from nerva_py.topology import DynamicTopology, method
 from nerva_py.training import Callback, train
 from tests.topology.cases import small_data
@@ -45,7 +46,10 @@ class Compiled(Callback):
 
 @pytest.fixture
 def nothing_compiled(monkeypatch):
-    """All kernels as in a new process."""
+    """All kernels as in a new process, and layers so small in blocks like large ones."""
+    monkeypatch.setattr(numba_backend, "CACHE", 512)
+    monkeypatch.setattr(numba_backend, "ROW", 1)
+    monkeypatch.setattr(numba_backend, "COLUMN", 1)
     for kernel in [one for one in gc.get_objects() if type(one) is Kernel]:
         monkeypatch.setattr(kernel, "_dispatcher", kernel._jit())
         monkeypatch.setattr(kernel, "_run", compiling._not_compiled)
