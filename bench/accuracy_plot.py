@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,9 @@ def _logs(ax: Axes, logged: Logged, densities: set[float]) -> None:
 def _finish(ax: Axes, network: tuple[str, tuple[int, ...]], runs: Runs) -> None:
     densities = sorted({run["density"] for run in runs})
     name, hidden = network
-    seeds = len({run["seed"] for run in runs})
+    counts = Counter((run["density"], run["method"]) for run in runs).values()
+    least, most = min(counts), max(counts)
+    seeds = f"{most} seeds" if least == most else f"{least} to {most} seeds"
     epochs = "/".join(str(count) for count in sorted({run["epochs"] for run in runs}))
     ax.set_xscale("log")
     ax.set_xticks(densities, [f"{100 * density:g} %" for density in densities], fontsize=8)
@@ -101,6 +104,6 @@ def _finish(ax: Axes, network: tuple[str, tuple[int, ...]], runs: Runs) -> None:
     ax.set_xlabel("density (share of weights that are not zero)")
     ax.set_ylabel("test accuracy of the last epoch (%)")
     layers = "-".join(map(str, hidden))
-    ax.set_title(f"{name}, hidden layers {layers}, {epochs} epochs, {seeds} seeds", fontsize=10, loc="left")
+    ax.set_title(f"{name}, hidden layers {layers}, {epochs} epochs, {seeds}", fontsize=10, loc="left")
     harness.bare(ax)
     ax.legend(frameon=False, fontsize=8)
