@@ -14,6 +14,7 @@ _ALL_IN_ONE_PART = (
     "Part 0 is then all rows (parts[-1] is the number of rows) and every other part is empty: the same elements are written, "
     "each once, by one thread."
 )
+_ALL_IN_ONE_BLOCK = "Block 0 is then the whole row, as bounds[-1] is its end, and every other block is empty."
 _ZERO = "0 is the same number, whatever type of zero the sum starts from."
 _EMPTY_BLOCKS = "The blocks beyond the last one are empty slices, so they do nothing."
 _LAST_BLOCK = "A slice ends where the array ends, so the last block may reach beyond it."
@@ -87,13 +88,14 @@ EQUIVALENT: dict[str, str] = {
     **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_KERNELS, *_SINGLE)},
     **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_POSITIONS, *_SPARSE_INPUT)},
     f"{_SPARSE_INPUT[1]}: gradient.dtype -> indptr.dtype": _ZERO,
+    **{f"{kernel}: block + 1 -> block - 1": _ALL_IN_ONE_BLOCK for kernel in _KERNELS},
     **{f"{kernel}: p + 8 <= end -> p + 8 < end": _REMAINDER for kernel in _KERNELS},
     **{f"{kernel}: p + 8 -> p + 9": _REMAINDER for kernel in _KERNELS},
     f"{_KERNELS[0]}: X.shape -> Y.shape": "X and Y have N rows each.",
     f"{_KERNELS[1]}: DY.shape -> DX.shape": "DY and DX have N rows each.",
     f"{_KERNELS[1]}: DX.dtype -> DY.dtype": _ZERO,
     f"{_KERNELS[2]}: X.shape -> DY.shape": "X and DY have N rows each.",
-    f"{_KERNELS[2]}: gradient.dtype -> indptr.dtype": _ZERO,
+    f"{_KERNELS[2]}: gradient.dtype -> indices.dtype": _ZERO,
     f"{_KERNELS[2]}: 8 -> 7": "Each block but the first then begins with the last nonzero of the one before: computed twice.",
     "matrix.elementwise.apply_kernel.apply: X.shape -> Y.shape": _SAME_SHAPE,
     "matrix.elementwise.hadamard_apply_kernel.hadamard_apply: X.shape -> Y.shape": _SAME_SHAPE,
