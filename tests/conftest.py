@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 os.environ.pop("NERVA_BREAK_EVEN_DENSITY", None)  # which layers are dense is told by the constant
+os.environ.pop("OMP_PROC_BIND", None)  # the processes that share the tests would be bound to the same core
 
 import numpy as np
 import pytest
