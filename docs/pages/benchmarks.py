@@ -23,6 +23,7 @@ RESULTS = BENCH / "results"
 # In the order of the page: the file, its title, the script that wrote it.
 EXPERIMENTS = {
     "epoch": ("Seconds an epoch", "epoch"),
+    "epoch_later": ("Seconds an epoch, a later run", "epoch"),
     "epoch_zen5": ("Seconds an epoch on another machine, of an earlier commit", "epoch"),
     "phases": ("Where the time of a step goes", "phases"),
     "products": ("The three sparse products", "products"),
