@@ -112,6 +112,9 @@ EQUIVALENT: dict[str, str] = {
     },
     **{f"{product}: min(M, i + height) -> i + height": _LAST_BLOCK for product in _PRODUCTS},
     f"{_PRODUCTS[0]}: min(N, j + COLUMNS) -> j + COLUMNS": _LAST_BLOCK,
+    "sparse.kernels.positions.block_bounds: range(1, blocks) -> range(0, blocks)": (
+        "The first column that is at least 0 is the first one, where the row begins."
+    ),
     "sparse.kernels.bits.unset_columns: q < q_end and d < D -> q < q_end": _RANKS,
     "sparse.kernels.bits.unset_columns: d < D -> d <= D": _RANKS,
     "sparse.kernels.largest.keep_largest: keys.dtype -> rows.dtype": "The same number, in a type that is as wide or wider.",

@@ -45,7 +45,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "product_update.product_update",
         "update_only.update_only",
     ),
-    "nerva_py.sparse.kernels.positions": (),
+    "nerva_py.sparse.kernels.positions": ("free_columns", "block_bounds", "find", "merge", "move", "transpose"),
     "nerva_py.sparse.kernels.bits": (),
     "nerva_py.sparse.kernels.largest": ("keep_largest", "scan"),
     "nerva_py.matrix.elementwise": (
