@@ -26,10 +26,10 @@ def small_cache(monkeypatch):
 def test_every_row_enters_every_block(seed, K, D, data):
     nnz, count = data.draw(st.integers(0, K * D)), data.draw(st.integers(1, D))
     support = Support.random((K, D), nnz, np.random.default_rng(seed))
-    for S, transposed in ((support, False), (support, True)):
+    for transposed in (False, True):
         rows, columns = (D, K) if transposed else (K, D)
-        indptr, indices = S.transposed[:2] if transposed else (S.indptr, S.indices)
-        bounds = S.blocks(count, transposed)
+        indptr, indices = support.transposed[:2] if transposed else (support.indptr, support.indices)
+        bounds = support.blocks(count, transposed)
         assert bounds.shape == (count + 1, rows)
         np.testing.assert_array_equal(bounds[0], indptr[:-1])
         np.testing.assert_array_equal(bounds[-1], indptr[1:])
