@@ -26,8 +26,8 @@ from scipy.sparse import csr_array
 import nerva_py
 from derivations.book import KERNEL, NotProved, claim
 from nerva_py.data import batches
-from nerva_py.equations import activations, updates
-from nerva_py.matrix import blas, dense_weight, elementwise, layout
+from nerva_py.equations import activations, losses, updates
+from nerva_py.matrix import blas, dense_weight, elementwise, layout, rowwise
 from nerva_py.matrix.compiling import Kernel
 from nerva_py.sparse import Support
 from nerva_py.sparse.kernels import compiled
@@ -188,6 +188,31 @@ def test_hadamard_apply(f: activations.Activation) -> None:
         raise NotProved(f"{Y} is not {expected}")
 
 
+@claim("residual: softmax(Y) ⊙ (T 1 1ᵀ) − T, the gradient of softmax cross-entropy", KERNEL, "5×3, blocks of 2 samples")
+def test_residual() -> None:
+    Y, T, DY = symbols("y", 5, 3), symbols("t", 5, 3), garbage(5, 3)
+    loop(rowwise.residual_kernel(True), SAMPLES=2)(Y, T, DY)
+    same(DY, np.array(losses.softmax_cross_entropy_gradient(sp.Matrix(Y), sp.Matrix(T))))
+
+
+@claim("residual: the largest number of a row is subtracted, so that no exponential overflows, nor their sum is 0", KERNEL,
+       "1×3, the largest anywhere")  # fmt: skip
+def test_residual_of_large_numbers() -> None:
+    for a, b, c in ((800, 0, 1), (0, 800, 1), (0, 1, 800), (-800, -801, -803)):
+        Y, T = np.array([[a, b, c]], float), np.array([[0.5, 0, 0.25]])
+        DY = losses.softmax_cross_entropy_gradient(Y, T)
+        if not np.allclose(DY, losses.softmax_cross_entropy_gradient.definition(Y, T), atol=0):
+            raise NotProved(f"{Y}: {DY}")
+
+
+@claim("mark_labels: one-hot rows", KERNEL, "all labels of two samples, K = 3")
+def test_mark_labels() -> None:
+    for labels in np.ndindex(3, 3):
+        T = np.full((2, 3), 7)
+        rowwise.mark_labels.py_func(np.array(labels), T)
+        same(T, np.array([[int(k == label) for k in range(3)] for label in labels]))
+
+
 UPDATES = {
     "gradient descent, no state": (updates.gradient_descent, 0, 2),
     "Nesterov, one state": (updates.nesterov, 1, 3),
@@ -271,6 +296,10 @@ LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[
     "columns_sum": (
         lambda prange: loop(elementwise.columns_sum, prange=prange),
         lambda: (symbols("x", 3, 5), garbage(5)),
+    ),
+    "residual": (
+        lambda prange: loop(rowwise.residual_kernel(True), SAMPLES=2, prange=prange),
+        lambda: (symbols("y", 5, 2), symbols("t", 5, 2), garbage(5, 2)),
     ),
     **{f"update, {name}": (update_loop(name), partial(update_arguments, name)) for name in UPDATES},
     "copy_transposed": (
@@ -358,8 +387,8 @@ def test_gather_images() -> None:
 
 
 PROVED = {
-    "affine", "product", "product_on", "affine_single", "affine_single_serial", "columns_sum", "matmul", "matmul_bias", "keep_masked",
-    "affine_row", "copy_transposed",
+    "affine", "product", "product_on", "affine_single", "affine_single_serial", "columns_sum", "columns_sum_serial", "matmul", "matmul_bias", "keep_masked",
+    "affine_row", "copy_transposed", "mark_labels",
     "gather_bytes", "gather_values", "gather_images",
     # in the next chapter
     "free_columns", "block_bounds", "find", "merge", "move", "transpose", "mark", "unset_columns", "largest_products",

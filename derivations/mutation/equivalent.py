@@ -27,6 +27,7 @@ _POSITIONS = ("sparse.kernels.positions.free_columns", "sparse.kernels.positions
 _FEW = "sparse.kernels.few_samples"
 _KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "product_on"))
 _SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "product_on"))
+_RESIDUAL = "matrix.rowwise.residual_kernel.residual"
 _SINGLE = ("sparse.kernels.compiled.affine_single", "sparse.kernels.compiled.affine_apply_single.affine_apply")
 
 
@@ -127,6 +128,10 @@ EQUIVALENT: dict[str, str] = {
     "sparse.kernels.largest.scan: key < marked -> key <= marked": _LOOK,
     "matrix.dense_weight.keep_masked: data.dtype -> mask.dtype": _ZERO,
     "matrix.dense_weight.keep_masked: data.size -> mask.size": "The values and their mask have one length.",
+    **{f"{_RESIDUAL}: {change}": _EMPTY_BLOCKS for change in _more_blocks("N", "SAMPLES")},
+    f"{_RESIDUAL}: column(Y, 0) -> column(Y, 1)": "The maximum of all columns, whichever it begins with.",
+    f"{_RESIDUAL}: maximum(largest[i], y[i]) -> maximum(y[i], largest[i])": "max(a, b) = max(b, a).",
+    **{f"{_RESIDUAL}: Y.dtype -> T.dtype{place}": "Y and T have one element type." for place in ("", " (2)")},
     # ------------------------------------------------------------------------------------------------------- few samples
     **{
         f"{_FEW}.{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART

@@ -54,6 +54,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "hadamard_apply_kernel.hadamard_apply",
         *(f"update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3")),
     ),
+    "nerva_py.matrix.rowwise": ("residual_kernel.residual", "mark_labels"),
     "nerva_py.matrix.blas": ("matmul", "matmul_bias"),
     "nerva_py.matrix.dense_weight": ("keep_masked", "affine_row"),
     "nerva_py.matrix.layout": ("copy_transposed",),

@@ -15,8 +15,11 @@ from scipy.sparse import csr_array
 
 from nerva_py.data.augmentation import Crops, check_crops, column_table, line_table
 from nerva_py.errors import DataError
+from nerva_py.matrix.byte_batch import ByteBatch
 from nerva_py.matrix.compiling import column, kernel
 from nerva_py.matrix.layout import batch_empty
+from nerva_py.matrix.rowwise import mark_labels
+from nerva_py.matrix.scalars import scalar_function
 from nerva_py.matrix.sparse_batch import SparseBatch
 
 BLOCK = 384  # features in a tile, at most
@@ -73,6 +76,20 @@ def gather(
     return Y
 
 
+def gather_as_bytes(
+    X: np.ndarray, rows: np.ndarray, scale: np.ndarray, shift: np.ndarray, dtype: DTypeLike = np.float32
+) -> ByteBatch:
+    """As `gather`, of bytes X (M, D), but they stay bytes, which the products of the first layer normalise."""
+    dtype = np.dtype(dtype)
+    rows = _checked_rows(X, rows, scale, shift, dtype)
+    if X.dtype != np.uint8 or not rows.size:
+        raise DataError(f"X: dtype {X.dtype}, {rows.size} rows; bytes and at least one row are allowed")
+    count = (rows.size + 7) // 8
+    words = batch_empty(max(2, count), X.shape[1], U64)[:count].T
+    transpose_bytes(X.reshape(-1), rows, words)
+    return ByteBatch(words.view(np.uint8).T[: rows.size], _vector(scale, dtype), _vector(shift, dtype))
+
+
 def one_hot(labels: np.ndarray, K: int, dtype: DTypeLike = np.float32) -> np.ndarray:
     """T[i, k] = 1 if k = labels[i] else 0     labels (N,) in 0..K-1 -> T (N, K), batch-contiguous. Raises DataError."""
     labels = np.asarray(labels)
@@ -81,21 +98,39 @@ def one_hot(labels: np.ndarray, K: int, dtype: DTypeLike = np.float32) -> np.nda
     if _largest(labels) >= K:
         raise DataError(f"labels: {labels.min()} to {labels.max()}; 0 to {K - 1} are allowed")
     T = batch_empty(len(labels), K, dtype)
-    T[...] = 0
-    T[np.arange(len(labels)), labels] = 1
+    mark_labels(_vector(labels, np.intp), T)
     return T
 
 
 # ------------------------------------------------------------------------------------------------------------- kernels
 
 
+@scalar_function
+def pack(X, rows, D, first, i, words, w):  # type: ignore[no-untyped-def]
+    """words[j, w] = feature first + j of the samples i to i + 7, the first one's in the lowest byte
+
+    Packing words from eight rows is all shifts and ors over consecutive features, which the compiler vectorises; copying byte
+    by byte takes three times as long.
+    """
+    last = rows.size - 1  # stands in for the samples that the last word lacks
+    x0 = X[rows[i] * D + first :]
+    x1 = X[rows[min(i + 1, last)] * D + first :]
+    x2 = X[rows[min(i + 2, last)] * D + first :]
+    x3 = X[rows[min(i + 3, last)] * D + first :]
+    x4 = X[rows[min(i + 4, last)] * D + first :]
+    x5 = X[rows[min(i + 5, last)] * D + first :]
+    x6 = X[rows[min(i + 6, last)] * D + first :]
+    x7 = X[rows[min(i + 7, last)] * D + first :]
+    for j in range(words.shape[0]):
+        words[j, w] = (
+            U64(x0[j]) | U64(x1[j]) << U8 | U64(x2[j]) << U16 | U64(x3[j]) << U24
+            | U64(x4[j]) << U32 | U64(x5[j]) << U40 | U64(x6[j]) << U48 | U64(x7[j]) << U56
+        )  # fmt: skip
+
+
 @kernel("U1, I1, F1, F1, F2", parallel=True)
 def gather_bytes(X, rows, scale, shift, out):  # type: ignore[no-untyped-def]
-    """out[i, j] = X[rows[i]·D + j] · scale[j] + shift[j], X the bytes of all rows one after another.
-
-    A word holds one feature of eight samples, the first in its lowest byte. Packing words from eight rows is all shifts
-    and ors over consecutive features, which the compiler vectorises; copying byte by byte takes three times as long.
-    """
+    """out[i, j] = X[rows[i]·D + j] · scale[j] + shift[j], X the bytes of all rows one after another."""
     N, D = out.shape
     blocks = 2 * ((D + 2 * BLOCK - 1) // (2 * BLOCK))  # an even number of equal blocks suits two threads
     for block in prange(blocks):
@@ -106,26 +141,24 @@ def gather_bytes(X, rows, scale, shift, out):  # type: ignore[no-untyped-def]
         for start in range(0, N, 8 * WORDS):
             count = min(8 * WORDS, N - start)
             for w in range((count + 7) // 8):
-                i = start + 8 * w
-                last = N - 1  # stands in for the samples that the last word lacks
-                x0 = X[rows[i] * D + first :]
-                x1 = X[rows[min(i + 1, last)] * D + first :]
-                x2 = X[rows[min(i + 2, last)] * D + first :]
-                x3 = X[rows[min(i + 3, last)] * D + first :]
-                x4 = X[rows[min(i + 4, last)] * D + first :]
-                x5 = X[rows[min(i + 5, last)] * D + first :]
-                x6 = X[rows[min(i + 6, last)] * D + first :]
-                x7 = X[rows[min(i + 7, last)] * D + first :]
-                for j in range(features):
-                    words[j, w] = (
-                        U64(x0[j]) | U64(x1[j]) << U8 | U64(x2[j]) << U16 | U64(x3[j]) << U24
-                        | U64(x4[j]) << U32 | U64(x5[j]) << U40 | U64(x6[j]) << U48 | U64(x7[j]) << U56
-                    )  # fmt: skip
+                pack(X, rows, D, first, start + 8 * w, words, w)
             for j in range(features):
                 u, y = samples[j], column(out, first + j)[start:]
                 a, b = scale[first + j], shift[first + j]
                 for i in range(count):
                     y[i] = u[i] * a + b
+
+
+@kernel("U1, I1, W2", parallel=True)
+def transpose_bytes(X, rows, words):  # type: ignore[no-untyped-def]
+    """Byte i of line j of words (D, ⌈N/8⌉) is X[rows[i]·D + j], X the bytes of all rows one after another; N ≥ 1."""
+    D, count = words.shape
+    blocks = 2 * ((D + 2 * BLOCK - 1) // (2 * BLOCK))
+    for block in prange(blocks):
+        first = block * D // blocks
+        lines = words[first : (block + 1) * D // blocks]
+        for w in range(count):
+            pack(X, rows, D, first, 8 * w, lines, w)
 
 
 @kernel("U1, I1, I2, I1, C2, I1, F1, F1, F2", parallel=True)

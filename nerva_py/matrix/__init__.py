@@ -2,6 +2,7 @@
 
 from . import dense  # noqa: F401  registers the NumPy carrier
 from .blas import one_blas_thread
+from .byte_batch import ByteBatch
 from .dense_weight import DenseWeight
 from .layout import batch_empty, batch_layout, vector_empty, workspace
 from .primitives import (
@@ -36,6 +37,7 @@ from .primitives import (
 from .sparse_batch import SparseBatch
 
 __all__ = [
+    "ByteBatch",
     "DenseWeight",
     "Diag",
     "SparseBatch",

@@ -14,7 +14,7 @@ from nerva_py.errors import ShapeError
 
 from . import elementwise
 from . import primitives as table
-from .elementwise import apply_kernel, hadamard_apply_kernel
+from .elementwise import FEW, apply_kernel, hadamard_apply_kernel
 from .layout import batch_empty, batch_layout
 from .scalars import exp, log1p, where
 
@@ -37,7 +37,7 @@ def apply(f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarra
     if X.shape[0] == 1 and X.flags.c_contiguous:  # a single sample: a line, too short to be worth a second thread
         apply_kernel(f, len(parameters), False)(X.T, parameters, Y.T)
     else:
-        apply_kernel(f, len(parameters))(X, parameters, Y)
+        apply_kernel(f, len(parameters), X.size > FEW)(X, parameters, Y)
     return Y
 
 
@@ -47,7 +47,7 @@ def hadamard_apply(A: np.ndarray, f: Callable[..., Any], X: np.ndarray, *paramet
         raise ShapeError(f"hadamard_apply: A {A.shape} and X {X.shape} must have one shape")
     X = batch_layout(X)
     Y = _fresh(X)
-    hadamard_apply_kernel(f, len(parameters))(batch_layout(A), X, parameters, Y)
+    hadamard_apply_kernel(f, len(parameters), X.size > FEW)(batch_layout(A), X, parameters, Y)
     return Y
 
 
@@ -100,7 +100,8 @@ def _repeated(x: np.ndarray, shape: tuple[int, int], strides: tuple[int, int]) -
 @table.columns_sum.register(np.ndarray)
 def columns_sum(X):
     total = np.empty((1, X.shape[1]), X.dtype)
-    elementwise.columns_sum(batch_layout(X), total[0])
+    run = elementwise.columns_sum if X.size > FEW else elementwise.columns_sum_serial
+    run(batch_layout(X), total[0])
     return total
 
 

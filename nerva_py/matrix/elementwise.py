@@ -13,6 +13,7 @@ from .scalars import scalar_function
 
 # A vector is cut into blocks of this many elements: long enough to be worth a thread, short enough for a cache.
 BLOCK = 4096
+FEW = 2048  # numbers of a matrix: with fewer, one thread is done before a second one has started
 
 
 @cache
@@ -31,11 +32,11 @@ def apply_kernel(f: Callable[..., Any], parameters: int, parallel: bool = True) 
 
 
 @cache
-def hadamard_apply_kernel(f: Callable[..., Any], parameters: int) -> Kernel:
+def hadamard_apply_kernel(f: Callable[..., Any], parameters: int, parallel: bool = True) -> Kernel:
     """Y = A ⊙ f(X), all batch-contiguous."""
     f = scalar_function(f)
 
-    @kernel(f"F2, F2, t{parameters}, F2", parallel=True)
+    @kernel(f"F2, F2, t{parameters}, F2", parallel=parallel)
     def hadamard_apply(A, X, parameters, Y):  # type: ignore[no-untyped-def]
         for j in prange(X.shape[1]):
             a, x, y = column(A, j), column(X, j), column(Y, j)
@@ -56,15 +57,18 @@ def columns_sum(X, total):  # type: ignore[no-untyped-def]
         total[j] = s
 
 
+columns_sum_serial = kernel("F2, F1")(columns_sum.py_func)  # for few numbers
+
+
 @cache
-def update_kernel(f: Callable[..., Any], states: int, constants: int) -> Kernel:
+def update_kernel(f: Callable[..., Any], states: int, constants: int, parallel: bool = True) -> Kernel:
     """θ, s₁, ..., s_m = f(θ, g, s₁, ..., s_m, c₁, c₂, ...) in place, for each element of the vectors θ, g and s."""
     f = scalar_function(f)
     arguments = f"F1, F1, {'F1, ' * states}t{constants}"
 
     if states == 0:
 
-        @kernel(arguments, parallel=True)
+        @kernel(arguments, parallel=parallel)
         def update(theta, g, constants):  # type: ignore[no-untyped-def]
             for block in prange((theta.size + BLOCK - 1) // BLOCK):
                 part = slice(block * BLOCK, (block + 1) * BLOCK)
@@ -76,7 +80,7 @@ def update_kernel(f: Callable[..., Any], states: int, constants: int) -> Kernel:
 
     if states == 1:
 
-        @kernel(arguments, parallel=True)
+        @kernel(arguments, parallel=parallel)
         def update_1(theta, g, s, constants):  # type: ignore[no-untyped-def]
             for block in prange((theta.size + BLOCK - 1) // BLOCK):
                 part = slice(block * BLOCK, (block + 1) * BLOCK)
@@ -88,7 +92,7 @@ def update_kernel(f: Callable[..., Any], states: int, constants: int) -> Kernel:
 
     if states == 3:
 
-        @kernel(arguments, parallel=True)
+        @kernel(arguments, parallel=parallel)
         def update_3(theta, g, s, t, r, constants):  # type: ignore[no-untyped-def]
             for block in prange((theta.size + BLOCK - 1) // BLOCK):
                 part = slice(block * BLOCK, (block + 1) * BLOCK)
@@ -98,7 +102,7 @@ def update_kernel(f: Callable[..., Any], states: int, constants: int) -> Kernel:
 
         return update_3
 
-    @kernel(arguments, parallel=True)
+    @kernel(arguments, parallel=parallel)
     def update_2(theta, g, s, t, constants):  # type: ignore[no-untyped-def]
         for block in prange((theta.size + BLOCK - 1) // BLOCK):
             part = slice(block * BLOCK, (block + 1) * BLOCK)

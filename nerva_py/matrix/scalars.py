@@ -34,6 +34,20 @@ def _where(condition, a, b):  # type: ignore[no-untyped-def]
     return lambda condition, a, b: a if condition else b
 
 
+def maximum(a: Any, b: Any) -> Any:
+    """The larger one of a and b."""
+    if _is_symbolic(a):
+        from sympy import Max
+
+        return Max(a, b)
+    return a if a > b else b
+
+
+@overload(maximum)
+def _maximum(a, b):  # type: ignore[no-untyped-def]
+    return lambda a, b: a if a > b else b
+
+
 def _unary(name: str, numeric: Callable[[float], float]) -> Callable[[Any], Any]:
     def function(x: Any) -> Any:
         if _is_symbolic(x):

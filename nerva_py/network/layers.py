@@ -11,10 +11,11 @@ import numpy as np
 from nerva_py.equations import batch_norm, dropout, linear
 from nerva_py.errors import NervaError
 from nerva_py.matrix import SparseBatch, batch_empty
+from nerva_py.sparse import SparseWeight
 from nerva_py.sparse.product_update import combines, product_update
 
 from .outputs import Identity
-from .parameter import Parameter, Update, Weight
+from .parameter import Batch, Parameter, Update, Weight
 
 Updates = dict[int, Update]  # by the id of the parameter
 
@@ -32,7 +33,7 @@ class Layer(Protocol):
     def parameters(self) -> tuple[Parameter, ...]: ...
 
     def forward(self, X: Any, training: bool, rng: np.random.Generator) -> Any:
-        """Y, (N, K); the X of a first layer may be a `SparseBatch`"""
+        """Y, (N, K); the X of a first layer may be a `SparseBatch`, of a linear one a `ByteBatch`"""
 
     def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         """Set the gradients of the parameters; return DX, or None where nobody asks for it."""
@@ -52,7 +53,7 @@ class LinearLayer:
         self.b = Parameter("b", b, decays=False)
         self.output = output or Identity()
         self.dropout = checked_rate(dropout)
-        self.X: np.ndarray | SparseBatch | None = None
+        self.X: Batch | None = None
         self.R: Any = None
         self.keeps_DZ = False  # growth by the gradient sets it: DZᵀ X is the gradient of all positions
         self.DZ: np.ndarray | None = None
@@ -62,7 +63,7 @@ class LinearLayer:
     def parameters(self) -> tuple[Parameter, ...]:
         return (self.W, self.b, *self.output.parameters)
 
-    def forward(self, X: np.ndarray | SparseBatch, training: bool, rng: np.random.Generator) -> np.ndarray:
+    def forward(self, X: Batch, training: bool, rng: np.random.Generator) -> np.ndarray:
         W, b = self.W.value, self.b.value
         if not training:
             self.X = self.R = None
@@ -94,6 +95,11 @@ class LinearLayer:
             return dropout.dropout_linear_input_gradient(W, DZ, self.R) if input_gradient else None
         self.W.gradient, self.b.gradient = linear.linear_parameter_gradients(self.X, W, DZ)
         return linear.linear_input_gradient(W, DZ) if input_gradient else None
+
+    def takes_bytes(self, N: int) -> bool:
+        """Whether a batch of N samples of bytes is best given to `forward` as a `ByteBatch`."""
+        W = self.W.value
+        return isinstance(W, SparseWeight) and not self.keeps_DZ and W.backend.takes_bytes(N)
 
     def release(self) -> None:
         self.X = self.R = self.DZ = None

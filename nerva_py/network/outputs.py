@@ -13,9 +13,8 @@ import numpy as np
 
 from nerva_py.equations import activation_layer, activations, linear, softmax
 from nerva_py.equations.activations import Activation
-from nerva_py.matrix import SparseBatch
 
-from .parameter import Parameter, Weight
+from .parameter import Batch, Parameter, Weight
 
 
 class Identity:
@@ -30,7 +29,7 @@ class Identity:
     def backward(self, DY: np.ndarray) -> np.ndarray:
         return DY
 
-    def evaluate(self, X: np.ndarray | SparseBatch, W: Weight, b: np.ndarray) -> np.ndarray:
+    def evaluate(self, X: Batch, W: Weight, b: np.ndarray) -> np.ndarray:
         """Y for inputs X of the layer, where no backward pass follows."""
         Y = self.forward(linear.linear(X, W, b))
         self.release()
@@ -56,7 +55,7 @@ class Pointwise(Identity):
     def backward(self, DY: np.ndarray) -> np.ndarray:
         return self.f.backward(DY, self.Z)
 
-    def evaluate(self, X: np.ndarray | SparseBatch, W: Weight, b: np.ndarray) -> np.ndarray:
+    def evaluate(self, X: Batch, W: Weight, b: np.ndarray) -> np.ndarray:
         return activation_layer.activation_layer_evaluation(X, W, b, self.f)
 
 

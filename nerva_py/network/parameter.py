@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nerva_py.matrix import DenseWeight
+from nerva_py.matrix import ByteBatch, DenseWeight, SparseBatch
 from nerva_py.sparse import SparseWeight
 
 Weight = SparseWeight | DenseWeight
+Batch = np.ndarray | SparseBatch | ByteBatch  # the input of a first layer
 
 
 @dataclass(slots=True)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from nerva_py.errors import unknown
-from nerva_py.matrix import SparseBatch
+from nerva_py.matrix import ByteBatch, SparseBatch
 
 if TYPE_CHECKING:
     from .weight import SparseWeight
 
 
 class Backend(Protocol):
-    """The three products, X (N, D), W (K, D), b (1, K), DY (N, K); and the two of a first layer whose X is sparse."""
+    """The three products, X (N, D), W (K, D), b (1, K), DY (N, K); and the two of a first layer whose X is sparse, or bytes."""
 
     name: str
 
@@ -36,6 +36,15 @@ class Backend(Protocol):
         """DY W        -> (N, D)"""
 
     def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """The values of DYᵀ X on the support of W        -> (nnz,)"""
+
+    def takes_bytes(self, N: int) -> bool:
+        """Whether a batch of N samples of bytes is best given to it as a `ByteBatch`."""
+
+    def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+        """X Wᵀ + 1_N b        -> (N, K)"""
+
+    def product_on_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
         """The values of DYᵀ X on the support of W        -> (nnz,)"""
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:

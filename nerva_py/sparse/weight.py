@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, issparse, sparray
 
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.matrix import SparseBatch
+from nerva_py.matrix import ByteBatch, SparseBatch
 from nerva_py.matrix import primitives as table
 from nerva_py.matrix.dense_weight import check_bias, check_factors, check_product
 
@@ -187,6 +187,19 @@ def affine_sparse_input(X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.nd
 def product_on_sparse_input(W: SparseWeight, A: np.ndarray, B: SparseBatch) -> SparseWeight:
     check_factors(A, B, W, SparseBatch)
     return W.like(W.backend.product_on_sparse_input(W, A.T, B))
+
+
+@table.affine.register(SparseWeight, ByteBatch)
+def affine_bytes(X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+    check_product(X, W.shape[1], W, "X @ W.T", ByteBatch)
+    check_bias(b, W)
+    return W.backend.affine_bytes(X, W, b)
+
+
+@table.product_on.register(SparseWeight, ByteBatch)
+def product_on_bytes(W: SparseWeight, A: np.ndarray, B: ByteBatch) -> SparseWeight:
+    check_factors(A, B, W, ByteBatch)
+    return W.like(W.backend.product_on_bytes(W, A.T, B))
 
 
 @table.hadamard.register(SparseWeight)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nerva_py.errors import DataError, NervaError
-from nerva_py.matrix import DenseWeight, SparseBatch, batch_layout
+from nerva_py.matrix import ByteBatch, DenseWeight, SparseBatch, batch_layout
 from nerva_py.network import LinearLayer
 from nerva_py.network.building import store_all, support_of
 from nerva_py.network.initializers import Initializer
@@ -155,6 +155,7 @@ class TopologyLayer:
         if self.layer.DZ is None or self.layer.X is None:
             raise NervaError(f"the batch of W{self.number} is wanted, but there was no training step that kept it")
         DZ, X, gather = self.layer.DZ, self.layer.X, self.layer.gather
+        X = X.dense() if isinstance(X, ByteBatch) else X
         return (DZ, X) if gather is None else (gather(DZ), gather(X))
 
     def __repr__(self) -> str:

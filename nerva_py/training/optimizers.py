@@ -13,7 +13,7 @@ import numpy as np
 
 from nerva_py.equations import updates
 from nerva_py.errors import NervaError
-from nerva_py.matrix.elementwise import update_kernel
+from nerva_py.matrix.elementwise import BLOCK, update_kernel
 from nerva_py.network.parameter import Parameter, Update
 
 
@@ -55,8 +55,9 @@ class OptimizerState:
     def step(self, eta: float, t: int) -> None:
         """Update the parameter in place, in one pass over its numbers."""
         update = self.update(eta, t)
-        kernel = update_kernel(update.function, len(update.vectors), len(update.constants))
-        kernel(self.parameter.vector, self.parameter.gradient_vector, *update.vectors, update.constants)
+        theta = self.parameter.vector
+        kernel = update_kernel(update.function, len(update.vectors), len(update.constants), theta.size > BLOCK)
+        kernel(theta, self.parameter.gradient_vector, *update.vectors, update.constants)
 
 
 def states_for(parameters: Iterable[Parameter], optimizer: Optimizer) -> list[OptimizerState]:

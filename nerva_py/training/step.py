@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nerva_py.data import Dataset, gather
+from nerva_py.data import Dataset, gather, gather_as_bytes
 from nerva_py.equations.losses import Loss
 from nerva_py.network import MLP
-from nerva_py.network.layers import Updates
+from nerva_py.network.layers import LinearLayer, Updates
 
 from .evaluation import targets
 from .optimizers import OptimizerState
@@ -67,7 +67,7 @@ def backpropagate(
     `share` is what these samples are of a mini-batch whose other samples are elsewhere.
     """
     with phase("gather"):
-        X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype, crops, data.image_shape)
+        X = _batch(network, data, rows, crops)
         T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
     with phase("feedforward"):
         Y = network.forward(X, training=True)
@@ -78,6 +78,19 @@ def backpropagate(
         DY = loss.mean_gradient(Y, T) if w is None else loss.weighted_mean_gradient(Y, T, w)
         network.backward(DY if share == 1 else DY * network.dtype.type(share), updates)
     return Y
+
+
+def _batch(network: MLP, data: Dataset, rows: np.ndarray, crops: Any) -> Any:
+    """The samples as the first layer takes them: bytes as bytes, if it computes with these."""
+    first = network.layers[0]
+    if (
+        data.Xtrain.dtype == np.uint8
+        and crops is None
+        and isinstance(first, LinearLayer)
+        and first.takes_bytes(len(rows))
+    ):
+        return gather_as_bytes(data.Xtrain, rows, data.scale, data.shift, network.dtype)
+    return gather(data.Xtrain, rows, data.scale, data.shift, network.dtype, crops, data.image_shape)
 
 
 class PhaseClock:

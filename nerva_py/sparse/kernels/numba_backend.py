@@ -1,4 +1,4 @@
-"""The default backend: the kernels of `compiled`, and of `sparse_input` where the batch is sparse."""
+"""The default backend: the kernels of `compiled`; of `byte_input` and `sparse_input` for batches of bytes and sparse ones."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from nerva_py.matrix import SparseBatch
+from nerva_py.matrix import ByteBatch, SparseBatch
 from nerva_py.matrix.layout import batch_empty, batch_layout, vector_empty
 
-from . import compiled, few_samples, sparse_input
+from . import byte_input, compiled, few_samples, sparse_input
 
 if TYPE_CHECKING:
     from nerva_py.sparse.support import Support
@@ -78,6 +78,21 @@ class NumbaBackend:
             few_samples.product_on(N)(_parts(S), S.indptr, S.indices, DY, X, gradient)
         else:
             compiled.product_on(_parts(S), _blocks(S, X), S.indices, DY, X, gradient)
+        return gradient
+
+    def takes_bytes(self, N: int) -> bool:
+        return N > few_samples.SAMPLES
+
+    def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+        S, bias = W.support, np.ascontiguousarray(b[0])
+        Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
+        byte_input.affine_bytes(_parts(S), S.indptr, S.indices, W.data, X.u, X.scale, X.shift, bias, Y)
+        return Y
+
+    def product_on_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
+        S, gradient = W.support, vector_empty(W.nnz, W.dtype)
+        DY = batch_layout(DY)
+        byte_input.product_on_bytes(_parts(S), S.indptr, S.indices, DY, X.u, X.scale, X.shift, gradient)
         return gradient
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:

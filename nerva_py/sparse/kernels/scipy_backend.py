@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nerva_py.matrix import SparseBatch, apply
+from nerva_py.matrix import ByteBatch, SparseBatch, apply
 from nerva_py.matrix.layout import batch_empty
 
 if TYPE_CHECKING:
@@ -44,6 +44,15 @@ class SciPyBackend:
             part = slice(start, start + CHUNK)
             gradient[part] = np.einsum("pi,pi->p", DY.T[rows[part]], X.T[W.support.indices[part]])
         return gradient
+
+    def takes_bytes(self, N: int) -> bool:
+        return False
+
+    def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+        return self.affine(X.dense(), W, b)
+
+    def product_on_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
+        return self.product_on(W, DY, X.dense())
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         Y = batch_empty(X.shape[0], W.shape[0], W.dtype)

@@ -1,0 +1,66 @@
+"""Compiled loops over the rows of a batch: what softmax cross-entropy and one-hot targets need of each sample, in one pass.
+
+The samples of a batch are few and its columns long, so every loop runs along the batch, for a block of samples at a time.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numba import prange
+
+from .compiling import Kernel, column, kernel
+from .elementwise import FEW
+from .layout import batch_empty, batch_layout
+from .scalars import exp, maximum
+
+SAMPLES = 256  # in a block
+
+
+@cache
+def residual_kernel(parallel: bool) -> Kernel:
+    """DY = softmax(Y) ⊙ (T 1_K 1_Kᵀ) − T, all (N, K) and batch-contiguous; K ≥ 1. No exponential overflows."""
+
+    @kernel("F2, F2, F2", parallel=parallel)
+    def residual(Y, T, DY):  # type: ignore[no-untyped-def]
+        N, K = Y.shape
+        for block in prange((N + SAMPLES - 1) // SAMPLES):
+            part = slice(block * SAMPLES, (block + 1) * SAMPLES)
+            largest = column(Y, 0)[part].copy()
+            total, factor = np.zeros(largest.size, Y.dtype), np.zeros(largest.size, Y.dtype)
+            for k in range(K):
+                y, t = column(Y, k)[part], column(T, k)[part]
+                for i in range(total.size):
+                    largest[i] = maximum(largest[i], y[i])
+                    factor[i] += t[i]
+            for k in range(K):
+                y, d = column(Y, k)[part], column(DY, k)[part]
+                for i in range(total.size):
+                    d[i] = exp(y[i] - largest[i])
+                    total[i] += d[i]
+            for i in range(total.size):
+                factor[i] /= total[i]
+            for k in range(K):
+                t, d = column(T, k)[part], column(DY, k)[part]
+                for i in range(total.size):
+                    d[i] = d[i] * factor[i] - t[i]
+
+    return residual
+
+
+def softmax_residual(Y: np.ndarray, T: np.ndarray) -> np.ndarray:
+    """softmax(Y) ⊙ (T 1_K 1_Kᵀ) − T in one pass over arrays of one shape and one element type."""
+    Y = batch_layout(Y)
+    DY = batch_empty(Y.shape[0], Y.shape[1], Y.dtype)
+    residual_kernel(Y.size > FEW)(Y, batch_layout(T), DY)
+    return DY
+
+
+@kernel("I1, F2")
+def mark_labels(labels, T):  # type: ignore[no-untyped-def]
+    """T[i, k] = 1 if k = labels[i] else 0"""
+    for k in range(T.shape[1]):
+        t = column(T, k)
+        for i in range(t.size):
+            t[i] = labels[i] == k
