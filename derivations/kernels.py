@@ -30,7 +30,7 @@ from nerva_py.equations import activations, losses, updates
 from nerva_py.matrix import blas, dense_weight, elementwise, layout, rowwise
 from nerva_py.matrix.compiling import Kernel
 from nerva_py.sparse import Support
-from nerva_py.sparse.kernels import compiled
+from nerva_py.sparse.kernels import byte_input, compiled
 
 # Numbers of nonzeros of a row: none, fewer than the eight that the loop takes at a time, as many, more; one fewer than a
 # multiple of eight, in the midst and at the end.
@@ -124,6 +124,29 @@ def test_product_on(pattern: str) -> None:
         same(gradient, product(DY.T, X)[rows, support.indices])
 
 
+@claim("affine_bytes: Y = X Wᵀ + 1 b with X = U · scale + shift; {case}", KERNEL, cases=PATTERNS)
+def test_affine_bytes(pattern: str) -> None:
+    N, support, data, W = sparse(pattern)
+    U, scale, shift = symbols("u", N, W.shape[1]), symbols("a", W.shape[1]), symbols("t", W.shape[1])
+    for count in (1, 2):
+        b, Y = symbols("b", W.shape[0]), garbage(N, W.shape[0])
+        parts = support.parts(count)
+        byte_input.affine_bytes.py_func(parts, support.indptr, support.indices, data, U, scale, shift, b, Y)
+        same(Y, product(U * scale + shift, W.T) + b)
+
+
+@claim("product_on_bytes: DW = DYᵀ X on the support with X = U · scale + shift; {case}", KERNEL, cases=PATTERNS)
+def test_product_on_bytes(pattern: str) -> None:
+    N, support, _, W = sparse(pattern)
+    U, scale, shift = symbols("u", N, W.shape[1]), symbols("a", W.shape[1]), symbols("t", W.shape[1])
+    rows = np.repeat(np.arange(W.shape[0]), np.diff(support.indptr))
+    for count in (1, 2):
+        DY, gradient = symbols("y", N, W.shape[0]), garbage(support.nnz)
+        parts = support.parts(count)
+        byte_input.product_on_bytes.py_func(parts, support.indptr, support.indices, DY, U, scale, shift, gradient)
+        same(gradient, product(DY.T, U * scale + shift)[rows, support.indices])
+
+
 @claim("affine_single: y = x Wᵀ + b; {case}", KERNEL, cases=PATTERNS)
 def test_affine_single(pattern: str) -> None:
     _, support, data, W = sparse(pattern)
@@ -198,11 +221,13 @@ def test_residual() -> None:
 @claim("residual: the largest number of a row is subtracted, so that no exponential overflows, nor their sum is 0", KERNEL,
        "1×3, the largest anywhere")  # fmt: skip
 def test_residual_of_large_numbers() -> None:
-    for a, b, c in ((800, 0, 1), (0, 800, 1), (0, 1, 800), (-800, -801, -803)):
-        Y, T = np.array([[a, b, c]], float), np.array([[0.5, 0, 0.25]])
-        DY = losses.softmax_cross_entropy_gradient(Y, T)
-        if not np.allclose(DY, losses.softmax_cross_entropy_gradient.definition(Y, T), atol=0):
-            raise NotProved(f"{Y}: {DY}")
+    for row in ((800, 0, 1), (0, 800, 1), (0, 1, 800), (-800, -801, -803)):
+        Y, T = np.array([row], float), np.array([[0.5, 0, 0.25]])
+        E = np.exp(Y - Y.max())
+        for targets in (T, T.astype(np.float32)):  # of the other kind, they are for the definition
+            DY = losses.softmax_cross_entropy_gradient(Y, targets)
+            if not np.allclose(DY, E / E.sum() * T.sum() - T, atol=0):
+                raise NotProved(f"{Y}: {DY}")
 
 
 @claim("mark_labels: one-hot rows", KERNEL, "all labels of two samples, K = 3")
@@ -267,6 +292,11 @@ def sparse_arguments(kernel: Kernel) -> tuple[Any, ...]:
     N, support, data, W = sparse(list(PATTERNS)[int(by_column)])
     K, D = W.shape
     parts, bounds = support.parts(3, by_column), support.blocks(2, by_column)
+    if kernel in (byte_input.affine_bytes, byte_input.product_on_bytes):
+        X = symbols("u", N, D), symbols("a", D), symbols("t", D)
+        if kernel is byte_input.affine_bytes:
+            return parts, support.indptr, support.indices, data, *X, symbols("b", K), garbage(N, K)
+        return parts, support.indptr, support.indices, symbols("y", N, K), *X, garbage(support.nnz)
     if kernel is compiled.affine:
         return parts, bounds, support.indices, data, symbols("x", N, D), symbols("b", K), garbage(N, K)
     if kernel is compiled.product:
@@ -291,7 +321,14 @@ def update_loop(name: str) -> Any:
 LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[Any, ...]]]] = {
     **{
         kernel.__name__: (partial(lambda k, prange: loop(k, prange=prange), kernel), partial(sparse_arguments, kernel))
-        for kernel in (compiled.affine, compiled.product, compiled.product_on, compiled.affine_single)
+        for kernel in (
+            compiled.affine,
+            compiled.product,
+            compiled.product_on,
+            compiled.affine_single,
+            byte_input.affine_bytes,
+            byte_input.product_on_bytes,
+        )
     },
     "columns_sum": (
         lambda prange: loop(elementwise.columns_sum, prange=prange),
@@ -360,7 +397,11 @@ def test_keep_masked() -> None:
     same(data, expected)
 
 
-@claim("gather: X[rows] · scale + shift, of bytes and of numbers", KERNEL, "11 of 13 rows, 5 features")
+@claim(
+    "gather: X[rows] · scale + shift, of bytes and of numbers; and X[rows], of bytes",
+    KERNEL,
+    "11 of 13 rows, 5 features",
+)
 def test_gather() -> None:
     """The bytes are numbers, scale and shift symbols; 11 rows leave a remainder in the words of eight."""
     rows = np.random.default_rng(0).permutation(13)[:11]
@@ -369,6 +410,9 @@ def test_gather() -> None:
     out = garbage(11, 5)
     batches.gather_bytes.py_func(images.reshape(-1), rows, scale, shift, out)
     same(out, images[rows].astype(object) * scale + shift)
+    words = np.zeros((5, 2), np.uint64)
+    batches.transpose_bytes.py_func(images.reshape(-1), rows, words)
+    same(words.view(np.uint8)[:, :11].T, images[rows])
     values, out = symbols("x", 13, 5), garbage(11, 5)
     batches.gather_values.py_func(values.reshape(-1), rows, scale, shift, out)
     same(out, values[rows] * scale + shift)
@@ -389,7 +433,7 @@ def test_gather_images() -> None:
 PROVED = {
     "affine", "product", "product_on", "affine_single", "affine_single_serial", "columns_sum", "columns_sum_serial", "matmul", "matmul_bias", "keep_masked",
     "affine_row", "copy_transposed", "mark_labels",
-    "gather_bytes", "gather_values", "gather_images",
+    "affine_bytes", "product_on_bytes", "transpose_bytes", "gather_bytes", "gather_values", "gather_images",
     # in the next chapter
     "free_columns", "block_bounds", "find", "merge", "move", "transpose", "mark", "unset_columns", "largest_products",
     # in the one after it

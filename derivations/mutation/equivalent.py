@@ -26,7 +26,10 @@ _PRODUCTS = ("matrix.blas.matmul", "matrix.blas.matmul_bias")
 _POSITIONS = ("sparse.kernels.positions.free_columns", "sparse.kernels.positions.find", "sparse.kernels.bits.mark")
 _FEW = "sparse.kernels.few_samples"
 _KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "product_on"))
+_BYTES = tuple(f"sparse.kernels.byte_input.{name}_bytes" for name in ("affine", "product_on"))
 _SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "product_on"))
+_RESIDUAL_OR_DEFINITION = "softmax_residual(Y, T) if alike else softmax_cross_entropy_gradient.definition(Y, T)"
+_SQUARE = "(T − Y)² = (Y − T)²."
 _RESIDUAL = "matrix.rowwise.residual_kernel.residual"
 _SINGLE = ("sparse.kernels.compiled.affine_single", "sparse.kernels.compiled.affine_apply_single.affine_apply")
 
@@ -66,12 +69,28 @@ EQUIVALENT: dict[str, str] = {
     # ------------------------------------------------------------------------------------------------------ losses, schedules
     "equations.losses.Loss.total: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.Loss.mean_gradient: Y.shape -> T.shape": _SAME_SHAPE,
-    "equations.losses.mean_squared_error: squared_error(Y, T) -> squared_error(T, Y)": "(T − Y)² = (Y − T)².",
+    "equations.losses.mean_squared_error: squared_error(Y, T) -> squared_error(T, Y)": _SQUARE,
     "equations.losses.mean_squared_error: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.mean_squared_error: Y.shape -> T.shape (2)": _SAME_SHAPE,
     "equations.losses.mean_squared_error_gradient: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.mean_squared_error_gradient: Y.shape -> T.shape (2)": _SAME_SHAPE,
     "equations.losses.softmax_cross_entropy_gradient: Y.shape -> T.shape": _SAME_SHAPE,
+    **{
+        f"equations.losses._compiled: {_RESIDUAL_OR_DEFINITION} -> {other}": "Both are equal; one is quicker."
+        for other in (
+            "softmax_cross_entropy_gradient.definition(Y, T) if alike else softmax_residual(Y, T)",
+            "softmax_cross_entropy_gradient.definition(Y, T)",
+            "softmax_residual(Y, T)",
+        )
+    },
+    "equations.losses.Loss.weighted_mean_gradient: Y.shape -> T.shape": _SAME_SHAPE,
+    "equations.losses.Loss.weighted_mean_gradient: Y.shape -> T.shape (2)": _SAME_SHAPE,
+    "equations.losses.half_squared_error: squared_error(Y, T) -> squared_error(T, Y)": _SQUARE,
+    **{
+        f"equations.losses.{name}_samples: squared_error_samples(Y, T) -> squared_error_samples(T, Y)": _SQUARE
+        for name in ("half_squared_error", "mean_squared_error")
+    },
+    "equations.losses.mean_squared_error_samples: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.negative_log_likelihood_gradient: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.schedules.time_based: range(1, i + 1) -> range(0, i + 1)": "The factor of k = 0 is 1 / (1 + 0 d) = 1.",
     # ------------------------------------------------------------------------------------------------------------- primitives
@@ -86,13 +105,17 @@ EQUIVALENT: dict[str, str] = {
         "What has no density then counts as empty, whose factor is 1, too."
     ),
     # ---------------------------------------------------------------------------------------------------------------- kernels
-    **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_KERNELS, *_SINGLE)},
+    **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_KERNELS, *_SINGLE, *_BYTES)},
     **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_POSITIONS, *_SPARSE_INPUT)},
     f"{_SPARSE_INPUT[1]}: gradient.dtype -> indptr.dtype": _ZERO,
     **{f"{kernel}: block + 1 -> block - 1": _ALL_IN_ONE_BLOCK for kernel in _KERNELS},
-    **{f"{kernel}: p + 8 <= end -> p + 8 < end": _REMAINDER for kernel in _KERNELS},
-    **{f"{kernel}: p + 8 -> p + 9": _REMAINDER for kernel in _KERNELS},
+    **{f"{kernel}: p + 8 <= end -> p + 8 < end": _REMAINDER for kernel in (*_KERNELS, *_BYTES)},
+    **{f"{kernel}: p + 8 -> p + 9": _REMAINDER for kernel in (*_KERNELS, *_BYTES)},
     f"{_KERNELS[0]}: X.shape -> Y.shape": "X and Y have N rows each.",
+    f"{_BYTES[0]}: U.shape -> Y.shape": "U and Y have N rows each.",
+    f"{_BYTES[1]}: U.shape -> DY.shape": "U and DY have N rows each.",
+    f"{_BYTES[1]}: gradient.dtype -> indptr.dtype": _ZERO,
+    f"{_BYTES[1]}: 8 -> 7": "Each block but the first then begins with the last nonzero of the one before: computed twice.",
     f"{_KERNELS[1]}: DY.shape -> DX.shape": "DY and DX have N rows each.",
     f"{_KERNELS[1]}: DX.dtype -> DY.dtype": _ZERO,
     f"{_KERNELS[2]}: X.shape -> DY.shape": "X and DY have N rows each.",

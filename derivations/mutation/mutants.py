@@ -36,6 +36,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "affine_single",
         "affine_apply_single.affine_apply",
     ),
+    "nerva_py.sparse.kernels.byte_input": ("affine_bytes", "product_on_bytes"),
     "nerva_py.sparse.kernels.sparse_input": ("affine_sparse_input", "product_on_sparse_input"),
     "nerva_py.sparse.kernels.few_samples": (
         "affine.affine",
@@ -60,7 +61,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "nerva_py.matrix.layout": ("copy_transposed",),
 }
 
-NO_EQUATION = ("__all__", "beyond")  # the latter says how far `prefetch` may look, which changes no result
+# `beyond` says how far `prefetch` may look, `alike` which of two equal forms is taken: they change no result.
+NO_EQUATION = ("__all__", "beyond", "alike")
 
 Edit = tuple[ast.AST, str, int | None]  # a parent, the name of its field, and the position in a field that is a list
 

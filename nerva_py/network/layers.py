@@ -99,7 +99,7 @@ class LinearLayer:
     def takes_bytes(self, N: int) -> bool:
         """Whether a batch of N samples of bytes is best given to `forward` as a `ByteBatch`."""
         W = self.W.value
-        return isinstance(W, SparseWeight) and not self.keeps_DZ and W.backend.takes_bytes(N)
+        return isinstance(W, SparseWeight) and not self.keeps_DZ and W.backend.takes_bytes(W, N)
 
     def release(self) -> None:
         self.X = self.R = self.DZ = None

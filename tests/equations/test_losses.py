@@ -149,3 +149,15 @@ def test_nan_is_visible(loss, rng):
     Y[T == 1] = np.nan
     assert np.isnan(loss(Y, T))
     assert np.isnan(loss.gradient(Y, T)).any()
+
+
+@pytest.mark.parametrize("size", [1, 100, 3000])
+def test_the_gradient_of_softmax_cross_entropy_in_one_pass(size, rng):
+    """Against its equation, for few samples and for many, and for targets of another kind."""
+    gradient = LOSSES["SoftmaxCrossEntropy"].gradient
+    Y, T = batch(rng, size, K), soft_targets(rng)[rng.integers(0, N, size)]
+    for targets in (T, T.astype(np.float32), np.asfortranarray(T), (T > 0.5).astype(np.int64)):
+        assert_close(gradient(Y, targets), gradient.definition(Y, targets))
+    assert gradient(Y[:0], T[:0]).shape == (0, K)
+    Y[0, 1] = np.nan
+    assert np.isnan(gradient(Y, T)[0]).all()

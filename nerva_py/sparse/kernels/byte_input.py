@@ -24,20 +24,20 @@ def affine_bytes(parts, indptr, indices, data, U, scale, shift, b, Y):
             y, p, end = column(Y, k), indptr[k], indptr[k + 1]
             constant = b[k]
             for q in range(at(p), at(end)):
-                constant += data[q] * shift[at(indices[q])]
+                constant += data[q] * shift[indices[q]]
             for i in range(N):
                 y[i] = constant
             while p + 8 <= end:
                 d0, d1, d2, d3 = indices[at(p)], indices[at(p + 1)], indices[at(p + 2)], indices[at(p + 3)]
                 d4, d5, d6, d7 = indices[at(p + 4)], indices[at(p + 5)], indices[at(p + 6)], indices[at(p + 7)]
-                w0, u0 = data[at(p)] * scale[at(d0)], column(U, d0)
-                w1, u1 = data[at(p + 1)] * scale[at(d1)], column(U, d1)
-                w2, u2 = data[at(p + 2)] * scale[at(d2)], column(U, d2)
-                w3, u3 = data[at(p + 3)] * scale[at(d3)], column(U, d3)
-                w4, u4 = data[at(p + 4)] * scale[at(d4)], column(U, d4)
-                w5, u5 = data[at(p + 5)] * scale[at(d5)], column(U, d5)
-                w6, u6 = data[at(p + 6)] * scale[at(d6)], column(U, d6)
-                w7, u7 = data[at(p + 7)] * scale[at(d7)], column(U, d7)
+                w0, u0 = data[at(p)] * scale[d0], column(U, d0)
+                w1, u1 = data[at(p + 1)] * scale[d1], column(U, d1)
+                w2, u2 = data[at(p + 2)] * scale[d2], column(U, d2)
+                w3, u3 = data[at(p + 3)] * scale[d3], column(U, d3)
+                w4, u4 = data[at(p + 4)] * scale[d4], column(U, d4)
+                w5, u5 = data[at(p + 5)] * scale[d5], column(U, d5)
+                w6, u6 = data[at(p + 6)] * scale[d6], column(U, d6)
+                w7, u7 = data[at(p + 7)] * scale[d7], column(U, d7)
                 for i in range(N):
                     y[i] += (
                         w0 * u0[i] + w1 * u1[i] + w2 * u2[i] + w3 * u3[i]
@@ -46,7 +46,7 @@ def affine_bytes(parts, indptr, indices, data, U, scale, shift, b, Y):
                 p += 8
             while p < end:
                 d0 = indices[at(p)]
-                w0, u0 = data[at(p)] * scale[at(d0)], column(U, d0)
+                w0, u0 = data[at(p)] * scale[d0], column(U, d0)
                 for i in range(N):
                     y[i] += w0 * u0[i]
                 p += 1
@@ -89,5 +89,5 @@ def product_on_bytes(parts, indptr, indices, DY, U, scale, shift, gradient):
                 gradient[at(p)] = s0
                 p += 1
             for q in range(at(indptr[k]), at(end)):
-                d = at(indices[q])
+                d = indices[q]
                 gradient[q] = gradient[q] * scale[d] + total * shift[d]

@@ -44,7 +44,7 @@ class MKLBackend(NumbaBackend):
     def __init__(self) -> None:
         self._dot = _load()
 
-    def takes_bytes(self, N: int) -> bool:
+    def takes_bytes(self, W: SparseWeight, N: int) -> bool:
         return False  # MKL has no products of them
 
     def affine(self, X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
