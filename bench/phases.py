@@ -21,13 +21,13 @@ from contenders.ours import NervaPy
 from contenders.problem import Problem
 from numba import prange
 
-from nerva_py.data import gather
 from nerva_py.equations.linear import linear, linear_input_gradient
 from nerva_py.equations.losses import SoftmaxCrossEntropy
 from nerva_py.matrix import DenseWeight, batch_empty, columns_sum, product_on
 from nerva_py.matrix.compiling import kernel
 from nerva_py.sparse import SparseWeight
 from nerva_py.training.evaluation import targets
+from nerva_py.training.step import gather_for
 
 ROUNDS, STEPS = 10, 50
 EXPLAINED = 0.15  # the sum of the calls and the step may differ by this share of the step
@@ -83,7 +83,7 @@ def timed_step(ours: Any, rows: np.ndarray, clock: Clock) -> None:
     layers = list(enumerate(network.linear_layers, 1))
     ours.t += 1
     clock.start()
-    X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype)
+    X = gather_for(network, data, rows)
     lap("gather")
     T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
     lap("one-hot targets")
@@ -112,16 +112,18 @@ def timed_step(ours: Any, rows: np.ndarray, clock: Clock) -> None:
 
 def work(ours: Any, N: int) -> dict[str, tuple[float, float]]:
     """Operations and bytes of each call, at least: every operand is read or written once."""
-    found: dict[str, tuple[float, float]] = {"gather": (0, 5 * N * ours.data.num_features)}
+    x = 1 if ours.network.linear_layers[0].takes_bytes(N) else 4  # bytes of a number of the first layer's X
+    found: dict[str, tuple[float, float]] = {"gather": (0, (1 + x) * N * ours.data.num_features)}
     for i, layer in enumerate(ours.network.linear_layers, 1):
         W, (K, D) = layer.W.value, layer.W.value.shape
         sparse = isinstance(W, SparseWeight)
         stored = W.nnz if sparse else K * D
-        product = 2 * N * stored, 4 * N * (K + D) + (8 if sparse else 4) * stored  # values, and 4 bytes of indices
+        product = 2 * N * stored, N * (4 * K + x * D) + (8 if sparse else 4) * stored  # values, and 4 bytes of indices
         found |= dict.fromkeys((f"forward {i}", f"weight gradient {i}", f"input gradient {i}"), product)
         if layer is not ours.network.linear_layers[-1]:
             found |= {f"activation {i}": (0, 8 * N * K), f"activation derivative {i}": (0, 12 * N * K)}
         found |= {f"bias gradient {i}": (0, 4 * N * K), f"update W{i}": (0, 20 * stored), f"update b{i}": (0, 20 * K)}
+        x = 4  # of the next one, an activation
     return found
 
 

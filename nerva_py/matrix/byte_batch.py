@@ -14,8 +14,8 @@ from .layout import batch_empty
 class ByteBatch:
     """x_nd = u_nd · scale_d + shift_d        u (N, D) of uint8, batch-contiguous; scale and shift (D,) of one type
 
-    A quarter of the memory of X in float32, so that a batch of images stays in the second-level cache between the two
-    products that read it. It stands in a linear layer where a dense batch can stand: `affine(X, W, b)` and
+    A quarter of the memory of X in float32, and sooner gathered, which in a very sparse layer takes longer than to compute.
+    It stands in a linear layer where a dense batch can stand: `affine(X, W, b)` and
     `product_on(W, DY.T, X)`.
     """
 

@@ -67,7 +67,7 @@ def backpropagate(
     `share` is what these samples are of a mini-batch whose other samples are elsewhere.
     """
     with phase("gather"):
-        X = _batch(network, data, rows, crops)
+        X = gather_for(network, data, rows, crops)
         T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
     with phase("feedforward"):
         Y = network.forward(X, training=True)
@@ -80,7 +80,7 @@ def backpropagate(
     return Y
 
 
-def _batch(network: MLP, data: Dataset, rows: np.ndarray, crops: Any) -> Any:
+def gather_for(network: MLP, data: Dataset, rows: np.ndarray, crops: Any = None) -> Any:
     """The samples as the first layer takes them: bytes as bytes, if it computes with these."""
     first = network.layers[0]
     if (
