@@ -79,7 +79,10 @@ def gather(
 def gather_as_bytes(
     X: np.ndarray, rows: np.ndarray, scale: np.ndarray, shift: np.ndarray, dtype: DTypeLike = np.float32
 ) -> ByteBatch:
-    """As `gather`, of bytes X (M, D), but they stay bytes, which the products of the first layer normalise."""
+    """As `gather`, of bytes X (M, D), but they stay bytes, which the products of the first layer normalise.
+
+    O(N·D), a quarter of what `gather` writes. Raises DataError, also for X of another type and for no rows.
+    """
     dtype = np.dtype(dtype)
     rows = _checked_rows(X, rows, scale, shift, dtype)
     if X.dtype != np.uint8 or not rows.size:

@@ -15,6 +15,7 @@ import pytest
 import nerva_py
 from docs.pages import docstrings, reference
 from nerva_py import errors
+from nerva_py.matrix.dispatch import Primitive
 
 PAGES = reference.pages()
 TEXT = "\n".join(PAGES.values())
@@ -61,7 +62,8 @@ def test_every_name_of_the_root_is_linked():
 def test_every_equation_has_an_entry():
     for module in pkgutil.iter_modules(importlib.import_module("nerva_py.equations").__path__):
         for name, value in vars(importlib.import_module(f"nerva_py.equations.{module.name}")).items():
-            if inspect.isfunction(value) and value.__module__ == f"nerva_py.equations.{module.name}":
+            function = inspect.isfunction(value) or isinstance(value, Primitive)
+            if function and name[0] != "_" and value.__module__ == f"nerva_py.equations.{module.name}":
                 assert f":: nerva_py.equations.{module.name}.{name}\n" in TEXT
 
 
