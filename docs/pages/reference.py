@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
+from nerva_py.matrix.dispatch import Primitive
+
 from . import docstrings
 
 ROOT = "nerva_py"
@@ -46,7 +48,7 @@ def contents(module: ModuleType) -> dict[str, Any]:
 
 
 def _defined(module: ModuleType, value: Any) -> bool:
-    if inspect.isroutine(value) or inspect.isclass(value):
+    if inspect.isroutine(value) or inspect.isclass(value) or isinstance(value, Primitive):
         return getattr(value, "__module__", None) == module.__name__
     return is_registry(value)
 
