@@ -23,7 +23,8 @@ RESULTS = BENCH / "results"
 # In the order of the page: the file, its title, the script that wrote it.
 EXPERIMENTS = {
     "epoch": ("Seconds an epoch", "epoch"),
-    "epoch_later": ("Seconds an epoch, a later run", "epoch"),
+    "epoch_588f469": ("Seconds an epoch, an earlier run", "epoch"),
+    "epoch_03ab619": ("Seconds an epoch, another earlier run", "epoch"),
     "epoch_zen5": ("Seconds an epoch on another machine, of an earlier commit", "epoch"),
     "phases": ("Where the time of a step goes", "phases"),
     "products": ("The three sparse products", "products"),
