@@ -27,6 +27,7 @@ CHAPTERS = (
     "optimizers",
     "sparse",
     "kernels",
+    "batches",
     "topology",
     "sparse_input",
     "few_samples",

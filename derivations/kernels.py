@@ -7,7 +7,8 @@ multiple of nothing.
 
 The compiler may reorder a sum (`fastmath` allows it, NaN and infinity excepted), which changes rounding, not the equation.
 
-The kernels that change a topology are in the next chapter, those of a sparse X in the one after it.
+The next chapters are about the kernels that make batches and those of batches of bytes, about those that change a topology, and about those of
+a sparse X.
 """
 
 from __future__ import annotations
@@ -25,12 +26,11 @@ from scipy.sparse import csr_array
 
 import nerva_py
 from derivations.book import KERNEL, NotProved, claim
-from nerva_py.data import batches
-from nerva_py.equations import activations, losses, updates
-from nerva_py.matrix import blas, dense_weight, elementwise, layout, rowwise
+from nerva_py.equations import activations, updates
+from nerva_py.matrix import blas, dense_weight, elementwise, layout
 from nerva_py.matrix.compiling import Kernel
 from nerva_py.sparse import Support
-from nerva_py.sparse.kernels import byte_input, compiled
+from nerva_py.sparse.kernels import compiled
 
 # Numbers of nonzeros of a row: none, fewer than the eight that the loop takes at a time, as many, more; one fewer than a
 # multiple of eight, in the midst and at the end.
@@ -124,29 +124,6 @@ def test_product_on(pattern: str) -> None:
         same(gradient, product(DY.T, X)[rows, support.indices])
 
 
-@claim("affine_bytes: Y = X Wᵀ + 1 b with X = U · scale + shift; {case}", KERNEL, cases=PATTERNS)
-def test_affine_bytes(pattern: str) -> None:
-    N, support, data, W = sparse(pattern)
-    U, scale, shift = symbols("u", N, W.shape[1]), symbols("a", W.shape[1]), symbols("t", W.shape[1])
-    for count in (1, 2):
-        b, Y = symbols("b", W.shape[0]), garbage(N, W.shape[0])
-        parts = support.parts(count)
-        byte_input.affine_bytes.py_func(parts, support.indptr, support.indices, data, U, scale, shift, b, Y)
-        same(Y, product(U * scale + shift, W.T) + b)
-
-
-@claim("product_on_bytes: DW = DYᵀ X on the support with X = U · scale + shift; {case}", KERNEL, cases=PATTERNS)
-def test_product_on_bytes(pattern: str) -> None:
-    N, support, _, W = sparse(pattern)
-    U, scale, shift = symbols("u", N, W.shape[1]), symbols("a", W.shape[1]), symbols("t", W.shape[1])
-    rows = np.repeat(np.arange(W.shape[0]), np.diff(support.indptr))
-    for count in (1, 2):
-        DY, gradient = symbols("y", N, W.shape[0]), garbage(support.nnz)
-        parts = support.parts(count)
-        byte_input.product_on_bytes.py_func(parts, support.indptr, support.indices, DY, U, scale, shift, gradient)
-        same(gradient, product(DY.T, U * scale + shift)[rows, support.indices])
-
-
 @claim("affine_single: y = x Wᵀ + b; {case}", KERNEL, cases=PATTERNS)
 def test_affine_single(pattern: str) -> None:
     _, support, data, W = sparse(pattern)
@@ -211,33 +188,6 @@ def test_hadamard_apply(f: activations.Activation) -> None:
         raise NotProved(f"{Y} is not {expected}")
 
 
-@claim("residual: softmax(Y) ⊙ (T 1 1ᵀ) − T, the gradient of softmax cross-entropy", KERNEL, "5×3, blocks of 2 samples")
-def test_residual() -> None:
-    Y, T, DY = symbols("y", 5, 3), symbols("t", 5, 3), garbage(5, 3)
-    loop(rowwise.residual_kernel(True), SAMPLES=2)(Y, T, DY)
-    same(DY, np.array(losses.softmax_cross_entropy_gradient(sp.Matrix(Y), sp.Matrix(T))))
-
-
-@claim("residual: the largest number of a row is subtracted, so that no exponential overflows, nor their sum is 0", KERNEL,
-       "1×3, the largest anywhere")  # fmt: skip
-def test_residual_of_large_numbers() -> None:
-    for row in ((800, 0, 1), (0, 800, 1), (0, 1, 800), (-800, -801, -803)):
-        Y, T = np.array([row], float), np.array([[0.5, 0, 0.25]])
-        E = np.exp(Y - Y.max())
-        for targets in (T, T.astype(np.float32)):  # of the other kind, they are for the definition
-            DY = losses.softmax_cross_entropy_gradient(Y, targets)
-            if not np.allclose(DY, E / E.sum() * T.sum() - T, atol=0):
-                raise NotProved(f"{Y}: {DY}")
-
-
-@claim("mark_labels: one-hot rows", KERNEL, "all labels of two samples, K = 3")
-def test_mark_labels() -> None:
-    for labels in np.ndindex(3, 3):
-        T = np.full((2, 3), 7)
-        rowwise.mark_labels.py_func(np.array(labels), T)
-        same(T, np.array([[int(k == label) for k in range(3)] for label in labels]))
-
-
 UPDATES = {
     "gradient descent, no state": (updates.gradient_descent, 0, 2),
     "Nesterov, one state": (updates.nesterov, 1, 3),
@@ -292,11 +242,6 @@ def sparse_arguments(kernel: Kernel) -> tuple[Any, ...]:
     N, support, data, W = sparse(list(PATTERNS)[int(by_column)])
     K, D = W.shape
     parts, bounds = support.parts(3, by_column), support.blocks(2, by_column)
-    if kernel in (byte_input.affine_bytes, byte_input.product_on_bytes):
-        X = symbols("u", N, D), symbols("a", D), symbols("t", D)
-        if kernel is byte_input.affine_bytes:
-            return parts, support.indptr, support.indices, data, *X, symbols("b", K), garbage(N, K)
-        return parts, support.indptr, support.indices, symbols("y", N, K), *X, garbage(support.nnz)
     if kernel is compiled.affine:
         return parts, bounds, support.indices, data, symbols("x", N, D), symbols("b", K), garbage(N, K)
     if kernel is compiled.product:
@@ -321,22 +266,11 @@ def update_loop(name: str) -> Any:
 LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[Any, ...]]]] = {
     **{
         kernel.__name__: (partial(lambda k, prange: loop(k, prange=prange), kernel), partial(sparse_arguments, kernel))
-        for kernel in (
-            compiled.affine,
-            compiled.product,
-            compiled.product_on,
-            compiled.affine_single,
-            byte_input.affine_bytes,
-            byte_input.product_on_bytes,
-        )
+        for kernel in (compiled.affine, compiled.product, compiled.product_on, compiled.affine_single)
     },
     "columns_sum": (
         lambda prange: loop(elementwise.columns_sum, prange=prange),
         lambda: (symbols("x", 3, 5), garbage(5)),
-    ),
-    "residual": (
-        lambda prange: loop(rowwise.residual_kernel(True), SAMPLES=2, prange=prange),
-        lambda: (symbols("y", 5, 2), symbols("t", 5, 2), garbage(5, 2)),
     ),
     **{f"update, {name}": (update_loop(name), partial(update_arguments, name)) for name in UPDATES},
     "copy_transposed": (
@@ -397,52 +331,20 @@ def test_keep_masked() -> None:
     same(data, expected)
 
 
-@claim(
-    "gather: X[rows] · scale + shift, of bytes and of numbers; and X[rows], of bytes",
-    KERNEL,
-    "11 of 13 rows, 5 features",
-)
-def test_gather() -> None:
-    """The bytes are numbers, scale and shift symbols; 11 rows leave a remainder in the words of eight."""
-    rows = np.random.default_rng(0).permutation(13)[:11]
-    scale, shift = symbols("a", 5), symbols("b", 5)
-    images = np.random.default_rng(1).integers(0, 256, (13, 5), np.uint8)
-    out = garbage(11, 5)
-    batches.gather_bytes.py_func(images.reshape(-1), rows, scale, shift, out)
-    same(out, images[rows].astype(object) * scale + shift)
-    words = np.zeros((5, 2), np.uint64)
-    batches.transpose_bytes.py_func(images.reshape(-1), rows, words)
-    same(words.view(np.uint8)[:, :11].T, images[rows])
-    values, out = symbols("x", 13, 5), garbage(11, 5)
-    batches.gather_values.py_func(values.reshape(-1), rows, scale, shift, out)
-    same(out, values[rows] * scale + shift)
-
-
-@claim("gather of augmented images: the pixel that the tables name", KERNEL, "3 images of 1×2×3")
-def test_gather_images() -> None:
-    images = np.random.default_rng(1).integers(0, 256, (4, 6), np.uint8)
-    lines, columns = np.array([[0, 1], [1, 0]]), np.array([[0, 1, 2], [2, 1, 0]], np.uint16)
-    rows, line_row, column_row = np.array([3, 0, 2]), np.array([0, 1, 1]), np.array([1, 0, 1])
-    scale, shift, out = symbols("a", 6), symbols("b", 6), garbage(3, 6)
-    batches.gather_images.py_func(images.reshape(-1), rows, lines, line_row, columns, column_row, scale, shift, out)
-    pixels = images[rows].reshape(3, 2, 3)
-    chosen = np.stack([p[lines[t]][:, columns[c]] for p, t, c in zip(pixels, line_row, column_row, strict=True)])
-    same(out, chosen.reshape(3, 6).astype(object) * scale + shift)
-
-
 PROVED = {
-    "affine", "product", "product_on", "affine_single", "affine_single_serial", "columns_sum", "columns_sum_serial", "matmul", "matmul_bias", "keep_masked",
-    "affine_row", "copy_transposed", "mark_labels",
-    "affine_bytes", "product_on_bytes", "transpose_bytes", "gather_bytes", "gather_values", "gather_images",
+    "affine", "product", "product_on", "affine_single", "affine_single_serial", "columns_sum", "columns_sum_serial", "matmul", "matmul_bias",
+    "keep_masked", "affine_row", "copy_transposed",
     # in the next chapter
-    "free_columns", "block_bounds", "find", "merge", "move", "transpose", "mark", "unset_columns", "largest_products",
+    "affine_bytes", "product_on_bytes", "transpose_bytes", "gather_bytes", "gather_values", "gather_images", "mark_labels",
     # in the one after it
+    "free_columns", "block_bounds", "find", "merge", "move", "transpose", "mark", "unset_columns", "largest_products",
+    # and after that
     "gather_rows", "sort_by_digit", "different_columns", "affine_sparse_input", "product_on_sparse_input",
     "dense_affine_sparse_input", "dense_product_on_sparse_input", "largest_products_sparse_input",
 }  # fmt: skip
 
 
-@claim("Every kernel of the package has its claim in this chapter or the next two", KERNEL, "all")
+@claim("Every kernel of the package has its claim in this chapter or the next three", KERNEL, "all")
 def test_no_kernel_is_forgotten() -> None:
     """Those that are made for a function of numbers or a number of samples are there by their makers."""
     found = set()
