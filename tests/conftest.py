@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from nerva_py.network import break_even
+from tests import optional
 
 # The networks of most tests are so narrow that no layer of them would be stored dense with a mask, which is to be tested, too.
 NARROW, break_even.NARROW = break_even.NARROW, 0
@@ -27,6 +28,18 @@ settings.register_profile(
     "nerva_py", deadline=None, max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("nerva_py")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        optional.skip_unless_installed(mark.args)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.getreports("skipped")
+    line = optional.summary(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    if line is not None:
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.fixture(autouse="PYTEST_XDIST_WORKER" in os.environ)

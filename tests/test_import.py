@@ -10,6 +10,8 @@ import sys
 import pytest
 
 import nerva_py as nv
+from tests import optional
+from tests.optional import missing
 
 OPTIONAL = [
     "sympy",
@@ -28,8 +30,9 @@ OPTIONAL = [
 ]
 
 
-def in_a_new_process(program: str):
-    result = subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, capture_output=True, text=True)
+def in_a_new_process(program: str, *arguments: str):
+    command = [sys.executable, "-W", "error", "-c", program, *arguments]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(result.stdout)
 
 
@@ -37,6 +40,48 @@ def in_a_new_process(program: str):
 def test_nothing_optional_is_imported(statement):
     imported = in_a_new_process(f"{statement}; import sys, json; print(json.dumps(list(sys.modules)))")
     assert not set(OPTIONAL) & set(imported)
+
+
+HIDING = """
+import importlib, json, pkgutil, sys
+import derivations, nerva_py
+from nerva_py.errors import MissingBackendError
+sys.modules.update(dict.fromkeys(sys.argv[1:]))  # as if they were not installed
+refused = {}
+for package in (nerva_py, derivations):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            try:
+                importlib.import_module(module.name)
+            except MissingBackendError as error:
+                refused[module.name] = str(error)
+print(json.dumps(refused))
+"""
+# The modules that exist for an optional package alone, with the extra that brings it.
+EXIST_FOR = {"nerva_py.exchange.torch_modules": "torch", "nerva_py.sparse.kernels.mkl_backend": "mkl"}
+HIDDEN = {
+    "torch": ["torch"],
+    "mkl": ["mkl", "sparse_dot_mkl"],
+    "mpi": ["mpi4py"],
+    "onnx": ["onnx", "onnxruntime"],
+    "pandas": ["pandas"],
+    "tensorboard": ["tensorboardX", "tensorboard"],
+}
+
+
+@pytest.mark.parametrize("extra", [*HIDDEN, "all"])
+def test_every_module_can_be_imported_without_an_extra_or_names_it(extra):
+    hidden = HIDDEN.get(extra) or [package for packages in HIDDEN.values() for package in packages]
+    refused = in_a_new_process(HIDING, *hidden)
+    expected = {module for module, needed in EXIST_FOR.items() if extra in (needed, "all")}
+    installed = {module for module, needed in EXIST_FOR.items() if not missing(needed)}
+    assert expected <= set(refused) <= expected | (set(EXIST_FOR) - installed)
+    for module, message in refused.items():
+        assert f"pip install 'nerva-py[{EXIST_FOR[module]}]'" in message
+
+
+def test_every_extra_is_hidden():
+    assert set(HIDDEN) == set(optional.EXTRAS)
 
 
 def test_an_import_takes_less_than_a_second():

@@ -19,7 +19,7 @@ from .app import app
 INTERRUPTED = 130
 FAILED = 2
 COMMANDS = ("train", "info", "predict", "evaluate", "verify", "doctor")
-# Typer's own complaints: unknown options, values of the wrong type. Older versions take the class from click.
+# Typer's own complaints: unknown options, values of the wrong type.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 

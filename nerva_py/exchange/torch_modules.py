@@ -1,6 +1,6 @@
 """PyTorch modules for what PyTorch does not have: layers whose weights are sparse, and three activations.
 
-Imported only where torch is: this is the one module that imports it at its head.
+This module exists for torch alone, and so imports it at its head; without it: MissingBackendError.
 """
 
 from __future__ import annotations
@@ -8,8 +8,12 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from .packages import needed
+
+needed("torch", __name__)
+
+import torch  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
 
 
 class SparseLinear(nn.Module):

@@ -15,7 +15,7 @@ from contenders.agreement import Evidence, disagreement, evidence
 from contenders.problem import Problem
 from scipy.sparse import csr_array
 
-from tests.optional import require, require_backend
+from tests.optional import needs
 
 from . import nerva_numpy
 
@@ -64,7 +64,7 @@ def layers(problem: Problem):
 
 @pytest.fixture
 def built(request, monkeypatch):
-    """A function that makes the contender of that name; the test is skipped (in CI: fails) without its package."""
+    """A function that makes the contender of that name; nerva-numpy is a stand-in."""
 
     def build(name: str, problem: Problem) -> contenders.Contender:
         if name == "nerva-numpy":  # a stand-in, also where the original is installed
@@ -72,10 +72,6 @@ def built(request, monkeypatch):
             for module, content in nerva_numpy.modules().items():
                 monkeypatch.setitem(sys.modules, module, content)
             request.addfinalizer(lambda: sys.modules.pop("contenders.nerva_numpy_mlp", None))
-        elif "torch" in name:
-            require("torch")
-        elif name == "nerva_py-mkl":
-            require_backend("mkl")
         contenders.require(name)
         return contenders.load(name, problem)
 
@@ -89,7 +85,7 @@ def problem(request) -> Problem:
 
 KINDS = {"sparse": SimpleNamespace(dense=False), "dense": SimpleNamespace(dense=True)}
 PAIRS = [
-    pytest.param(name, kind, id=f"{name}-{kind}")
+    pytest.param(name, kind, id=f"{name}-{kind}", marks=[needs(extra) for extra in ("torch", "mkl") if extra in name])
     for name in contenders.CONTENDERS
     for kind, like in KINDS.items()
     if not contenders.unsuitable(name, like)

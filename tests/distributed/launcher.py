@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.optional import give_up, require
+from tests.optional import mpiexec
 
 PROGRAM = Path(__file__).with_name("program.py")
 TIMEOUT = 120  # seconds: a deadlock is a failure, not a day
-
-
-def mpiexec() -> str:
-    """The launcher of the environment's MPI; skips the test where there is none, fails it where all tests must run."""
-    require("mpi4py")
-    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    found = shutil.which("mpiexec", path=os.pathsep.join(folders))
-    if found is None:
-        give_up("there is no mpiexec")
-    return str(found)
 
 
 def run(ranks: int, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -32,7 +21,7 @@ def run(ranks: int, *command: str, check: bool = True) -> subprocess.CompletedPr
     more |= {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
-        [mpiexec(), "-n", str(ranks), *command],
+        [str(mpiexec()), "-n", str(ranks), *command],
         capture_output=True,
         text=True,
         timeout=TIMEOUT,

@@ -10,6 +10,7 @@ import pytest
 import nerva_py as nv
 from nerva_py.cli import main
 from tests.distributed.launcher import command_line, train
+from tests.optional import needs
 
 # What is trained, and by how many ranks besides one.
 SAME_BITS = {
@@ -35,6 +36,7 @@ def results(folder: Path, ranks: int, *options: str) -> dict[str, np.ndarray]:
         return dict(file)
 
 
+@needs("mpi")
 @pytest.mark.parametrize("case", SAME_BITS)
 def test_any_number_of_ranks_trains_the_same_network_bit_for_bit(case, tmp_path):
     numbers, options = SAME_BITS[case]
@@ -46,6 +48,7 @@ def test_any_number_of_ranks_trains_the_same_network_bit_for_bit(case, tmp_path)
             assert np.array_equal(values, together[name], equal_nan=True), f"{name} with {ranks} ranks"
 
 
+@needs("mpi")
 def test_batch_normalization_takes_the_batch_of_all_ranks(tmp_path):
     options = ("--layers", "BatchNormalization;ReLU;BatchNormalization;ReLU;Linear", "--method", "SET(0.3)")
     options += ("--samples", "136")  # the last batch has 2, fewer than there are ranks
@@ -54,6 +57,7 @@ def test_batch_normalization_takes_the_batch_of_all_ranks(tmp_path):
         assert np.allclose(values, together[name], rtol=2e-3, atol=2e-4), name
 
 
+@needs("mpi")
 @pytest.mark.parametrize("density", [0.2, 0.6])  # in CSR, and in a dense array with a mask
 @pytest.mark.parametrize("method", [(), ("--method", "SET(0.3)")])
 def test_local_sgd_ends_with_one_network_of_the_same_size(method, density, tmp_path):
@@ -63,6 +67,7 @@ def test_local_sgd_ends_with_one_network_of_the_same_size(method, density, tmp_p
     assert together["accuracies"][-1] > 0.5
 
 
+@needs("mpi")
 def test_a_rank_that_throws_ends_the_job_with_one_message(tmp_path):
     ranks = 4
     checkpoint = tmp_path / "run.npz"
@@ -74,6 +79,7 @@ def test_a_rank_that_throws_ends_the_job_with_one_message(tmp_path):
     assert len(nv.read_checkpoint(checkpoint).history) == 1, "the checkpoint of the epoch before is whole"
 
 
+@needs("mpi")
 def test_a_rank_that_dies_ends_the_job(tmp_path):
     checkpoint = tmp_path / "run.npz"
     options = ("--sabotage", "die", "--save", str(checkpoint), "--batch-size", "40")
@@ -83,18 +89,21 @@ def test_a_rank_that_dies_ends_the_job(tmp_path):
     assert len(nv.read_checkpoint(checkpoint).history) == 1
 
 
+@needs("mpi")
 def test_ranks_whose_topologies_differ_are_told(tmp_path):
     done = train(2, tmp_path / "result.npz", "--sabotage", "move", check=False)
     assert done.returncode != 0
     assert "the positions of the weights of W1 differ between rank 0 and rank 1" in done.stderr
 
 
+@needs("mpi")
 def test_ranks_with_different_networks_are_told(tmp_path):
     done = train(2, tmp_path / "result.npz", "--other-network", check=False)
     assert done.returncode != 0
     assert "network: rank 1 has another one than rank 0; build it with the same seed on all of them" in done.stderr
 
 
+@needs("mpi")
 def test_a_run_is_resumed_by_another_number_of_ranks(tmp_path):
     method = ("--method", "SET(0.3)")
     whole = results(tmp_path, 1, *method, "--epochs", "3")
@@ -105,6 +114,7 @@ def test_a_run_is_resumed_by_another_number_of_ranks(tmp_path):
         assert np.array_equal(values, resumed[name]), name
 
 
+@needs("mpi")
 def test_the_command_line(tmp_path):
     arguments = ("train", "--distributed", "mpi", "--epochs", "2", "--method", "SET(0.3)", "--overall-density", "0.1")
     outputs = {}
@@ -124,12 +134,14 @@ def test_what_the_command_line_refuses_of_one_process(capsys):
     assert "--shards belongs to --distributed mpi" in capsys.readouterr().err
 
 
+@needs("mpi")
 def test_one_rank_complains_of_an_unknown_option():
     done = command_line(2, "train", "--distributed", "mpi", "--no-such-option", check=False)
     assert done.returncode != 0
     assert done.stderr.count("No such option") == 1, done.stderr
 
 
+@needs("mpi")
 def test_what_the_command_line_refuses():
     for arguments, message in (
         (("--distributed", "udp"), "unknown --distributed 'udp'"),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.optional import require
+from tests.optional import needs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -18,7 +17,7 @@ PAGES = [
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if not {"generated", "_build"} & set(path.parts)),
 ]
 
-# A block that follows <!-- needs torch --> is run where that is installed; ```text right below one is what it prints.
+# A block that follows <!-- needs torch --> needs that extra, and so does what stands below it on the page; ```text right below one is what it prints.
 BLOCK = re.compile(
     r"(?:<!-- needs (\w+) -->\s*)?^```python\n(.*?)^```\n(?:\s*^```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE
 )
@@ -36,12 +35,12 @@ def blocks(text: str) -> Iterator[Block]:
         yield Block(text.count("\n", 0, match.start(2)) + 1, *match.groups())
 
 
-def run(text: str, name: str, read) -> None:
-    """Run the blocks in one namespace; `read` returns what was printed since it was last called."""
+def run(text: str, name: str, read, extras: tuple[str, ...] = ()) -> None:
+    """Run the blocks that need no other extras, in one namespace; `read` returns what was printed since it was last called."""
     # As a script: a kernel with a function of the page in it is cached, and loaded again by the name of the module.
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(text):
-        if block.needs and importlib.util.find_spec(block.needs) is None:
+        if block.needs and block.needs not in extras:
             continue
         # The empty lines make the line numbers of a traceback those of the file.
         exec(compile("\n" * (block.line - 1) + block.code, name, "exec"), names)
@@ -55,16 +54,26 @@ def read(capsys):
     return lambda: capsys.readouterr().out
 
 
-WITH_CODE = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
+WITH_CODE = {page: page.read_text(encoding="utf-8") for page in PAGES if "```python" in page.read_text(encoding="utf-8")}
+
+
+def cases() -> Iterator[Any]:
+    """Each page without what needs an extra; and with it, where there is such a thing."""
+    for page, text in WITH_CODE.items():
+        extras = tuple(sorted({block.needs for block in blocks(text) if block.needs}))
+        if not all(block.needs for block in blocks(text)):
+            yield pytest.param(page, (), id=str(page.relative_to(ROOT)))
+        if extras:
+            yield pytest.param(page, extras, id=f"{page.relative_to(ROOT)}, {', '.join(extras)}", marks=needs(*extras))
 
 
 @pytest.mark.usefixtures("one_thread")  # tiny networks
-@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_code_on_a_page(page, read, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("page", "extras"), cases())
+def test_the_code_on_a_page(page, extras, read, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
-    run(page.read_text(encoding="utf-8"), page.name, read)
-    if "plot" in page.read_text(encoding="utf-8"):
+    run(WITH_CODE[page], page.name, read, extras)
+    if "plot" in WITH_CODE[page]:
         from matplotlib import pyplot as plt
 
         plt.close("all")
@@ -73,11 +82,6 @@ def test_the_code_on_a_page(page, read, tmp_path, monkeypatch):
 def test_the_pages_with_code_are_found():
     names = {page.stem for page in WITH_CODE}
     assert {"README", "index", "own-layer", "own-method", "resume", "from-pytorch"} <= names
-
-
-def test_what_examples_need_is_installed_in_ci():
-    for needed in {block.needs for page in PAGES for block in blocks(page.read_text(encoding="utf-8")) if block.needs}:
-        require(needed)
 
 
 def test_this_test(read):

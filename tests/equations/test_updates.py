@@ -12,7 +12,7 @@ from nerva_py.network import Parameter
 from nerva_py.network.specs import build
 from nerva_py.training import optimizers
 from nerva_py.training.optimizers import OptimizerState
-from tests.optional import require
+from tests.optional import Lazy, needs
 from tests.samples import DTYPES, assert_close
 
 NUMBERS = st.floats(-2, 2)
@@ -98,11 +98,12 @@ TORCH = {
 }
 
 
+@needs("torch")
 @pytest.mark.parametrize("spec", TORCH)
 @pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
 def test_many_steps_against_torch(spec, dtype, rng):
     """θ after each of 20 steps down Σ (θ − c)⁴/4, from the same start."""
-    torch = require("torch")
+    torch = Lazy("torch")
     start, centre = rng.standard_normal((2, 1, 30)).astype(dtype)
     theirs = torch.tensor(start, requires_grad=True)
     reference = TORCH[spec](torch, [theirs])

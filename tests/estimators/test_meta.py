@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 import nerva_py as nv
 from nerva_py import threads
-from tests.optional import require
+from tests.optional import Lazy, needs
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 FEW = {"max_iter": 15, "random_state": 1}
@@ -176,8 +176,9 @@ def test_features_are_ranked_and_selected(rng):
     np.testing.assert_allclose(importances, expected / expected.sum())
 
 
+@needs("pandas")
 def test_names_of_features(three):
-    frame = require("pandas").DataFrame(three[0], columns=[f"f{i}" for i in range(12)])
+    frame = Lazy("pandas").DataFrame(three[0], columns=[f"f{i}" for i in range(12)])
     model = nv.SparseMLPClassifier(**FEW).fit(frame, three[1])
     assert model.feature_names_in_.tolist() == list(frame.columns)
     with pytest.raises(ValueError, match="feature names"):

@@ -11,10 +11,11 @@ import nerva_py as nv
 from nerva_py.errors import NervaError
 from nerva_py.exchange import onnx_export
 
-from ..optional import require
+from ..optional import Lazy, needs
 from .networks import SPECS, network, samples
 
-onnx, runtime = require("onnx"), require("onnxruntime")
+pytestmark = needs("onnx")
+onnx, runtime = Lazy("onnx"), Lazy("onnxruntime")
 
 
 def run(model: bytes | str, X: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,11 +16,11 @@ import pytest
 import nerva_py as nv
 from nerva_py.errors import NervaError
 
-from ..optional import require
+from ..optional import Lazy, needs
 from .networks import SPECS, assert_same, assert_same_weights, network, samples
 
-torch = require("torch")
-nn = torch.nn
+pytestmark = needs("torch")
+torch, nn = Lazy("torch"), Lazy("torch.nn")
 
 
 def outputs(module, X: np.ndarray) -> np.ndarray:
@@ -134,7 +135,7 @@ def pruned() -> nn.Sequential:
     """With PyTorch's own pruning; of the kept weights one is 0."""
     torch.manual_seed(1)
     module = nn.Sequential(nn.Linear(9, 20), nn.ReLU(), nn.Linear(20, 5))
-    require("torch.nn.utils.prune").l1_unstructured(module[0], "weight", amount=0.9)
+    Lazy("torch.nn.utils.prune").l1_unstructured(module[0], "weight", amount=0.9)
     row, column = module[0].weight_mask.nonzero()[0]
     with torch.no_grad():
         module[0].weight_orig[row, column] = 0
@@ -180,28 +181,9 @@ def test_sparse_tensors(layout: str) -> None:
     assert np.array_equal(W.toarray(), dense.numpy())
 
 
-class Net(nn.Module):
-    """As people write them: other modules, in containers, with a flatten."""
-
-    def __init__(self, bias: bool = True):
-        super().__init__()
-        self.flatten = nn.Flatten()
-        self.body = nn.Sequential(
-            nn.Linear(9, 12, bias=bias),
-            nn.BatchNorm1d(12),
-            nn.ReLU(),
-            nn.Sequential(nn.Dropout(0.2), nn.Linear(12, 12)),
-        )
-        self.act = nn.Tanh()
-        self.head = nn.Linear(12, 5)
-
-    def forward(self, X):
-        return self.head(self.act(self.body(self.flatten(X))))
-
-
 @pytest.mark.parametrize("bias", [True, False])
 def test_linear_then_batch_norm_then_relu_in_a_module_of_ones_own(bias: bool) -> None:
-    module = Net(bias)
+    module = Lazy("tests.exchange.modules").Net(bias)
     module(torch.randn(30, 9) * 3 + 1)  # running statistics that are not 0 and 1
     net = nv.from_torch(module)
     kinds = [type(layer).__name__.removesuffix("Layer") for layer in net.layers]
@@ -220,26 +202,13 @@ def test_the_same_activation_twice_in_a_sequential() -> None:
     assert [layer.output.name for layer in nv.from_torch(module).linear_layers] == ["ReLU", "ReLU", "Linear"]
 
 
-class Functional(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first, self.second = nn.Linear(9, 8), nn.Linear(8, 3)
-
-    def forward(self, X):
-        return self.second(torch.relu(self.first(X)))
-
-
-class Images(Functional):
-    def forward(self, X):
-        return super().forward(X.reshape(-1, 1, 3, 3).permute(0, 2, 3, 1, 4))
-
-
 def test_a_forward_that_does_more_than_its_children_is_found_out() -> None:
+    modules = Lazy("tests.exchange.modules")
     with pytest.raises(NervaError, match=r"does not compute what its children do in order \(outputs differ by up to"):
-        nv.from_torch(Functional())
-    assert nv.from_torch(Functional(), check=False).sizes == [9, 8, 3]
+        nv.from_torch(modules.Functional())
+    assert nv.from_torch(modules.Functional(), check=False).sizes == [9, 8, 3]
     with pytest.raises(NervaError, match=r"cannot be called on a batch of shape \(7, 9\).*check=False"):
-        nv.from_torch(Images())
+        nv.from_torch(modules.Images())
 
 
 def test_half_precision_and_double() -> None:
@@ -250,24 +219,24 @@ def test_half_precision_and_double() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "message"),
+    ("make", "message"),
     [
-        (nn.Sequential(nn.Linear(3, 2), nn.GELU()), r"module 1 is a GELU, which is unknown here. Known: Linear, ReLU"),
-        (nn.Sequential(nn.Sequential(nn.Conv2d(1, 1, 1)), nn.Linear(3, 2)), r"module 0\.0 is a Conv2d"),
-        (nn.Sequential(nn.LazyLinear(3)), r"module 0 \(LazyLinear\): it has no numbers yet"),
-        (nn.Sequential(nn.ReLU()), "at least one torch.nn.Linear, not only ReLU"),
-        (nn.Sequential(), "at least one torch.nn.Linear, not only nothing"),
-        (nn.Sequential(nn.Linear(3, 2), nn.Softmax(dim=0)), r"module 1 \(Softmax\): dim=0; 1 \(or -1\)"),
-        (nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, momentum=None)), r"module 1 \(BatchNorm1d\): momentum=None"),
-        (nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, track_running_stats=False)), "needs running statistics"),
-        (nn.Sequential(nn.Linear(3, 2), nn.Linear(3, 2)), "one has 2 outputs, the next 3 inputs"),
-        (nn.Sequential(nn.Linear(3, 2, dtype=torch.complex64)), "numbers of torch.complex64"),
-        ("module.pt", "must be a torch.nn.Module, not str"),
+        (lambda: nn.Sequential(nn.Linear(3, 2), nn.GELU()), r"module 1 is a GELU, which is unknown here. Known: Linear, ReLU"),
+        (lambda: nn.Sequential(nn.Sequential(nn.Conv2d(1, 1, 1)), nn.Linear(3, 2)), r"module 0\.0 is a Conv2d"),
+        (lambda: nn.Sequential(nn.LazyLinear(3)), r"module 0 \(LazyLinear\): it has no numbers yet"),
+        (lambda: nn.Sequential(nn.ReLU()), "at least one torch.nn.Linear, not only ReLU"),
+        (lambda: nn.Sequential(), "at least one torch.nn.Linear, not only nothing"),
+        (lambda: nn.Sequential(nn.Linear(3, 2), nn.Softmax(dim=0)), r"module 1 \(Softmax\): dim=0; 1 \(or -1\)"),
+        (lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, momentum=None)), r"module 1 \(BatchNorm1d\): momentum=None"),
+        (lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, track_running_stats=False)), "needs running statistics"),
+        (lambda: nn.Sequential(nn.Linear(3, 2), nn.Linear(3, 2)), "one has 2 outputs, the next 3 inputs"),
+        (lambda: nn.Sequential(nn.Linear(3, 2, dtype=torch.complex64)), "numbers of torch.complex64"),
+        (lambda: "module.pt", "must be a torch.nn.Module, not str"),
     ],
 )
-def test_what_cannot_be_exchanged_is_named(module: object, message: str) -> None:
+def test_what_cannot_be_exchanged_is_named(make: Callable[[], object], message: str) -> None:
     with pytest.raises(NervaError, match=message):
-        nv.from_torch(module)
+        nv.from_torch(make())
 
 
 class Plain:

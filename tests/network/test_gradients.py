@@ -12,7 +12,7 @@ from nerva_py.network.outputs import OUTPUTS
 from nerva_py.sparse import SparseWeight
 from tests import naive
 from tests.network.torch_network import torch_gradients
-from tests.optional import require
+from tests.optional import needs
 from tests.samples import batch, one_hot
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -104,10 +104,10 @@ def test_every_layer_is_tested():
 # -------------------------------------------------------------------------------------------------------------- torch
 
 
+@needs("torch")
 @pytest.mark.parametrize("layers", NETWORKS)
 @pytest.mark.parametrize("kind", DENSITIES)
 def test_torch(layers, kind, rng):
-    require("torch")
     network, loss = make(layers, kind, **NETWORKS[layers]), LOSSES["SoftmaxCrossEntropy"]
     X, T = batch(rng, N, SIZES[0]), one_hot(rng, N, SIZES[-1])
     ours = gradients(network, X, T, loss)
@@ -117,9 +117,9 @@ def test_torch(layers, kind, rng):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12, err_msg=parameter.name)
 
 
+@needs("torch")
 @pytest.mark.parametrize("loss", LOSSES)
 def test_torch_for_every_loss(loss, rng):
-    require("torch")
     network = make(f"ReLU;HyperbolicTangent;{LAST.get(loss, 'Linear')}", "sparse")
     X, T = batch(rng, N, SIZES[0]), one_hot(rng, N, SIZES[-1])
     ours = gradients(network, X, T, LOSSES[loss])

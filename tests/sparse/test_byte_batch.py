@@ -16,7 +16,7 @@ from nerva_py.matrix import ByteBatch, DenseWeight, affine, product_on
 from nerva_py.network.layers import LinearLayer
 from nerva_py.sparse import SparseWeight
 from nerva_py.sparse.kernels import numba_backend
-from tests.optional import require_backend
+from tests.optional import BACKENDS
 from tests.samples import DTYPES, assert_close, batch
 
 
@@ -38,13 +38,12 @@ def test_gathered_as_bytes_it_is_the_same_batch(N, D, seed, dtype):
     assert f"{N}×{D}" in repr(X)
 
 
-@pytest.mark.parametrize("backend", ["numba", "scipy", "mkl"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
 @pytest.mark.parametrize(
     ("N", "D", "K", "density"), [(1, 5, 3, 0.5), (9, 40, 7, 0.4), (33, 70, 12, 0.0), (20, 17, 5, 1.0)]
 )
 def test_products(N, D, K, density, dtype, backend, rng):
-    require_backend(backend)
     W = SparseWeight.random((K, D), density, rng, dtype=dtype, backend=backend)
     check_products(W, *make(rng, N, D, dtype), rng)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nerva_py.matrix import affine, batch_layout, dot, product_on
-from nerva_py.sparse import BACKENDS, SparseWeight
-from tests.optional import require_backend
+from nerva_py.sparse import SparseWeight
+from tests.optional import BACKENDS
 from tests.samples import DTYPES, batch
 
 SIZES = st.integers(1, 40)
@@ -30,7 +30,6 @@ def products(draw):
 @given(case=products())
 def test_adjoint(case, backend, dtype):
     """⟨DY, X Wᵀ⟩ = ⟨DY W, X⟩ = ⟨DW, W⟩, DW = DYᵀ X on the support of W"""
-    require_backend(backend)
     N, D, K, density, rng = case
     W = SparseWeight.random((K, D), density, rng, dtype=dtype, backend=backend)
     X, DY = batch(rng, N, D, dtype), batch(rng, N, K, dtype)
@@ -46,7 +45,6 @@ def test_adjoint(case, backend, dtype):
 @given(case=products())
 def test_linearity(case, backend):
     """(X + αV) Wᵀ = X Wᵀ + α V Wᵀ"""
-    require_backend(backend)
     N, D, K, density, rng = case
     W = SparseWeight.random((K, D), density, rng, dtype=np.float64, backend=backend)
     X, V = batch(rng, N, D), batch(rng, N, D)
@@ -56,7 +54,6 @@ def test_linearity(case, backend):
 @every_backend
 @given(case=products())
 def test_permuting_the_samples_permutes_the_result(case, backend):
-    require_backend(backend)
     N, D, K, density, rng = case
     W = SparseWeight.random((K, D), density, rng, dtype=np.float64, backend=backend)
     X, order = batch(rng, N, D), rng.permutation(N)
@@ -84,6 +81,5 @@ def test_results_do_not_depend_on_the_number_of_threads(N, density, dtype, rng):
 
 @every_backend
 def test_a_dense_support_gives_the_dense_product(backend, rng):
-    require_backend(backend)
     array, X = rng.standard_normal((9, 14)), batch_layout(rng.standard_normal((11, 14)))
     np.testing.assert_allclose(X @ SparseWeight.from_dense(array, backend=backend).T, X @ array.T, atol=1e-12)

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nerva_py import sparse
 from nerva_py.equations.linear import linear, linear_parameter_gradients
 from nerva_py.errors import ShapeError
 from nerva_py.matrix import DenseWeight, SparseBatch, affine, dot, product_on
-from nerva_py.sparse import BACKENDS, SparseWeight, support
+from nerva_py.sparse import SparseWeight, support
 from tests import naive
 from tests.matrix.test_sparse_batch import csr
-from tests.optional import require_backend
+from tests.optional import BACKENDS
 from tests.samples import DTYPES, assert_close, batch
 from tests.sparse.supports import threads
 
@@ -25,8 +26,7 @@ SIZES = st.integers(1, 40)
 
 def weight(form: str, K: int, D: int, density: float, rng, dtype):
     """A weight with these sizes, stored in this form."""
-    if form in BACKENDS:
-        require_backend(form)
+    if form in sparse.BACKENDS:
         return SparseWeight.random((K, D), density, rng, dtype=dtype, backend=form)
     if form == "dense":
         return DenseWeight(rng.standard_normal((K, D)).astype(dtype))

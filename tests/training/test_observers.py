@@ -14,7 +14,7 @@ import nerva_py as nv
 from nerva_py.data import make_mini
 from nerva_py.errors import DivergedError, MissingBackendError, NervaError
 from nerva_py.training import tensorboard
-from tests.optional import require
+from tests.optional import Lazy, needs
 
 LAYERS = "ReLU;BatchNorm;SReLU;Linear"
 
@@ -161,7 +161,7 @@ def test_another_csv_file_is_refused(data, tmp_path):
 
 def scalars(directory) -> list[tuple[str, int, float]]:
     """(tag, step, value) of the event files, read without TensorBoard: records of length, CRC, protocol buffer, CRC."""
-    event_pb2 = require("tensorboardX.proto.event_pb2")
+    event_pb2 = Lazy("tensorboardX.proto.event_pb2")
     result = []
     for path in sorted(directory.iterdir()):
         contents = path.read_bytes()
@@ -173,8 +173,8 @@ def scalars(directory) -> list[tuple[str, int, float]]:
     return result
 
 
+@needs("tensorboard")
 def test_tensorboard(data, tmp_path):
-    require("tensorboardX")
     callbacks = [nv.TensorBoardLogger(tmp_path / "runs"), nv.method("SET(0.3)")]
     history = nv.train(network(), data, epochs=2, callbacks=callbacks, seed=1)
     written = {(tag, step): value for tag, step, value in scalars(tmp_path / "runs")}
@@ -210,8 +210,8 @@ def test_a_progress_bar(data, monkeypatch):
 # ------------------------------------------------------------------------------------------------------------ history
 
 
+@needs("pandas")
 def test_a_history_as_a_table(data):
-    require("pandas")
     history = nv.train(network(), data, epochs=3, callbacks=[nv.method("SET(0.3)")], seed=1)
     table = history.to_pandas()
     assert list(table.index) == [1, 2, 3]

@@ -13,12 +13,11 @@ import nerva_py as nv
 from nerva_py.data import gather
 from nerva_py.errors import DataError, NervaError, ShapeError
 from nerva_py.matrix import SparseBatch
-from nerva_py.sparse import BACKENDS
 from nerva_py.topology.layer import TopologyLayer
 from nerva_py.training.gradient_check import check_gradients
 from nerva_py.training.loop import resolve_loss
 from tests.matrix.test_sparse_batch import csr
-from tests.optional import require_backend
+from tests.optional import BACKENDS
 from tests.samples import batch
 from tests.sparse.supports import threads
 
@@ -45,7 +44,6 @@ def network(density: float, layers="ReLU;Linear", **options):
 @pytest.mark.parametrize("density", [0.1, 0.7, 1.0])
 def test_training_is_that_of_the_dense_samples(density, backend, pair):
     """100 samples in batches of 32: the last one is partial. Rounding differs, because sums have another order."""
-    require_backend(backend)
     results = []
     for data in pair:
         net = network(density, backend=backend)
