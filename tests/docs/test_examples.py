@@ -17,7 +17,8 @@ PAGES = [
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if not {"generated", "_build"} & set(path.parts)),
 ]
 
-# A block that follows <!-- needs torch --> needs that extra, and so does what stands below it on the page; ```text right below one is what it prints.
+# A block that follows <!-- needs torch --> is run by a test of its own, which needs that extra; ```text right below a block is
+# what it prints.
 BLOCK = re.compile(
     r"(?:<!-- needs (\w+) -->\s*)?^```python\n(.*?)^```\n(?:\s*^```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE
 )
