@@ -55,7 +55,9 @@ def read(capsys):
     return lambda: capsys.readouterr().out
 
 
-WITH_CODE = {page: page.read_text(encoding="utf-8") for page in PAGES if "```python" in page.read_text(encoding="utf-8")}
+WITH_CODE = {
+    page: page.read_text(encoding="utf-8") for page in PAGES if "```python" in page.read_text(encoding="utf-8")
+}
 
 
 def cases() -> Iterator[Any]:

@@ -221,14 +221,23 @@ def test_half_precision_and_double() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: nn.Sequential(nn.Linear(3, 2), nn.GELU()), r"module 1 is a GELU, which is unknown here. Known: Linear, ReLU"),
+        (
+            lambda: nn.Sequential(nn.Linear(3, 2), nn.GELU()),
+            r"module 1 is a GELU, which is unknown here. Known: Linear, ReLU",
+        ),
         (lambda: nn.Sequential(nn.Sequential(nn.Conv2d(1, 1, 1)), nn.Linear(3, 2)), r"module 0\.0 is a Conv2d"),
         (lambda: nn.Sequential(nn.LazyLinear(3)), r"module 0 \(LazyLinear\): it has no numbers yet"),
         (lambda: nn.Sequential(nn.ReLU()), "at least one torch.nn.Linear, not only ReLU"),
         (lambda: nn.Sequential(), "at least one torch.nn.Linear, not only nothing"),
         (lambda: nn.Sequential(nn.Linear(3, 2), nn.Softmax(dim=0)), r"module 1 \(Softmax\): dim=0; 1 \(or -1\)"),
-        (lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, momentum=None)), r"module 1 \(BatchNorm1d\): momentum=None"),
-        (lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, track_running_stats=False)), "needs running statistics"),
+        (
+            lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, momentum=None)),
+            r"module 1 \(BatchNorm1d\): momentum=None",
+        ),
+        (
+            lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, track_running_stats=False)),
+            "needs running statistics",
+        ),
         (lambda: nn.Sequential(nn.Linear(3, 2), nn.Linear(3, 2)), "one has 2 outputs, the next 3 inputs"),
         (lambda: nn.Sequential(nn.Linear(3, 2, dtype=torch.complex64)), "numbers of torch.complex64"),
         (lambda: "module.pt", "must be a torch.nn.Module, not str"),
