@@ -43,8 +43,8 @@ def work(sparsity: float, batch: int, steps: int) -> None:
     """One rank: rank 0 prints what was measured."""
     import nerva_py as nv
     from nerva_py.distributed import DataParallel, mpi
+    from nerva_py.engine import one_blas_thread, workspace
     from nerva_py.equations.losses import SoftmaxCrossEntropy
-    from nerva_py.matrix import one_blas_thread, workspace
     from nerva_py.training.loop import resolve_optimizers
     from nerva_py.training.step import PhaseClock
 

@@ -87,14 +87,14 @@ class Forward(Predict):
     """Ours without what surrounds it."""
 
     def __init__(self) -> None:
-        from nerva_py.matrix import one_blas_thread, workspace
+        from nerva_py.engine import one_blas_thread, workspace
 
         self.around = workspace(), one_blas_thread  # for the life of the process
         for context in self.around:
             context.__enter__()
 
     def prepare(self) -> None:
-        from nerva_py.matrix import batch_layout
+        from nerva_py.engine import batch_layout
 
         self.X = batch_layout(self.X)
 

@@ -100,8 +100,8 @@ class Contender:
 
 class NervaPy(Contender):
     def __init__(self) -> None:
+        from nerva_py.engine import one_blas_thread, workspace
         from nerva_py.equations.losses import SoftmaxCrossEntropy
-        from nerva_py.matrix import one_blas_thread, workspace
         from nerva_py.training.step import training_step
 
         self.criterion, self.training_step, self.workspace = SoftmaxCrossEntropy, training_step, workspace

@@ -21,11 +21,12 @@ from contenders.ours import NervaPy
 from contenders.problem import Problem
 from numba import prange
 
+from nerva_py.engine import batch_empty
+from nerva_py.engine.compiling import kernel
 from nerva_py.equations.linear import linear, linear_input_gradient
 from nerva_py.equations.losses import SoftmaxCrossEntropy
-from nerva_py.matrix import DenseWeight, batch_empty, columns_sum, product_on
-from nerva_py.matrix.compiling import kernel
-from nerva_py.sparse import SparseWeight
+from nerva_py.matrix import columns_sum, product_on
+from nerva_py.sparse import DenseWeight, SparseWeight
 from nerva_py.training.evaluation import targets
 from nerva_py.training.step import gather_for
 

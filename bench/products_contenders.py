@@ -66,7 +66,7 @@ class Contender:
 
 class NervaPy(Contender):
     def prepare(self) -> None:
-        from nerva_py.matrix import batch_empty
+        from nerva_py.engine import batch_empty
         from nerva_py.sparse import SparseWeight
 
         W = SparseWeight.from_scipy(self.W)
@@ -80,7 +80,7 @@ class NervaPy(Contender):
         }
 
     def time(self, product: str) -> harness.Times:
-        from nerva_py.matrix import workspace
+        from nerva_py.engine import workspace
 
         with workspace():
             return super().time(product)
@@ -90,7 +90,7 @@ class NervaPy(Contender):
 
     def layer_step(self, shape: list[int], density: float, dense: bool) -> harness.Times:
         """Of forward, backward and Nesterov update of a layer."""
-        from nerva_py.matrix import one_blas_thread, workspace
+        from nerva_py.engine import one_blas_thread, workspace
 
         step = _layer_steps(tuple(shape), density)[dense]
         with workspace(), one_blas_thread:

@@ -74,8 +74,8 @@ class NervaPy:
 
     def steps(self, count: int) -> dict[str, Any]:
         """Seconds of single steps, without any change of the topology, the first of which allocates."""
+        from nerva_py.engine import one_blas_thread, workspace
         from nerva_py.equations.losses import SoftmaxCrossEntropy
-        from nerva_py.matrix import one_blas_thread, workspace
         from nerva_py.training.loop import resolve_optimizers
         from nerva_py.training.step import training_step
 

@@ -51,7 +51,7 @@ class NervaPy:
         return {"samples": X.shape[0], "features": D, "nonzeros": X.nnz / X.shape[0], "weights": self.network.nnz}
 
     def time(self, count: int) -> harness.Times:
-        from nerva_py.matrix import one_blas_thread, workspace
+        from nerva_py.engine import one_blas_thread, workspace
 
         times = []
         with workspace(), one_blas_thread:
@@ -74,7 +74,7 @@ class Densified(NervaPy):
     """The same, with dense batches."""
 
     def build(self, features: int | None, samples: int) -> dict[str, Any]:
-        from nerva_py.matrix import batch_empty
+        from nerva_py.engine import batch_empty
         from nerva_py.training.evaluation import targets
 
         self.batch_empty, self.targets = batch_empty, targets

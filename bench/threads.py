@@ -45,8 +45,8 @@ PERCENTILES = (50, 90, 99, 99.9)
 class NervaPy:
     def build(self, sparsity: float, samples: int) -> None:
         import nerva_py as nv
+        from nerva_py.engine import one_blas_thread, workspace
         from nerva_py.equations.losses import SoftmaxCrossEntropy
-        from nerva_py.matrix import one_blas_thread, workspace
         from nerva_py.training.loop import resolve_optimizers
         from nerva_py.training.step import training_step
 

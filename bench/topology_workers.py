@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from nerva_py.data import Dataset, from_arrays, load_cifar10
+from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import SoftmaxCrossEntropy
-from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP, LinearLayer, mlp
 from nerva_py.sparse import Remap, SparseWeight, erdos_renyi
 from nerva_py.topology import DynamicTopology, TopologyLayer, method

@@ -20,8 +20,8 @@ import sympy as sp
 from derivations.book import KERNEL, NotProved, claim
 from derivations.kernels import PATTERNS, garbage, loop, product, same, sparse, symbols, writes
 from nerva_py.data import batches
+from nerva_py.engine import rowwise
 from nerva_py.equations import losses
-from nerva_py.matrix import rowwise
 from nerva_py.sparse.kernels import byte_input
 
 

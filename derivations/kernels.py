@@ -26,11 +26,11 @@ from scipy.sparse import csr_array
 
 import nerva_py
 from derivations.book import KERNEL, NotProved, claim
+from nerva_py.engine import blas, elementwise, layout
+from nerva_py.engine.compiling import Kernel
 from nerva_py.equations import activations, updates
 from nerva_py.errors import MissingBackendError
-from nerva_py.matrix import blas, dense_weight, elementwise, layout
-from nerva_py.matrix.compiling import Kernel
-from nerva_py.sparse import Support
+from nerva_py.sparse import Support, dense_weight
 from nerva_py.sparse.kernels import compiled
 
 # Numbers of nonzeros of a row: none, fewer than the eight that the loop takes at a time, as many, more; one fewer than a

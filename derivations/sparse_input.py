@@ -27,10 +27,10 @@ from scipy.sparse import csr_array
 from derivations.book import KERNEL, NotProved, claim
 from derivations.kernels import PATTERNS, garbage, loop, product, same, sparse, symbols, writes
 from derivations.topology import SMALL, bits_of, confirm, csr, largest_arguments, problem
+from nerva_py.engine import SparseBatch, sparse_columns
 from nerva_py.equations.linear import linear, linear_parameter_gradients
-from nerva_py.matrix import DenseWeight, SparseBatch, sparse_columns
-from nerva_py.matrix import sparse_input as dense_weights
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import DenseWeight, SparseWeight
+from nerva_py.sparse.kernels import dense_sparse_input as dense_weights
 from nerva_py.sparse.kernels import largest, sparse_input
 
 # Which x_nd are stored: by n, d and the number of columns.

@@ -24,10 +24,10 @@ _EXPORTS = {
     "save_npz": "nerva_py.data",
     "DivergedError": "nerva_py.errors",
     "NervaError": "nerva_py.errors",
-    "DenseWeight": "nerva_py.matrix",
-    "SparseBatch": "nerva_py.matrix",
-    "batch_empty": "nerva_py.matrix",
-    "batch_layout": "nerva_py.matrix",
+    "DenseWeight": "nerva_py.sparse",
+    "SparseBatch": "nerva_py.engine",
+    "batch_empty": "nerva_py.engine",
+    "batch_layout": "nerva_py.engine",
     "from_nerva": "nerva_py.exchange",
     "from_scipy": "nerva_py.exchange",
     "from_sklearn": "nerva_py.exchange",
@@ -67,8 +67,8 @@ _EXPORTS = {
     "method": "nerva_py.topology",
 }
 _MODULES = {
-    "checkpoints", "data", "distributed", "equations", "errors", "estimators", "exchange", "matrix", "network", "plots",
-    "sparse", "threads", "topology", "training", "verify",
+    "checkpoints", "data", "distributed", "engine", "equations", "errors", "estimators", "exchange", "matrix", "network",
+    "plots", "sparse", "threads", "topology", "training", "verify",
 }  # fmt: skip
 
 __all__ = [*_EXPORTS, "__version__"]

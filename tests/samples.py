@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nerva_py.matrix import DenseWeight, batch_empty
-from nerva_py.sparse import SparseWeight
+from nerva_py.engine import batch_empty
+from nerva_py.sparse import DenseWeight, SparseWeight
 
 DTYPES = (np.float32, np.float64)
 TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-12}

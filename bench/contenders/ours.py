@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from nerva_py.data import from_arrays, gather, one_hot
+from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import SoftmaxCrossEntropy
-from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP, LinearLayer
 from nerva_py.network.building import store
 from nerva_py.network.outputs import OUTPUTS

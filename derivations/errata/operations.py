@@ -12,17 +12,7 @@ import sympy as sp
 from nerva_py.equations.activations import srelu_al, srelu_parameter_gradients
 from nerva_py.equations.linear import linear, linear_backward
 from nerva_py.equations.softmax import shifted, softmax_jacobian
-from nerva_py.matrix import (
-    apply,
-    columns_mean,
-    columns_sum,
-    inv_sqrt,
-    ones,
-    reciprocal,
-    rows_mean,
-    rows_sum,
-    sqrt,
-)
+from nerva_py.matrix import apply, columns_mean, columns_sum, inv_sqrt, ones, reciprocal, rows_mean, rows_sum, sqrt
 from nerva_py.verify import concrete
 
 from .erratum import (

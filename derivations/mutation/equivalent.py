@@ -21,8 +21,8 @@ _LAST_BLOCK = "A slice ends where the array ends, so the last block may reach be
 _LOOK = "Then the elements of more chunks are looked at one by one, where both conditions are tested again."
 _RANKS = "Each rank is below the number of unset bits of its row, so q reaches its end before d does."
 
-_UPDATES = tuple(f"matrix.elementwise.update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3"))
-_PRODUCTS = ("matrix.blas.matmul", "matrix.blas.matmul_bias")
+_UPDATES = tuple(f"engine.elementwise.update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3"))
+_PRODUCTS = ("engine.blas.matmul", "engine.blas.matmul_bias")
 _POSITIONS = ("sparse.kernels.positions.free_columns", "sparse.kernels.positions.find", "sparse.kernels.bits.mark")
 _FEW = "sparse.kernels.few_samples"
 _KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "product_on"))
@@ -30,7 +30,7 @@ _BYTES = tuple(f"sparse.kernels.byte_input.{name}_bytes" for name in ("affine", 
 _SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "product_on"))
 _RESIDUAL_OR_DEFINITION = "softmax_residual(Y, T) if alike else softmax_cross_entropy_gradient.definition(Y, T)"
 _SQUARE = "(T − Y)² = (Y − T)²."
-_RESIDUAL = "matrix.rowwise.residual_kernel.residual"
+_RESIDUAL = "engine.rowwise.residual_kernel.residual"
 _SINGLE = ("sparse.kernels.compiled.affine_single", "sparse.kernels.compiled.affine_apply_single.affine_apply")
 
 
@@ -121,8 +121,8 @@ EQUIVALENT: dict[str, str] = {
     f"{_KERNELS[2]}: X.shape -> DY.shape": "X and DY have N rows each.",
     f"{_KERNELS[2]}: gradient.dtype -> indices.dtype": _ZERO,
     f"{_KERNELS[2]}: 8 -> 7": "Each block but the first then begins with the last nonzero of the one before: computed twice.",
-    "matrix.elementwise.apply_kernel.apply: X.shape -> Y.shape": _SAME_SHAPE,
-    "matrix.elementwise.hadamard_apply_kernel.hadamard_apply: X.shape -> Y.shape": _SAME_SHAPE,
+    "engine.elementwise.apply_kernel.apply: X.shape -> Y.shape": _SAME_SHAPE,
+    "engine.elementwise.hadamard_apply_kernel.hadamard_apply: X.shape -> Y.shape": _SAME_SHAPE,
     **{f"{update}: {change}": _EMPTY_BLOCKS for update in _UPDATES for change in _more_blocks("theta.size", "BLOCK")},
     **{f"{update}: theta.size -> g.size": "θ and g have one length." for update in _UPDATES},
     **{
@@ -149,8 +149,8 @@ EQUIVALENT: dict[str, str] = {
     },
     "sparse.kernels.largest.scan: key > threshold -> key >= threshold": _LOOK,
     "sparse.kernels.largest.scan: key < marked -> key <= marked": _LOOK,
-    "matrix.dense_weight.keep_masked: data.dtype -> mask.dtype": _ZERO,
-    "matrix.dense_weight.keep_masked: data.size -> mask.size": "The values and their mask have one length.",
+    "sparse.dense_weight.keep_masked: data.dtype -> mask.dtype": _ZERO,
+    "sparse.dense_weight.keep_masked: data.size -> mask.size": "The values and their mask have one length.",
     **{f"{_RESIDUAL}: {change}": _EMPTY_BLOCKS for change in _more_blocks("N", "SAMPLES")},
     f"{_RESIDUAL}: column(Y, 0) -> column(Y, 1)": "The maximum of all columns, whichever it begins with.",
     f"{_RESIDUAL}: maximum(largest[i], y[i]) -> maximum(y[i], largest[i])": "max(a, b) = max(b, a).",

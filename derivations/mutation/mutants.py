@@ -49,16 +49,16 @@ MODULES: dict[str, tuple[str, ...]] = {
     "nerva_py.sparse.kernels.positions": ("free_columns", "block_bounds", "find", "merge", "move", "transpose"),
     "nerva_py.sparse.kernels.bits": (),
     "nerva_py.sparse.kernels.largest": ("keep_largest", "scan"),
-    "nerva_py.matrix.elementwise": (
+    "nerva_py.engine.elementwise": (
         "columns_sum",
         "apply_kernel.apply",
         "hadamard_apply_kernel.hadamard_apply",
         *(f"update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3")),
     ),
-    "nerva_py.matrix.rowwise": ("residual_kernel.residual", "mark_labels"),
-    "nerva_py.matrix.blas": ("matmul", "matmul_bias"),
-    "nerva_py.matrix.dense_weight": ("keep_masked", "affine_row"),
-    "nerva_py.matrix.layout": ("copy_transposed",),
+    "nerva_py.engine.rowwise": ("residual_kernel.residual", "mark_labels"),
+    "nerva_py.engine.blas": ("matmul", "matmul_bias"),
+    "nerva_py.sparse.dense_weight": ("keep_masked", "affine_row"),
+    "nerva_py.engine.layout": ("copy_transposed",),
 }
 
 # `beyond` says how far `prefetch` may look, `alike` which of two equal forms is taken: they change no result.

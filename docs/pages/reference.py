@@ -20,8 +20,8 @@ from . import docstrings
 ROOT = "nerva_py"
 # In the order of the arrows: what a package imports stands before it.
 PACKAGES = (
-    "matrix", "equations", "sparse", "network", "data", "training", "topology", "checkpoints", "estimators", "exchange",
-    "distributed", "plots", "verify", "errors", "threads",
+    "matrix", "engine", "equations", "sparse", "network", "data", "training", "topology", "checkpoints", "estimators",
+    "exchange", "distributed", "plots", "verify", "errors", "threads",
 )  # fmt: skip
 FORMULAS = ("nerva_py.equations", "nerva_py.matrix.primitives")  # where the first paragraph is a formula
 

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from nerva_py.errors import DataError, NervaError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from nerva_py.network.outputs import OUTPUTS, Identity, Pointwise
 from nerva_py.network.parameter import Weight
 from nerva_py.network.snapshot import Snapshot
 from nerva_py.network.weights_io import first_not_finite
-from nerva_py.sparse import SparseWeight, Support
+from nerva_py.sparse import DenseWeight, SparseWeight, Support
 from nerva_py.sparse.support import index_dtype
 
 from . import fields, generators

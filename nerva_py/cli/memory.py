@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer
-from nerva_py.sparse import SparseWeight, product_update
+from nerva_py.sparse import DenseWeight, SparseWeight, product_update
 from nerva_py.sparse.kernels import few_samples
 from nerva_py.training.optimizers import OptimizerState
 

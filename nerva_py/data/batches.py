@@ -14,13 +14,13 @@ from numpy.typing import DTypeLike
 from scipy.sparse import csr_array
 
 from nerva_py.data.augmentation import Crops, check_crops, column_table, line_table
+from nerva_py.engine.byte_batch import ByteBatch
+from nerva_py.engine.compiling import column, kernel
+from nerva_py.engine.layout import batch_empty
+from nerva_py.engine.rowwise import mark_labels
+from nerva_py.engine.sparse_batch import SparseBatch
 from nerva_py.errors import DataError
-from nerva_py.matrix.byte_batch import ByteBatch
-from nerva_py.matrix.compiling import column, kernel
-from nerva_py.matrix.layout import batch_empty
-from nerva_py.matrix.rowwise import mark_labels
 from nerva_py.matrix.scalars import scalar_function
-from nerva_py.matrix.sparse_batch import SparseBatch
 
 BLOCK = 384  # features in a tile, at most
 WORDS = 15  # words (of 8 samples) in a row of a tile; rows a power of two apart would compete for few cache sets

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, issparse
 
+from nerva_py.engine.sparse_batch import canonical_csr
 from nerva_py.errors import DataError
-from nerva_py.matrix.sparse_batch import canonical_csr
 
 CHUNK = 1 << 18  # values looked at together: a temporary of 2 MB in float64, whatever the size of the data
 SAMPLE_TYPES = (np.uint8, np.float32, np.float64)

@@ -22,10 +22,10 @@ import numpy as np
 from nerva_py.checkpoints import describe
 from nerva_py.data import Dataset
 from nerva_py.data.augmentation import Crops
+from nerva_py.engine import SparseBatch
+from nerva_py.engine.layout import batch_layout
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
-from nerva_py.matrix import SparseBatch
-from nerva_py.matrix.layout import batch_layout
 from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer
 from nerva_py.network.layers import SharedRows
 from nerva_py.sparse import SparseWeight, Support

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from nerva_py.errors import NervaError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, BatchNormLayer
 from nerva_py.network.building import as_csr, store_all
-from nerva_py.sparse import SparseWeight, Support
+from nerva_py.sparse import DenseWeight, SparseWeight, Support
 from nerva_py.sparse.selection import highest
 from nerva_py.training import TrainingState
 from nerva_py.training.optimizers import OptimizerState

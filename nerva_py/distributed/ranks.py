@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nerva_py.engine import SparseBatch
+from nerva_py.engine.layout import batch_layout
 from nerva_py.errors import MissingBackendError, NervaError
-from nerva_py.matrix import SparseBatch
-from nerva_py.matrix.layout import batch_layout
 
 GRACE = 1.5  # seconds: where all ranks meet the same error, the first one tells it
 TOLD = 0.5  # seconds for the launcher to pass on what was said: an abort ends its helpers, too, and the rest is lost

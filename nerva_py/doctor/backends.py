@@ -31,7 +31,7 @@ def backend_states() -> list[BackendState]:
 
 
 def _state(name: str) -> BackendState:
-    from nerva_py.matrix.compiling import JIT
+    from nerva_py.engine.compiling import JIT
 
     try:
         get_backend(name)

@@ -38,8 +38,8 @@ def measure(least: float = 0.6) -> Regions:
     import numba
     import numpy as np
 
-    from nerva_py.matrix import batch_empty
-    from nerva_py.matrix.elementwise import columns_sum
+    from nerva_py.engine import batch_empty
+    from nerva_py.engine.elementwise import columns_sum
 
     try:
         threads = numba.get_num_threads()

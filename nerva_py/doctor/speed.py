@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from nerva_py.engine import batch_empty, one_blas_thread, workspace
 from nerva_py.equations.linear import linear, linear_backward
-from nerva_py.matrix import DenseWeight, batch_empty, one_blas_thread, workspace
 from nerva_py.network import Parameter
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import DenseWeight, SparseWeight
 from nerva_py.training.optimizers import Nesterov, OptimizerState
 
 from .timing import seconds

@@ -4,16 +4,7 @@ X, Y, Z (N, D); γ, β, mean and variance Σ (1, D); ε is added to the variance
 equations are exact for ε > 0 too.
 """
 
-from nerva_py.matrix import (
-    columns_mean,
-    columns_sum,
-    diag,
-    hadamard,
-    identity,
-    inv_sqrt,
-    ones,
-    row_repeat,
-)
+from nerva_py.matrix import columns_mean, columns_sum, diag, hadamard, identity, inv_sqrt, ones, row_repeat
 
 
 def standardize(X, epsilon):

@@ -9,21 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from nerva_py.errors import NervaError
-from nerva_py.matrix import (
-    column_repeat,
-    dot,
-    elements_sum,
-    hadamard,
-    log,
-    log_sigmoid,
-    reciprocal,
-    rows_sum,
-)
+from nerva_py.matrix import column_repeat, dot, elements_sum, hadamard, log, log_sigmoid, reciprocal, rows_sum
 from nerva_py.matrix.dispatch import primitive
-from nerva_py.matrix.rowwise import softmax_residual
 
 from .activations import Sigmoid
 from .softmax import log_softmax, softmax
@@ -137,13 +125,6 @@ def softmax_cross_entropy(Y, T):
 def softmax_cross_entropy_gradient(Y, T):
     """softmax(Y) ⊙ (T 1_K 1_Kᵀ) − T"""
     return hadamard(softmax(Y), column_repeat(rows_sum(T), Y.shape[1])) - T
-
-
-@softmax_cross_entropy_gradient.register(np.ndarray)
-def _compiled(Y, T):
-    """The same in one pass, where both are floating-point numbers of one kind."""
-    alike = Y.size and Y.shape == T.shape and Y.dtype == T.dtype and Y.dtype.char in "fd"
-    return softmax_residual(Y, T) if alike else softmax_cross_entropy_gradient.definition(Y, T)
 
 
 def softmax_cross_entropy_samples(Y, T):

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nerva_py.data import Dataset
+from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import DivergedError
-from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.training import Callback, Epoch, History, Optimizer, TrainingState
 from nerva_py.training.callbacks import in_order

@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array, issparse
 
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import break_even_density
 from nerva_py.network.parameter import Weight
-from nerva_py.sparse import SparseWeight, Support
+from nerva_py.sparse import DenseWeight, SparseWeight, Support
 
 
 def csr_from_mask(array: ArrayLike, mask: ArrayLike) -> csr_array:

@@ -12,9 +12,9 @@ import numpy as np
 
 from nerva_py.errors import NervaError
 from nerva_py.files import write_atomically
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, LinearLayer
 from nerva_py.network.outputs import TrainedSReLU
+from nerva_py.sparse import DenseWeight
 
 from .arguments import checked_network
 from .masks import csr_of

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from nerva_py.errors import NervaError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, LinearLayer
 from nerva_py.network.outputs import Identity, LogSoftmax, Pointwise, Softmax, TrainedSReLU
+from nerva_py.sparse import DenseWeight
 
 from .arguments import checked_network
 from .masks import csr_of, mask_from_csr

@@ -1,10 +1,6 @@
 """The table of matrix primitives and its carriers."""
 
 from . import dense  # noqa: F401  registers the NumPy carrier
-from .blas import one_blas_thread
-from .byte_batch import ByteBatch
-from .dense_weight import DenseWeight
-from .layout import batch_empty, batch_layout, vector_empty, workspace
 from .primitives import (
     Diag,
     affine,
@@ -34,18 +30,12 @@ from .primitives import (
     sqrt,
     zeros,
 )
-from .sparse_batch import SparseBatch
 
 __all__ = [
-    "ByteBatch",
-    "DenseWeight",
     "Diag",
-    "SparseBatch",
     "affine",
     "affine_apply",
     "apply",
-    "batch_empty",
-    "batch_layout",
     "column_repeat",
     "columns_max",
     "columns_mean",
@@ -60,7 +50,6 @@ __all__ = [
     "inv_sqrt",
     "log",
     "log_sigmoid",
-    "one_blas_thread",
     "ones",
     "product_on",
     "reciprocal",
@@ -69,7 +58,5 @@ __all__ = [
     "rows_mean",
     "rows_sum",
     "sqrt",
-    "vector_empty",
-    "workspace",
     "zeros",
 ]

@@ -1,6 +1,7 @@
 """The primitives on `numpy.ndarray`.
 
-A batch (N, K) is kept batch-contiguous (see `layout`), repeats are views, and nothing changes the element type.
+Plain NumPy: the reference, and all there is without Numba; `engine.passes` registers compiled passes for some of them. Repeats
+are views, and nothing changes the element type.
 """
 
 from __future__ import annotations
@@ -10,19 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from nerva_py.errors import ShapeError
-
-from . import elementwise
 from . import primitives as table
-from .elementwise import FEW, apply_kernel, hadamard_apply_kernel
-from .layout import batch_empty, batch_layout
 from .scalars import exp, log1p, where
 
 # ---------------------------------------------------------------------------------------------------- element by element
-
-
-def _fresh(X: np.ndarray) -> np.ndarray:
-    return batch_empty(X.shape[0], X.shape[1], X.dtype)
 
 
 @table.hadamard.register(np.ndarray)
@@ -32,23 +24,7 @@ def hadamard(X, Y):
 
 @table.apply.register(np.ndarray)
 def apply(f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarray:
-    X = batch_layout(X)
-    Y = _fresh(X)
-    if X.shape[0] == 1 and X.flags.c_contiguous:  # a single sample: a line, too short to be worth a second thread
-        apply_kernel(f, len(parameters), False)(X.T, parameters, Y.T)
-    else:
-        apply_kernel(f, len(parameters), X.size > FEW)(X, parameters, Y)
-    return Y
-
-
-@table.hadamard_apply.register(np.ndarray)
-def hadamard_apply(A: np.ndarray, f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarray:
-    if A.shape != X.shape:  # the kernel looks at the shape of X alone
-        raise ShapeError(f"hadamard_apply: A {A.shape} and X {X.shape} must have one shape")
-    X = batch_layout(X)
-    Y = _fresh(X)
-    hadamard_apply_kernel(f, len(parameters), X.size > FEW)(batch_layout(A), X, parameters, Y)
-    return Y
+    return np.fromiter((f(x, *parameters) for x in X.flat), X.dtype, X.size).reshape(X.shape)
 
 
 table.exp.register(np.ndarray)(np.exp)
@@ -99,10 +75,7 @@ def _repeated(x: np.ndarray, shape: tuple[int, int], strides: tuple[int, int]) -
 
 @table.columns_sum.register(np.ndarray)
 def columns_sum(X):
-    total = np.empty((1, X.shape[1]), X.dtype)
-    run = elementwise.columns_sum if X.size > FEW else elementwise.columns_sum_serial
-    run(batch_layout(X), total[0])
-    return total
+    return X.sum(axis=0, keepdims=True)
 
 
 @table.rows_sum.register(np.ndarray)

@@ -10,10 +10,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from numba.extending import overload, register_jitable
+Scalar = Callable[..., Any]
+scalar_functions: list[Scalar] = []  # in the order in which they are decorated; `engine` compiles them
 
-scalar_function = register_jitable
-"""Decorator: allow a function of numbers, written in plain Python, inside compiled kernels."""
+
+def scalar_function(f: Scalar) -> Scalar:
+    """Decorator: allow a function of numbers, written in plain Python, inside compiled kernels."""
+    scalar_functions.append(f)
+    return f
 
 
 def _is_symbolic(x: Any) -> bool:
@@ -29,11 +33,6 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     return a if condition else b
 
 
-@overload(where)  # LLVM inlines it; nested, Numba's own inlining loses variables
-def _where(condition, a, b):  # type: ignore[no-untyped-def]
-    return lambda condition, a, b: a if condition else b
-
-
 def maximum(a: Any, b: Any) -> Any:
     """The larger one of a and b."""
     if _is_symbolic(a):
@@ -43,12 +42,12 @@ def maximum(a: Any, b: Any) -> Any:
     return a if a > b else b
 
 
-@overload(maximum)
-def _maximum(a, b):  # type: ignore[no-untyped-def]
-    return lambda a, b: a if a > b else b
+UNARY: dict[
+    str, tuple[Scalar, Callable[[float], float]]
+] = {}  # by name: the function, and what computes it for a float
 
 
-def _unary(name: str, numeric: Callable[[float], float]) -> Callable[[Any], Any]:
+def _unary(name: str, numeric: Callable[[float], float]) -> Scalar:
     def function(x: Any) -> Any:
         if _is_symbolic(x):
             import sympy
@@ -58,11 +57,7 @@ def _unary(name: str, numeric: Callable[[float], float]) -> Callable[[Any], Any]
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{name}(x) of a number or a SymPy expression."
-
-    @overload(function)
-    def _compiled(x):  # type: ignore[no-untyped-def]
-        return lambda x: numeric(x)
-
+    UNARY[name] = function, numeric
     return function
 
 

@@ -1,5 +1,6 @@
 """Networks: layers, initial weights, and how they are specified."""
 
+from . import passes  # noqa: F401  registers
 from .break_even import BREAK_EVEN_DENSITY, break_even_density, set_break_even_density
 from .building import mlp
 from .initializers import INITIALIZERS, Initializer

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nerva_py.errors import NervaError, ShapeError, unknown
-from nerva_py.matrix import DenseWeight
-from nerva_py.sparse import SparseWeight, Support, densities, nonzeros
+from nerva_py.sparse import DenseWeight, SparseWeight, Support, densities, nonzeros
 
 from .break_even import break_even_density
 from .initializers import INITIALIZERS, Initializer

@@ -8,9 +8,9 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from nerva_py.engine import SparseBatch, batch_empty
 from nerva_py.equations import batch_norm, dropout, linear
 from nerva_py.errors import NervaError
-from nerva_py.matrix import SparseBatch, batch_empty
 from nerva_py.sparse import SparseWeight
 from nerva_py.sparse.product_update import combines, product_update
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, issparse
 
+from nerva_py.engine import SparseBatch, batch_layout, one_blas_thread, workspace
+from nerva_py.engine.sparse_batch import canonical_csr
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.matrix import DenseWeight, SparseBatch, batch_layout, one_blas_thread, workspace
-from nerva_py.matrix.sparse_batch import canonical_csr
+from nerva_py.sparse import DenseWeight
 
 from .layers import Layer, LinearLayer, Updates
 from .parameter import Parameter

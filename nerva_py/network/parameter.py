@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nerva_py.matrix import ByteBatch, DenseWeight, SparseBatch
-from nerva_py.sparse import SparseWeight
+from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.sparse import DenseWeight, SparseWeight
 
 Weight = SparseWeight | DenseWeight
 Batch = np.ndarray | SparseBatch | ByteBatch  # the input of a first layer

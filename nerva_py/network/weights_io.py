@@ -18,8 +18,7 @@ from scipy.sparse import csr_array
 
 from nerva_py.errors import DataError, NervaError
 from nerva_py.files import reading, write_atomically
-from nerva_py.matrix import DenseWeight
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import DenseWeight, SparseWeight
 
 from .building import store
 from .layers import BatchNormLayer

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nerva_py.errors import NervaError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP
+from nerva_py.sparse import DenseWeight
 
 from .style import BLUE, RED, axes_or_new
 from .weights import support_of

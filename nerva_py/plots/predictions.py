@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nerva_py.data import Dataset, gather
+from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.errors import NervaError, ShapeError, unknown
-from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.training.evaluation import BATCH
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP
-from nerva_py.sparse import SparseWeight, Support
+from nerva_py.sparse import DenseWeight, SparseWeight, Support
 from nerva_py.topology import in_degrees, out_degrees
 
 Matrix = Support | SparseWeight | DenseWeight

@@ -1,6 +1,7 @@
 """Truly sparse weights: the support, the values, and the products in compiled kernels."""
 
 from .backends import BACKENDS, Backend, get_backend
+from .dense_weight import DenseWeight
 from .densities import erdos_renyi, erdos_renyi_epsilon, nonzeros, per_layer, uniform
 from .growth import first_free, random_free
 from .remap import Remap
@@ -10,6 +11,7 @@ from .weight import SparseWeight
 __all__ = [
     "BACKENDS",
     "Backend",
+    "DenseWeight",
     "Remap",
     "SparseWeight",
     "Support",

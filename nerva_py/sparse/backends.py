@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.errors import unknown
-from nerva_py.matrix import ByteBatch, SparseBatch
 
 if TYPE_CHECKING:
     from .weight import SparseWeight

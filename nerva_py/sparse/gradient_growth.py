@@ -5,10 +5,10 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from nerva_py.engine import SparseBatch
+from nerva_py.engine.blas import gemm_address, one_blas_thread
+from nerva_py.engine.layout import batch_layout
 from nerva_py.errors import DivergedError, ShapeError
-from nerva_py.matrix import SparseBatch
-from nerva_py.matrix.blas import gemm_address, one_blas_thread
-from nerva_py.matrix.layout import batch_layout
 
 from .growth import check_count, free_at, free_count, merged
 from .kernels import largest

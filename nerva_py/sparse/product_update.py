@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nerva_py.matrix.layout import batch_empty, batch_layout, vector_empty
+from nerva_py.engine.layout import batch_empty, batch_layout, vector_empty
 
 from .kernels import few_samples, numba_backend
 from .kernels.few_samples import PARTS

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, issparse, sparray
 
+from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.matrix import ByteBatch, SparseBatch
 from nerva_py.matrix import primitives as table
-from nerva_py.matrix.dense_weight import check_bias, check_factors, check_product
+from nerva_py.sparse.dense_weight import check_bias, check_factors, check_product
 
 from .backends import Backend, get_backend
 from .densities import nonzeros

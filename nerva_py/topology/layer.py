@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from nerva_py.engine import ByteBatch, SparseBatch, batch_layout
 from nerva_py.errors import DataError, NervaError
-from nerva_py.matrix import ByteBatch, DenseWeight, SparseBatch, batch_layout
 from nerva_py.network import LinearLayer
 from nerva_py.network.building import store_all, support_of
 from nerva_py.network.initializers import Initializer
-from nerva_py.sparse import Remap, SparseWeight, Support
+from nerva_py.sparse import DenseWeight, Remap, SparseWeight, Support
 from nerva_py.training.optimizers import OptimizerState
 
 from .coverage import Coverage

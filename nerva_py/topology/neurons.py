@@ -11,11 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from nerva_py.errors import NervaError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, BatchNormLayer, LinearLayer
 from nerva_py.network.building import store_all
 from nerva_py.network.parameter import Parameter, Weight
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import DenseWeight, SparseWeight
 from nerva_py.sparse.selection import lowest, share
 from nerva_py.training.optimizers import OptimizerState
 

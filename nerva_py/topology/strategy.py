@@ -11,8 +11,8 @@ from numpy.typing import DTypeLike
 
 from nerva_py.checkpoints import fields
 from nerva_py.checkpoints.generators import build_generator, generator_tree
+from nerva_py.engine import SparseBatch, batch_layout
 from nerva_py.errors import NervaError
-from nerva_py.matrix import SparseBatch, batch_layout
 from nerva_py.network import LinearLayer
 from nerva_py.network.building import store
 from nerva_py.network.initializers import INITIALIZERS

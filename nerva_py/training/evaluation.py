@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nerva_py.data import Dataset, gather, one_hot
+from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import Loss
-from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.network.mlp import fitting_batch
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nerva_py.data import Dataset, gather
+from nerva_py.engine import SparseBatch
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
-from nerva_py.matrix import SparseBatch
 from nerva_py.network import MLP
 from nerva_py.network.weights_io import parameter_names
 

@@ -10,7 +10,6 @@ from nerva_py.errors import MissingBackendError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True)
@@ -86,12 +85,6 @@ class History:
         except ImportError:
             raise MissingBackendError("to_pandas needs the package pandas: pip install pandas") from None
         return pd.json_normalize([epoch.as_dict() for epoch in self.epochs]).set_index("epoch")
-
-    def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
-        """Losses and accuracies over the epochs; see `nerva_py.plots.training`."""
-        from nerva_py.plots import training
-
-        return training(self, figure)
 
     @property
     def best(self) -> Epoch | None:

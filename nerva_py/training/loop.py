@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nerva_py.data import CropFlip, Dataset
+from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import LOSSES, Loss
 from nerva_py.errors import DivergedError, NervaError, ShapeError, unknown
-from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP
 from nerva_py.network.layers import check_sparse_input
 from nerva_py.network.specs import build

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nerva_py.engine.elementwise import BLOCK, update_kernel
 from nerva_py.equations import updates
 from nerva_py.errors import NervaError
-from nerva_py.matrix.elementwise import BLOCK, update_kernel
 from nerva_py.network.parameter import Parameter, Update
 
 

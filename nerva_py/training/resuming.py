@@ -19,9 +19,9 @@ from nerva_py.checkpoints.networks import build_network, described
 from nerva_py.checkpoints.trees import well_formed
 from nerva_py.data import gather
 from nerva_py.data.checks import as_samples, check_finite
+from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.errors import DataError, NervaError, ShapeError
 from nerva_py.files import reading
-from nerva_py.matrix import one_blas_thread, workspace
 from nerva_py.network import MLP, BatchNormLayer
 from nerva_py.network.mlp import fitting_batch
 

@@ -11,9 +11,9 @@ from scipy.sparse import coo_array, csc_array, csr_array, csr_matrix
 
 from nerva_py.data import CropFlip, from_arrays, gather, load_npz, load_text, save_npz, text
 from nerva_py.data.normalization import mean_and_deviation, sparse_mean_and_deviation
+from nerva_py.engine import SparseBatch
 from nerva_py.errors import DataError, NervaError
-from nerva_py.matrix import SparseBatch
-from tests.matrix.test_sparse_batch import broken, csr
+from tests.engine.test_sparse_batch import broken, csr
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ class TestBackends:
         assert state.cure == cure
 
     def test_nothing_is_compiled(self, monkeypatch):
-        monkeypatch.setattr("nerva_py.matrix.compiling.JIT", False)
+        monkeypatch.setattr("nerva_py.engine.compiling.JIT", False)
         works = {state.name: state.works for state in backends.backend_states()}
         assert works == {"numba": False, "scipy": True, "mkl": False}
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import nerva_py as nv
-from nerva_py.matrix import DenseWeight
+from nerva_py.sparse import DenseWeight
 
 M = 90  # 6 batches of 15: the penalty of a smaller last batch would differ
 COMMON = {"shuffle": False, "batch_size": 15, "alpha": 0.5, "max_iter": 7, "tol": 0.0, "n_iter_no_change": 50}

@@ -11,8 +11,7 @@ from scipy.sparse import coo_array, csc_array, csr_array
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.exchange import csr_from_mask, csr_of, mask_from_csr, weight_of
-from nerva_py.matrix import DenseWeight
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import DenseWeight, SparseWeight
 
 
 @st.composite

@@ -7,8 +7,9 @@ import pytest
 import sympy as sp
 
 from nerva_py import matrix
+from nerva_py.engine import batch_layout
 from nerva_py.errors import ShapeError
-from nerva_py.matrix import apply, batch_layout, primitives
+from nerva_py.matrix import apply, primitives
 from nerva_py.matrix.dispatch import Primitive
 from nerva_py.matrix.scalars import exp, log, scalar_function, sqrt, tanh, where
 from nerva_py.sparse import SparseWeight

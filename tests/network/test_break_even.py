@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from nerva_py.errors import NervaError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import (
     BREAK_EVEN_DENSITY,
     break_even_density,
@@ -16,7 +15,7 @@ from nerva_py.network import (
     save_weights,
     set_break_even_density,
 )
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import DenseWeight, SparseWeight
 
 VARIABLE = "NERVA_BREAK_EVEN_DENSITY"
 

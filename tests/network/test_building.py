@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import BREAK_EVEN_DENSITY, BatchNormLayer, DropoutLayer, LinearLayer, break_even, building, mlp
 from nerva_py.network.building import BETWEEN
 from nerva_py.network.outputs import OUTPUTS
-from nerva_py.sparse import SparseWeight, erdos_renyi
+from nerva_py.sparse import DenseWeight, SparseWeight, erdos_renyi
 from tests.samples import DTYPES
 
 

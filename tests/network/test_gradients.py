@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from nerva_py.equations.losses import LOSSES
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, LinearLayer, mlp
 from nerva_py.network.outputs import OUTPUTS
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import DenseWeight, SparseWeight
 from tests import naive
 from tests.network.torch_network import torch_gradients
 from tests.optional import needs

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer, mlp
+from nerva_py.sparse import DenseWeight
 from tests import naive
 from tests.samples import assert_close, batch, sparse
 

@@ -11,9 +11,8 @@ import pytest
 
 from nerva_py import mlp, plots
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.matrix import DenseWeight
 from nerva_py.plots.matrices import block_densities
-from nerva_py.sparse import SparseWeight, Support
+from nerva_py.sparse import DenseWeight, SparseWeight, Support
 
 #   x . . x
 #   x . x .

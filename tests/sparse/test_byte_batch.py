@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 import nerva_py as nv
 from nerva_py.data import from_arrays, gather, gather_as_bytes
+from nerva_py.engine import ByteBatch
 from nerva_py.errors import DataError, ShapeError
-from nerva_py.matrix import ByteBatch, DenseWeight, affine, product_on
+from nerva_py.matrix import affine, product_on
 from nerva_py.network.layers import LinearLayer
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import DenseWeight, SparseWeight
 from nerva_py.sparse.kernels import numba_backend
 from tests.optional import BACKENDS
 from tests.samples import DTYPES, assert_close, batch

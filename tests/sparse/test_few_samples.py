@@ -6,9 +6,9 @@ import numba
 import numpy as np
 import pytest
 
+from nerva_py.engine.elementwise import update_kernel
 from nerva_py.equations import updates
 from nerva_py.matrix import affine, product_on
-from nerva_py.matrix.elementwise import update_kernel
 from nerva_py.sparse import SparseWeight, product_update, support
 from nerva_py.sparse.kernels import few_samples
 from tests import naive

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nerva_py.engine import batch_empty
 from nerva_py.errors import DivergedError, NervaError, ShapeError
-from nerva_py.matrix import batch_empty
 from nerva_py.sparse import Support, gradient_growth
 from nerva_py.sparse.gradient_growth import largest_among, largest_free
 from nerva_py.sparse.growth import free_count

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nerva_py import sparse
-from nerva_py.matrix import affine, batch_layout, product_on
+from nerva_py.engine import batch_layout
+from nerva_py.matrix import affine, product_on
 from nerva_py.sparse import SparseWeight, get_backend, support
 from tests import naive
 from tests.optional import BACKENDS, needs

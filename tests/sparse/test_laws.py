@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerva_py.matrix import affine, batch_layout, dot, product_on
+from nerva_py.engine import batch_layout
+from nerva_py.matrix import affine, dot, product_on
 from nerva_py.sparse import SparseWeight
 from tests.optional import BACKENDS
 from tests.samples import DTYPES, batch

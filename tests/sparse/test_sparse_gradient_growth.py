@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from nerva_py.engine import SparseBatch
 from nerva_py.errors import DivergedError, ShapeError
-from nerva_py.matrix import SparseBatch
 from nerva_py.sparse import Support, gradient_growth
 from nerva_py.sparse.gradient_growth import largest_among, largest_free
 from nerva_py.sparse.growth import free_count

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nerva_py import sparse
+from nerva_py.engine import SparseBatch
 from nerva_py.equations.linear import linear, linear_parameter_gradients
 from nerva_py.errors import ShapeError
-from nerva_py.matrix import DenseWeight, SparseBatch, affine, dot, product_on
-from nerva_py.sparse import SparseWeight, support
+from nerva_py.matrix import affine, dot, product_on
+from nerva_py.sparse import DenseWeight, SparseWeight, support
 from tests import naive
-from tests.matrix.test_sparse_batch import csr
+from tests.engine.test_sparse_batch import csr
 from tests.optional import BACKENDS
 from tests.samples import DTYPES, assert_close, batch
 from tests.sparse.supports import threads

@@ -6,10 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from nerva_py.data import make_mini
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import LinearLayer, break_even_density, mlp
 from nerva_py.network.building import store
-from nerva_py.sparse import SparseWeight, Support
+from nerva_py.sparse import DenseWeight, SparseWeight, Support
 from nerva_py.topology import DynamicTopology, TopologyLayer
 from nerva_py.topology.strategy import Change
 from nerva_py.training import Optimizer

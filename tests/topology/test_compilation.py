@@ -6,8 +6,8 @@ import gc
 
 import pytest
 
-from nerva_py.matrix import compiling
-from nerva_py.matrix.compiling import Kernel
+from nerva_py.engine import compiling
+from nerva_py.engine.compiling import Kernel
 from nerva_py.network import mlp
 from nerva_py.sparse.kernels import numba_backend
 from nerva_py.topology import DynamicTopology, method

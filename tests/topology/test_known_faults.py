@@ -7,9 +7,8 @@ import pytest
 
 from nerva_py.data import load_digits, make_mini
 from nerva_py.equations.losses import LOSSES
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import OUTPUTS, load_weights, mlp, save_weights
-from nerva_py.sparse import random_free
+from nerva_py.sparse import DenseWeight, random_free
 from nerva_py.topology import DynamicTopology, method
 from nerva_py.training import Callback, train
 from tests import naive

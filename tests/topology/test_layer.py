@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nerva_py.errors import NervaError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import INITIALIZERS, LinearLayer
-from nerva_py.sparse import Remap, SparseWeight, Support
+from nerva_py.sparse import DenseWeight, Remap, SparseWeight, Support
 from nerva_py.topology import TopologyLayer
 from tests import naive
 from tests.samples import DTYPES, assert_close

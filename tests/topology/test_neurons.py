@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from nerva_py.data import from_arrays
 from nerva_py.errors import NervaError
-from nerva_py.matrix import DenseWeight
 from nerva_py.network import BatchNormLayer, mlp
-from nerva_py.sparse import SparseWeight
+from nerva_py.sparse import DenseWeight, SparseWeight
 from nerva_py.topology import importance, input_importance, remove_neurons
 from nerva_py.topology.neurons import weakest
 from nerva_py.training import OPTIMIZERS, train

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nerva_py as nv
+from nerva_py import plots
 from nerva_py.data import make_mini
 from nerva_py.errors import DivergedError, MissingBackendError, NervaError
 from nerva_py.training import tensorboard
@@ -225,10 +226,10 @@ def test_without_pandas_the_error_tells_the_cure(monkeypatch):
         nv.History().to_pandas()
 
 
-def test_a_history_plots_itself(data):
+def test_a_picture_of_a_history(data):
     from matplotlib.figure import Figure
 
     history = nv.train(network(), data, epochs=3, seed=1)
-    figure = history.plot(Figure())
+    figure = plots.training(history, Figure())
     assert [ax.get_ylabel() for ax in figure.axes] == ["loss", "accuracy"]
     assert list(figure.axes[0].lines[0].get_ydata()) == [epoch.train_loss for epoch in history]

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nerva_py.engine.elementwise import BLOCK
 from nerva_py.equations import updates
 from nerva_py.errors import NervaError
-from nerva_py.matrix.elementwise import BLOCK
 from nerva_py.network import Parameter, mlp
 from nerva_py.network.specs import build
 from nerva_py.training import OPTIMIZERS

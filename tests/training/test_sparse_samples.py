@@ -11,12 +11,12 @@ from scipy.sparse import csr_array, csr_matrix
 
 import nerva_py as nv
 from nerva_py.data import gather
+from nerva_py.engine import SparseBatch
 from nerva_py.errors import DataError, NervaError, ShapeError
-from nerva_py.matrix import SparseBatch
 from nerva_py.topology.layer import TopologyLayer
 from nerva_py.training.gradient_check import check_gradients
 from nerva_py.training.loop import resolve_loss
-from tests.matrix.test_sparse_batch import csr
+from tests.engine.test_sparse_batch import csr
 from tests.optional import BACKENDS
 from tests.samples import batch
 from tests.sparse.supports import threads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import prange
 
-from nerva_py.matrix.compiling import kernel
+from nerva_py.engine.compiling import kernel
 
 
 @kernel("P1, I1, I1, U2, P1", parallel=True)

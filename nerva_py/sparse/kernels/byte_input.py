@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from numba import prange
 
-from nerva_py.matrix.compiling import at, column, kernel
+from nerva_py.engine.compiling import at, column, kernel
 
 
 @kernel("P1, I1, I1, F1, U2, F1, F1, F1, F2", parallel=True)

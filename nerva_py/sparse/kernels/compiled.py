@@ -19,8 +19,8 @@ from typing import Any
 
 from numba import prange
 
-from nerva_py.matrix.compiling import Kernel, at, column, kernel
-from nerva_py.matrix.scalars import scalar_function
+from nerva_py.engine.compiling import Kernel, at, column, kernel
+from nerva_py.engine.scalars import compilable
 
 
 @kernel("P1, I2, I1, F1, F2, F1, F2", parallel=True)
@@ -147,7 +147,7 @@ affine_single_serial = kernel("P1, I1, I1, F1, F1, F1, F1")(affine_single.py_fun
 @cache
 def affine_apply_single(f: Callable[..., Any], parameters: int, parallel: bool) -> Kernel:
     """y = f(x Wᵀ + b) for a single sample; see `affine_single`."""
-    f = scalar_function(f)
+    f = compilable(f)
 
     @kernel(f"P1, I1, I1, F1, F1, F1, t{parameters}, F1", parallel=parallel)
     def affine_apply(parts, indptr, indices, data, x, b, parameters, y):

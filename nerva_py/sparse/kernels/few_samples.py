@@ -23,8 +23,8 @@ from typing import Any
 from numba import prange
 from numpy import uint64 as unsigned
 
-from nerva_py.matrix.compiling import Kernel, column, kernel, prefetch
-from nerva_py.matrix.scalars import scalar_function
+from nerva_py.engine.compiling import Kernel, column, kernel, prefetch
+from nerva_py.engine.scalars import compilable
 
 AHEAD = 32  # nonzeros
 BLOCK = 1024  # features whose sums are added up at a time
@@ -135,7 +135,7 @@ def product_update(f: Callable[..., Any], constants: int, N: int) -> Kernel:
 
     both[part, d] holds the N numbers x of feature d and N sums of DX, which one access then brings; see `sum_parts`.
     """
-    f = scalar_function(f)
+    f = compilable(f)
 
     @kernel(f"P1, I1, I1, F1, F1, F2, F2, F1, t{constants}", parallel=True)
     def product_update(parts, indptr, indices, data, state, DY, X, both, constants):
@@ -167,7 +167,7 @@ def product_update(f: Callable[..., Any], constants: int, N: int) -> Kernel:
 @cache
 def update_only(f: Callable[..., Any], constants: int, N: int) -> Kernel:
     """On the support of W, in one pass, W, s = f(W, DYᵀ X, s, c₁, c₂, ...): `product_update` where nobody asks for DX."""
-    f = scalar_function(f)
+    f = compilable(f)
 
     @kernel(f"P1, I1, I1, F1, F1, F2, F2, t{constants}", parallel=True)
     def update_only(parts, indptr, indices, data, state, DY, X, constants):

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from nerva_py.matrix.blas import multiply_into
-from nerva_py.matrix.compiling import column, kernel
+from nerva_py.engine.blas import multiply_into
+from nerva_py.engine.compiling import column, kernel
 from nerva_py.matrix.scalars import scalar_function
 
 CHUNK = 32  # elements that are compared at once

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from nerva_py.engine.layout import batch_empty
 from nerva_py.errors import MissingBackendError
 from nerva_py.matrix import apply
-from nerva_py.matrix.layout import batch_empty
 
 from .numba_backend import NumbaBackend
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from nerva_py.matrix import ByteBatch, SparseBatch
-from nerva_py.matrix.layout import batch_empty, batch_layout, vector_empty
+from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine.layout import batch_empty, batch_layout, vector_empty
 
 from . import byte_input, compiled, few_samples, sparse_input
 

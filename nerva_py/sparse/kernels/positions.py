@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from numba import prange
 
-from nerva_py.matrix.compiling import kernel
+from nerva_py.engine.compiling import kernel
 from nerva_py.matrix.scalars import scalar_function
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nerva_py.matrix import ByteBatch, SparseBatch, apply
-from nerva_py.matrix.layout import batch_empty
+from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine.layout import batch_empty
+from nerva_py.matrix import apply
 
 if TYPE_CHECKING:
     from nerva_py.sparse.weight import SparseWeight

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from numba import prange
 
-from nerva_py.matrix.compiling import at, column, kernel
+from nerva_py.engine.compiling import at, column, kernel
 
 from .positions import first_from
 

@@ -10,10 +10,11 @@ from functools import cache
 import numpy as np
 from numba import prange
 
+from nerva_py.matrix.scalars import exp, maximum
+
 from .compiling import Kernel, column, kernel
 from .elementwise import FEW
 from .layout import batch_empty, batch_layout
-from .scalars import exp, maximum
 
 SAMPLES = 256  # in a block
 
@@ -23,7 +24,7 @@ def residual_kernel(parallel: bool) -> Kernel:
     """DY = softmax(Y) ⊙ (T 1_K 1_Kᵀ) − T, all (N, K) and batch-contiguous; K ≥ 1. No exponential overflows."""
 
     @kernel("F2, F2, F2", parallel=parallel)
-    def residual(Y, T, DY):  # type: ignore[no-untyped-def]
+    def residual(Y, T, DY):
         N, K = Y.shape
         for block in prange((N + SAMPLES - 1) // SAMPLES):
             part = slice(block * SAMPLES, (block + 1) * SAMPLES)
@@ -58,7 +59,7 @@ def softmax_residual(Y: np.ndarray, T: np.ndarray) -> np.ndarray:
 
 
 @kernel("I1, F2")
-def mark_labels(labels, T):  # type: ignore[no-untyped-def]
+def mark_labels(labels, T):
     """T[i, k] = 1 if k = labels[i] else 0"""
     for k in range(T.shape[1]):
         t = column(T, k)

@@ -24,6 +24,7 @@ from numba.np.arrayobj import make_array, populate_array
 from nerva_py.errors import NervaError
 
 from .caching import KernelCache
+from .scalars import know_scalar_functions
 
 # Without 'nnan' and 'ninf': a NaN must stay visible, a diverging run is found by looking for one.
 FAST_MATH = {"reassoc", "contract", "nsz", "arcp", "afn"}
@@ -88,6 +89,7 @@ class Kernel:
 
     def _compile(self, arguments: tuple[Any, ...]) -> bool:
         """Compile for the element types of these arguments; False when that version exists already."""
+        know_scalar_functions()
         variables: dict[str, types.Type] = {}
         for token, argument in zip(self._tokens, arguments, strict=True):
             if token[0].isupper():
@@ -138,10 +140,10 @@ def column(X: np.ndarray, j: Any) -> np.ndarray:
 
 
 @intrinsic
-def _adjacent_column(typing_context, X, j):  # type: ignore[no-untyped-def]
+def _adjacent_column(typing_context, X, j):
     result_type = types.Array(X.dtype, 1, "C")
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         matrix = make_array(X)(context, builder, arguments[0])
         rows = cgutils.unpack_tuple(builder, matrix.shape)[0]
         stride = cgutils.unpack_tuple(builder, matrix.strides)[1]
@@ -159,7 +161,7 @@ def _adjacent_column(typing_context, X, j):  # type: ignore[no-untyped-def]
 
 
 @overload(column, inline="always")
-def _column(X, j):  # type: ignore[no-untyped-def]
+def _column(X, j):
     return lambda X, j: _adjacent_column(X, j)
 
 
@@ -172,8 +174,8 @@ def prefetch(A: np.ndarray, j: Any) -> None:
 
 
 @intrinsic
-def _prefetch(typing_context, A, j):  # type: ignore[no-untyped-def]
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+def _prefetch(typing_context, A, j):
+    def codegen(context, builder, signature, arguments):
         array = make_array(A)(context, builder, arguments[0])
         stride = cgutils.unpack_tuple(builder, array.strides)[-1]
         place = arguments[1] if arguments[1].type == stride.type else builder.sext(arguments[1], stride.type)
@@ -192,5 +194,5 @@ def _prefetch(typing_context, A, j):  # type: ignore[no-untyped-def]
 
 
 @overload(prefetch, inline="always")
-def _prefetched(A, j):  # type: ignore[no-untyped-def]
+def _prefetched(A, j):
     return lambda A, j: _prefetch(A, j)

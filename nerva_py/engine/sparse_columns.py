@@ -14,7 +14,7 @@ DIGIT = 11  # bits that are sorted by at a time: 2048 counters stay in the first
 
 
 @kernel("P1, I1, F1, R1, S1, T1, I1, L1, G1", parallel=True)
-def gather_rows(indptr, indices, data, rows, scale, starts, columns, samples, values):  # type: ignore[no-untyped-def]
+def gather_rows(indptr, indices, data, rows, scale, starts, columns, samples, values):
     """Nonzero q, starts[n] ≤ q < starts[n + 1], of sample n: its column d and the value x · scale[d], x from row rows[n]
 
     An empty `scale` stands for ones.        O(nonzeros)
@@ -30,7 +30,7 @@ def gather_rows(indptr, indices, data, rows, scale, starts, columns, samples, va
 
 
 @kernel("i, I1, L1, G1, C1, I1, L1, G1")
-def sort_by_digit(shift, columns, samples, values, counts, to_columns, to_samples, to_values):  # type: ignore[no-untyped-def]
+def sort_by_digit(shift, columns, samples, values, counts, to_columns, to_samples, to_values):
     """The nonzeros in the order of the digit ⌊column / 2^shift⌋ mod counts.size (a power of two), else as they were.
 
     O(nonzeros + counts.size)
@@ -55,7 +55,7 @@ def sort_by_digit(shift, columns, samples, values, counts, to_columns, to_sample
 
 
 @kernel("I1, I1, T1, C1")
-def different_columns(columns, features, starts, count):  # type: ignore[no-untyped-def]
+def different_columns(columns, features, starts, count):
     """Of sorted columns the different ones, `features[:count]`; features[f] is at starts[f] ≤ q < starts[f + 1]."""
     F = 0
     for q in range(columns.size):

@@ -9,7 +9,7 @@ from typing import Any
 from numba import prange
 
 from .compiling import Kernel, column, kernel
-from .scalars import scalar_function
+from .scalars import compilable
 
 # A vector is cut into blocks of this many elements: long enough to be worth a thread, short enough for a cache.
 BLOCK = 4096
@@ -19,10 +19,10 @@ FEW = 2048  # numbers of a matrix: with fewer, one thread is done before a secon
 @cache
 def apply_kernel(f: Callable[..., Any], parameters: int, parallel: bool = True) -> Kernel:
     """Y = f(X) element by element, X and Y batch-contiguous."""
-    f = scalar_function(f)
+    f = compilable(f)
 
     @kernel(f"F2, t{parameters}, F2", parallel=parallel)
-    def apply(X, parameters, Y):  # type: ignore[no-untyped-def]
+    def apply(X, parameters, Y):
         for j in prange(X.shape[1]):
             x, y = column(X, j), column(Y, j)
             for i in range(x.size):
@@ -34,10 +34,10 @@ def apply_kernel(f: Callable[..., Any], parameters: int, parallel: bool = True) 
 @cache
 def hadamard_apply_kernel(f: Callable[..., Any], parameters: int, parallel: bool = True) -> Kernel:
     """Y = A ⊙ f(X), all batch-contiguous."""
-    f = scalar_function(f)
+    f = compilable(f)
 
     @kernel(f"F2, F2, t{parameters}, F2", parallel=parallel)
-    def hadamard_apply(A, X, parameters, Y):  # type: ignore[no-untyped-def]
+    def hadamard_apply(A, X, parameters, Y):
         for j in prange(X.shape[1]):
             a, x, y = column(A, j), column(X, j), column(Y, j)
             for i in range(x.size):
@@ -47,7 +47,7 @@ def hadamard_apply_kernel(f: Callable[..., Any], parameters: int, parallel: bool
 
 
 @kernel("F2, F1", parallel=True)
-def columns_sum(X, total):  # type: ignore[no-untyped-def]
+def columns_sum(X, total):
     """total = 1ᵀ X, X batch-contiguous: each sum runs along the batch."""
     for j in prange(X.shape[1]):
         x = column(X, j)
@@ -63,13 +63,13 @@ columns_sum_serial = kernel("F2, F1")(columns_sum.py_func)  # for few numbers
 @cache
 def update_kernel(f: Callable[..., Any], states: int, constants: int, parallel: bool = True) -> Kernel:
     """θ, s₁, ..., s_m = f(θ, g, s₁, ..., s_m, c₁, c₂, ...) in place, for each element of the vectors θ, g and s."""
-    f = scalar_function(f)
+    f = compilable(f)
     arguments = f"F1, F1, {'F1, ' * states}t{constants}"
 
     if states == 0:
 
         @kernel(arguments, parallel=parallel)
-        def update(theta, g, constants):  # type: ignore[no-untyped-def]
+        def update(theta, g, constants):
             for block in prange((theta.size + BLOCK - 1) // BLOCK):
                 part = slice(block * BLOCK, (block + 1) * BLOCK)
                 x, d = theta[part], g[part]
@@ -81,7 +81,7 @@ def update_kernel(f: Callable[..., Any], states: int, constants: int, parallel: 
     if states == 1:
 
         @kernel(arguments, parallel=parallel)
-        def update_1(theta, g, s, constants):  # type: ignore[no-untyped-def]
+        def update_1(theta, g, s, constants):
             for block in prange((theta.size + BLOCK - 1) // BLOCK):
                 part = slice(block * BLOCK, (block + 1) * BLOCK)
                 x, d, u = theta[part], g[part], s[part]
@@ -93,7 +93,7 @@ def update_kernel(f: Callable[..., Any], states: int, constants: int, parallel: 
     if states == 3:
 
         @kernel(arguments, parallel=parallel)
-        def update_3(theta, g, s, t, r, constants):  # type: ignore[no-untyped-def]
+        def update_3(theta, g, s, t, r, constants):
             for block in prange((theta.size + BLOCK - 1) // BLOCK):
                 part = slice(block * BLOCK, (block + 1) * BLOCK)
                 x, d, u, v, w = theta[part], g[part], s[part], t[part], r[part]
@@ -103,7 +103,7 @@ def update_kernel(f: Callable[..., Any], states: int, constants: int, parallel: 
         return update_3
 
     @kernel(arguments, parallel=parallel)
-    def update_2(theta, g, s, t, constants):  # type: ignore[no-untyped-def]
+    def update_2(theta, g, s, t, constants):
         for block in prange((theta.size + BLOCK - 1) // BLOCK):
             part = slice(block * BLOCK, (block + 1) * BLOCK)
             x, d, u, v = theta[part], g[part], s[part], t[part]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from . import primitives as table
-from .dense_weight import DenseWeight
 from .layout import batch_empty
 
 
@@ -40,13 +36,3 @@ class ByteBatch:
     def __repr__(self) -> str:
         N, D = self.shape
         return f"ByteBatch({N}×{D}, normalised to {self.dtype})"
-
-
-@table.affine.register(DenseWeight, ByteBatch)
-def affine(X: ByteBatch, W: DenseWeight, b: np.ndarray) -> Any:
-    return table.affine(X.dense(), W, b)
-
-
-@table.product_on.register(DenseWeight, ByteBatch)
-def product_on(W: DenseWeight, A: np.ndarray, B: ByteBatch) -> Any:
-    return table.product_on(W, A, B.dense())

@@ -10,8 +10,8 @@ from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, issparse
 
 from nerva_py.errors import DataError, ShapeError
+from nerva_py.matrix import primitives as table
 
-from . import primitives as table
 from . import sparse_columns
 from .layout import sparse_empty
 

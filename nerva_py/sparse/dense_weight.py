@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from numba import prange
 
+from nerva_py.engine.blas import gemm_address, matmul, matmul_bias, one_blas_thread
+from nerva_py.engine.byte_batch import ByteBatch
+from nerva_py.engine.compiling import column, kernel
+from nerva_py.engine.layout import batch_empty, batch_layout, vector_empty
+from nerva_py.engine.sparse_batch import SparseBatch
 from nerva_py.errors import ShapeError
+from nerva_py.matrix import primitives as table
 
-from . import primitives as table
-from .blas import gemm_address, matmul, matmul_bias, one_blas_thread
-from .compiling import column, kernel
-from .layout import batch_empty, batch_layout, vector_empty
-from .sparse_batch import SparseBatch
-from .sparse_input import dense_affine_sparse_input, dense_product_on_sparse_input
+from .kernels.dense_sparse_input import dense_affine_sparse_input, dense_product_on_sparse_input
 
 
 class DenseWeight:
@@ -160,6 +161,16 @@ def keep_masked(data, mask):  # type: ignore[no-untyped-def]
     for p in prange(data.size):
         if mask[p] == 0:
             data[p] = zero
+
+
+@table.affine.register(DenseWeight, ByteBatch)
+def affine_bytes(X: ByteBatch, W: DenseWeight, b: np.ndarray) -> Any:
+    return table.affine(X.dense(), W, b)
+
+
+@table.product_on.register(DenseWeight, ByteBatch)
+def product_on_bytes(W: DenseWeight, A: np.ndarray, B: ByteBatch) -> Any:
+    return table.product_on(W, A, B.dense())
 
 
 @table.hadamard.register(DenseWeight)

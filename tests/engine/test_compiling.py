@@ -14,12 +14,12 @@ import pytest
 from numba import prange
 
 import nerva_py
+from nerva_py.engine.caching import fingerprint
+from nerva_py.engine.compiling import FAST_MATH, FLAGS, Kernel, column, kernel
+from nerva_py.engine.elementwise import apply_kernel, hadamard_apply_kernel, update_kernel
 from nerva_py.equations import activations
 from nerva_py.errors import MissingBackendError
 from nerva_py.matrix import apply
-from nerva_py.matrix.caching import fingerprint
-from nerva_py.matrix.compiling import FAST_MATH, FLAGS, Kernel, column, kernel
-from nerva_py.matrix.elementwise import apply_kernel, hadamard_apply_kernel, update_kernel
 from tests.samples import DTYPES, batch
 
 PACKAGE = Path(nerva_py.__path__[0])

@@ -68,7 +68,7 @@ def batch_layout(X: np.ndarray) -> np.ndarray:
 
 
 @kernel("F2r, F2", parallel=True)
-def copy_transposed(X, Y):  # type: ignore[no-untyped-def]
+def copy_transposed(X, Y):
     """Y = X        Y (N, K) batch-contiguous, X of any layout
 
     NumPy goes through the result in order and so jumps from row to row of X. Here a square of X whose lines fit into the

@@ -18,8 +18,9 @@ from numba import prange
 from numba.core import cgutils, types
 from numba.extending import get_cython_function_address, intrinsic, overload
 
+from nerva_py.matrix.scalars import scalar_function
+
 from .compiling import column, kernel
-from .scalars import scalar_function
 
 COLUMNS = 128  # columns a block: enough work to amortize the packing of A, enough blocks to share
 ROWS = 128  # rows a block at most, where there are no more columns than these: the output layer of a classifier
@@ -41,7 +42,7 @@ def block_height(M: int, N: int) -> int:
 
 
 @kernel("i, F2, F2, F2", parallel=True)
-def matmul(gemm, A, B, C):  # type: ignore[no-untyped-def]
+def matmul(gemm, A, B, C):
     """C = A B        A (M, L), B (L, N), C (M, N) batch-contiguous"""
     M, N = C.shape
     height = block_height(M, N)
@@ -53,7 +54,7 @@ def matmul(gemm, A, B, C):  # type: ignore[no-untyped-def]
 
 
 @kernel("i, F2, F2, F1, F2", parallel=True)
-def matmul_bias(gemm, A, B, b, C):  # type: ignore[no-untyped-def]
+def matmul_bias(gemm, A, B, b, C):
     """C = A B + 1_M b        A (M, L), B (L, N), b (N,), C (M, N) batch-contiguous"""
     M, N = C.shape
     height = block_height(M, N)
@@ -113,23 +114,23 @@ def _blas_libraries() -> list[Any]:
 
 
 @intrinsic
-def _call_gemm(typing_context, gemm, transposed_a, transposed_b, m, n, k, a, lda, b, ldb, c, ldc, one):  # type: ignore[no-untyped-def]
+def _call_gemm(typing_context, gemm, transposed_a, transposed_b, m, n, k, a, lda, b, ldb, c, ldc, one):
     """BLAS takes every argument by reference: put the numbers on the stack and call the address."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         gemm, transposed_a, transposed_b, m, n, k, a, lda, b, ldb, c, ldc, one = arguments
         i8, i32, number = ir.IntType(8), ir.IntType(32), one.type
 
-        def reference(value):  # type: ignore[no-untyped-def]
+        def reference(value):
             return cgutils.alloca_once_value(builder, value)
 
-        def integer(value):  # type: ignore[no-untyped-def]
+        def integer(value):
             return reference(builder.trunc(value, i32))
 
-        def letter(transposed):  # type: ignore[no-untyped-def]
+        def letter(transposed):
             return reference(builder.select(transposed, i8(ord("T")), i8(ord("N"))))
 
-        def pointer(value):  # type: ignore[no-untyped-def]
+        def pointer(value):
             return builder.inttoptr(value, number.as_pointer())
 
         values = [letter(transposed_a), letter(transposed_b), integer(m), integer(n), integer(k), reference(one)]
@@ -143,8 +144,8 @@ def _call_gemm(typing_context, gemm, transposed_a, transposed_b, m, n, k, a, lda
 
 
 @overload(multiply_into)
-def _multiply_into(gemm, A, B, C):  # type: ignore[no-untyped-def]
-    def multiply(gemm, A, B, C):  # type: ignore[no-untyped-def]
+def _multiply_into(gemm, A, B, C):
+    def multiply(gemm, A, B, C):
         # BLAS sees column-major matrices: one with unit stride along its rows instead is the transpose of such a one.
         size = C.itemsize
         # (A single row has any stride between its columns, so it is a column-major matrix.)

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import coo_array, csr_array, csr_matrix, random_array
 
+from nerva_py.engine import SparseBatch, workspace
+from nerva_py.engine.layout import _workspace
+from nerva_py.engine.sparse_batch import canonical_csr
 from nerva_py.errors import DataError, ShapeError
-from nerva_py.matrix import DenseWeight, SparseBatch, hadamard, workspace
-from nerva_py.matrix.layout import _workspace
-from nerva_py.matrix.sparse_batch import canonical_csr
+from nerva_py.matrix import hadamard
+from nerva_py.sparse import DenseWeight
 from tests.samples import DTYPES
 
 

@@ -4,9 +4,11 @@ import numba
 import numpy as np
 import pytest
 
+from nerva_py.engine import one_blas_thread
+from nerva_py.engine.blas import COLUMNS, ROWS, _blas_libraries, block_height
 from nerva_py.errors import ShapeError
-from nerva_py.matrix import DenseWeight, affine, hadamard, one_blas_thread, product_on
-from nerva_py.matrix.blas import COLUMNS, ROWS, _blas_libraries, block_height
+from nerva_py.matrix import affine, hadamard, product_on
+from nerva_py.sparse import DenseWeight
 from tests.samples import DTYPES, assert_close, batch, dense
 
 SHAPES = [

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from numba import prange
 
-from .compiling import column, kernel
+from nerva_py.engine.compiling import column, kernel
 
 
 @kernel("I1, T1, L1, F1, F2, F1, F2", parallel=True)
-def dense_affine_sparse_input(features, starts, samples, values, W, b, Y):  # type: ignore[no-untyped-def]
+def dense_affine_sparse_input(features, starts, samples, values, W, b, Y):
     """Y = X Wᵀ + 1_N b        W (K, D), b (K,), Y (N, K);   2 K nnz(X) operations"""
     N, K = Y.shape
     for k in prange(K):
@@ -27,7 +27,7 @@ def dense_affine_sparse_input(features, starts, samples, values, W, b, Y):  # ty
 
 
 @kernel("I1, T1, L1, F1, F2, F2", parallel=True)
-def dense_product_on_sparse_input(features, starts, samples, values, DY, DW):  # type: ignore[no-untyped-def]
+def dense_product_on_sparse_input(features, starts, samples, values, DY, DW):
     """DW = DYᵀ X, exactly 0 where a feature does not occur        DY (N, K), DW (K, D);   2 K nnz(X) operations"""
     K, D = DW.shape
     zero = values.dtype.type(0)
