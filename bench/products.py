@@ -22,7 +22,7 @@ so that what disturbs the machine for seconds does not meet a case in all of the
 median of the passes' medians.
 
 The last table is about a whole step of a layer (forward, backward and Nesterov update, batch 100) in CSR against a
-`DenseWeight` with its mask: `nerva_py.network.BREAK_EVEN_DENSITY`.
+`DenseWeight` with its mask: `nerva_py.sparse.BREAK_EVEN_DENSITY`.
 """
 
 from __future__ import annotations

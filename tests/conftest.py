@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from nerva_py.network import break_even
+from nerva_py.sparse import break_even
 from tests import optional
 
 # The networks of most tests are so narrow that no layer of them would be stored dense with a mask, which is to be tested, too.

@@ -426,7 +426,7 @@ print("break-even density on this machine, for this layer:", crossing(densities,
 # the same interface:
 
 # %%
-print("break-even density of the library:", nv.network.break_even_density())
+print("break-even density of the library:", nv.sparse.break_even_density())
 wide = nv.mlp("ReLU;ReLU;Linear", [256, 512, 512, 64], layer_densities=[0.05, 0.3, 0.9], seed=1)
 for layer in wide.linear_layers:
     print(f"density {layer.W.value.density:.2f}: {type(layer.W.value).__name__}")

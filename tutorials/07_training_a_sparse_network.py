@@ -166,11 +166,11 @@ def sparse_network(seed, sizes=SIZES, density=DENSITY):
 
 
 def masked_network(seed, sizes=SIZES):
-    nv.network.set_break_even_density(0)
+    nv.sparse.set_break_even_density(0)
     try:
         return sparse_network(seed, sizes)
     finally:
-        nv.network.set_break_even_density(None)
+        nv.sparse.set_break_even_density(None)
 
 
 sparse, masked = sparse_network(1), masked_network(1)

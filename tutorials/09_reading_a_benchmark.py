@@ -254,16 +254,16 @@ ROUNDS = 2 if SHORT else 4
 
 def contender(name, sparsity):
     if name == "dense with masks":
-        nv.network.set_break_even_density(0)
+        nv.sparse.set_break_even_density(0)
     else:
-        nv.network.set_break_even_density(1)
+        nv.sparse.set_break_even_density(1)
     try:
         backend = "scipy" if name == "SciPy" else "numba"
         return nv.mlp(
             "ReLU;ReLU;Linear", SIZES, overall_density=1 - sparsity, weights="SparseHe", backend=backend, seed=1
         )
     finally:
-        nv.network.set_break_even_density(None)
+        nv.sparse.set_break_even_density(None)
 
 
 NAMES = ("nerva_py, CSR", "dense with masks", "SciPy")

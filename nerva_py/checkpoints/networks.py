@@ -9,14 +9,13 @@ import numpy as np
 
 from nerva_py.errors import DataError, NervaError
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
-from nerva_py.network.outputs import OUTPUTS, Identity, Pointwise
-from nerva_py.network.parameter import Weight
+from nerva_py.network.outputs import OUTPUTS, Output, Pointwise
 from nerva_py.network.snapshot import Snapshot
 from nerva_py.network.weights_io import first_not_finite
-from nerva_py.sparse import DenseWeight, SparseWeight, Support
+from nerva_py.sparse import DenseWeight, SparseWeight, Support, Weight
 from nerva_py.sparse.support import index_dtype
 
-from . import fields, generators
+from . import fields
 
 Tree = dict[str, Any]
 
@@ -29,13 +28,12 @@ def network_tree(network: MLP) -> Tree:
     if (name := first_not_finite(network)) is not None:
         raise NervaError(f"{name} has values that are not finite; such a network is not saved")
     layers = [_layer_tree(number, layer) for number, layer in enumerate(network.layers, 1)]
-    return {"layers": layers, "rng": generators.generator_tree(network.rng)}
+    return {"layers": layers}
 
 
 def build_network(tree: Any, backend: str | None = None) -> MLP:
     """The network; `backend` computes sparse products, by default the one that the network had. Raises DataError."""
     layers = [_layer(one, backend) for one in fields.items(tree, "layers")]
-    rng = generators.build_generator(fields.field(tree, "rng"))
     widths = None
     for layer in layers:
         inputs = _inputs(layer)
@@ -43,7 +41,7 @@ def build_network(tree: Any, backend: str | None = None) -> MLP:
             raise DataError(f"malformed: a layer of {inputs} inputs follows {widths} outputs")
         widths = layer.W.value.shape[0] if isinstance(layer, LinearLayer) else inputs or widths
     try:
-        network = MLP(layers, rng)
+        network = MLP(layers)
     except NervaError as error:
         raise DataError(f"malformed: {error}") from None
     dtypes = {parameter.value.dtype for parameter in network.parameters()}
@@ -83,7 +81,7 @@ def _layer_tree(number: int, layer: Any) -> Tree:
     raise NervaError(f"layer {number} is a {type(layer).__name__}, which a checkpoint cannot hold")
 
 
-def _output_tree(number: int, output: Identity) -> Tree:
+def _output_tree(number: int, output: Output) -> Tree:
     parameters = list(output.f.parameters) if isinstance(output, Pointwise) else []
     tree = {"name": output.name, "parameters": [float(p) for p in parameters]}
     again = OUTPUTS.get(output.name, lambda *parameters: None)(*parameters)
@@ -99,7 +97,7 @@ def _output_tree(number: int, output: Identity) -> Tree:
 def snapshot_tree(taken: Snapshot) -> Tree:
     """A snapshot, from which `build_snapshot` makes the same one."""
     values = [{"array": value} if isinstance(value, np.ndarray) else weight_tree(value) for value in taken.values]
-    return {"values": values, "statistics": [list(pair) for pair in taken.statistics]}
+    return {"values": values, "buffers": taken.buffers}
 
 
 def weight_tree(W: Weight) -> Tree:
@@ -117,20 +115,19 @@ def weight_tree(W: Weight) -> Tree:
 
 def build_snapshot(tree: Any, network: MLP) -> Snapshot:
     """A snapshot of that network. Raises DataError."""
-    saved, statistics = fields.items(tree, "values"), fields.items(tree, "statistics")
+    saved, buffers = fields.items(tree, "values"), fields.items(tree, "buffers")
     backend = next((p.value.backend.name for p in network.parameters() if isinstance(p.value, SparseWeight)), None)
     values = [
         build_weight(one, backend) if "storage" in one else fields.array(one, "array", np.shape(one["array"]), "f")
         for one in saved
     ]
     kinds = [isinstance(parameter.value, np.ndarray) for parameter in network.parameters()]
-    norms = [layer for layer in network.layers if isinstance(layer, BatchNormLayer)]
-    pairs = [tuple(fields.array({"of": one}, "of", np.shape(one), "f") for one in pair) for pair in statistics]
-    if [isinstance(value, np.ndarray) for value in values] != kinds or [len(pair) for pair in pairs] != [2] * len(
-        norms
-    ):
+    names = [set(layer.buffers) for layer in network.layers]
+    if [isinstance(value, np.ndarray) for value in values] != kinds or [set(one) for one in buffers] != names:
         raise DataError("malformed: a kept network that is not of this kind")
-    return Snapshot(values, [(mean, variance) for mean, variance in pairs])
+    return Snapshot(
+        values, [{name: fields.array(one, name, np.shape(one[name]), "f") for name in one} for one in buffers]
+    )
 
 
 def _inputs(layer: Layer) -> int | None:
@@ -185,7 +182,7 @@ _KINDS: dict[str, Callable[[Any, str | None], Layer]] = {
 }  # fmt: skip
 
 
-def _output(tree: Any) -> Identity:
+def _output(tree: Any) -> Output:
     name = fields.text(tree, "name")
     parameters = fields.items(tree, "parameters")
     if name not in OUTPUTS or not all(type(p) in (int, float) for p in parameters):

@@ -23,8 +23,8 @@ from nerva_py.doctor.regions import Regions
 from nerva_py.doctor.speed import BATCH, DENSITIES, DENSITY, PRODUCTS, SHAPE, break_even, dense_rate, product_rates
 from nerva_py.engine.compiling import JIT
 from nerva_py.errors import NervaError
-from nerva_py.network import BREAK_EVEN_DENSITY, break_even_density
-from nerva_py.network.break_even import VARIABLE
+from nerva_py.sparse import BREAK_EVEN_DENSITY, break_even_density
+from nerva_py.sparse.break_even import VARIABLE
 from nerva_py.threads import VARIABLES
 
 from .compilation import compilation_notice

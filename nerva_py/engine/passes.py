@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from nerva_py.errors import ShapeError
 from nerva_py.matrix import primitives as table
+from nerva_py.matrix.dense import dropout_mask
 
 from . import elementwise
-from .elementwise import FEW, apply_kernel, hadamard_apply_kernel
+from .elementwise import BLOCK, FEW, apply_kernel, hadamard_apply_kernel, update_kernel
 from .layout import batch_empty, batch_layout
 
 
@@ -42,3 +43,24 @@ def columns_sum(X: np.ndarray) -> np.ndarray:
     run = elementwise.columns_sum if X.size > FEW else elementwise.columns_sum_serial
     run(batch_layout(X), total[0])
     return total
+
+
+@table.updated.register(np.ndarray)
+def updated(
+    f: Callable[..., Any], W: np.ndarray, G: np.ndarray, states: Sequence[np.ndarray], constants: tuple[float, ...]
+) -> tuple[np.ndarray, Sequence[np.ndarray]]:
+    theta = W.reshape(-1)
+    update_kernel(f, len(states), len(constants), theta.size > BLOCK)(theta, G.reshape(-1), *states, constants)
+    return W, states
+
+
+@table.draw_mask.register(np.ndarray)
+def draw_mask(rng: np.random.Generator, like: np.ndarray, rate: float) -> np.ndarray:
+    R = batch_empty(like.shape[0], like.shape[1], like.dtype)
+    R[...] = dropout_mask(rng, like.shape[::-1], rate, like.dtype).T
+    return R
+
+
+@table.stack_rows.register(np.ndarray)
+def stack_rows(X: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    return batch_layout(np.concatenate([X, *others]))

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, issparse
 
 from nerva_py.errors import DataError, ShapeError
 from nerva_py.matrix import primitives as table
+from nerva_py.matrix.dense import dropout_mask
 
 from . import sparse_columns
 from .layout import sparse_empty
@@ -148,6 +149,16 @@ def hadamard(X: SparseBatch, Y: SparseBatch) -> SparseBatch:
     if not isinstance(Y, SparseBatch) or X.shape != Y.shape or X.samples is not Y.samples:
         raise ShapeError("hadamard of a sparse batch: the other one must be made from it with `like`")
     return X.like(X.values * Y.values)
+
+
+@table.draw_mask.register(SparseBatch)
+def draw_mask(rng: np.random.Generator, like: SparseBatch, rate: float) -> SparseBatch:
+    return like.like(dropout_mask(rng, like.values.shape, rate, like.dtype))
+
+
+@table.stack_rows.register(SparseBatch)
+def stack_rows(X: SparseBatch, *others: SparseBatch) -> SparseBatch:
+    return SparseBatch.stacked([X, *others])
 
 
 def canonical_csr(name: str, X: Any) -> csr_array:

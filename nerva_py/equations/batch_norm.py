@@ -35,14 +35,16 @@ def batch_norm(X, gamma, beta, epsilon):
     return scale_and_shift(Z, gamma, beta), Z, mean, variance
 
 
-def batch_norm_backward(Z, variance, gamma, DY, epsilon):
+def batch_norm_backward(Z, variance, gamma, DY, epsilon, needs_DX=True):
     """DX = (1_N ((Σ + ε)^(−1/2) / N)) ⊙ (N DZ − 1_N 1_Nᵀ DZ − Z ⊙ (1_N 1_Nᵀ (Z ⊙ DZ)))   with DZ = (1_N γ) ⊙ DY,
     Dγ = 1_Nᵀ (Z ⊙ DY),   Dβ = 1_Nᵀ DY        -> (N, D), (1, D), (1, D)"""
+    Dgamma, Dbeta = columns_sum(hadamard(Z, DY)), columns_sum(DY)
+    if not needs_DX:
+        return None, Dgamma, Dbeta
     N = Z.shape[0]
     DZ = hadamard(row_repeat(gamma, N), DY)
     inner = N * DZ - row_repeat(columns_sum(DZ), N) - hadamard(Z, row_repeat(columns_sum(hadamard(Z, DZ)), N))
-    DX = hadamard(row_repeat(inv_sqrt(variance, epsilon) / N, N), inner)
-    return DX, columns_sum(hadamard(Z, DY)), columns_sum(DY)
+    return hadamard(row_repeat(inv_sqrt(variance, epsilon) / N, N), inner), Dgamma, Dbeta
 
 
 def batch_norm_input_gradient_paper(Z, variance, gamma, DY, epsilon):
@@ -72,3 +74,8 @@ def batch_norm_evaluation_backward(X, gamma, mean, variance, DY, epsilon):
 def running_average(running, batch, momentum):
     """(1 − μ) running + μ batch: the estimate that evaluation uses; the batch's variance is to be the unbiased one."""
     return (1 - momentum) * running + momentum * batch
+
+
+def unbiased_variance(variance, N):
+    """Σ N / (N − 1), the variance of a population as a sample of N > 1 tells it."""
+    return variance * (N / (N - 1))

@@ -1,8 +1,8 @@
 """Dropout: on the weights, as in the paper, and inverted dropout on activations.        [arXiv:2511.11918; JMLR 15:1929]"""
 
-from nerva_py.matrix import hadamard
+from nerva_py.matrix import Outer, columns_sum, hadamard
 
-from .linear import linear, linear_input_gradient, linear_parameter_gradients
+from .linear import linear
 
 
 def dropout_linear(X, W, b, R):
@@ -10,20 +10,10 @@ def dropout_linear(X, W, b, R):
     return linear(X, hadamard(W, R), b)
 
 
-def dropout_linear_parameter_gradients(X, W, DY, R):
-    """DW = (DYᵀ X) ⊙ R,   Db = 1_Nᵀ DY        -> like W, (1, K)"""
-    D_product, Db = linear_parameter_gradients(X, W, DY)
-    return hadamard(D_product, R), Db
-
-
-def dropout_linear_input_gradient(W, DY, R):
-    """DX = DY (W ⊙ R)        -> (N, D)"""
-    return linear_input_gradient(hadamard(W, R), DY)
-
-
-def dropout_linear_backward(X, W, DY, R):
-    """DX = DY (W ⊙ R),   DW = (DYᵀ X) ⊙ R,   Db = 1_Nᵀ DY        -> (N, D), like W, (1, K)"""
-    return dropout_linear_input_gradient(W, DY, R), *dropout_linear_parameter_gradients(X, W, DY, R)
+def dropout_linear_backward(X, W, DY, R, needs_DX=True):
+    """DX = DY (W ⊙ R),   DW = (DYᵀ X) ⊙ R on the support of W,   Db = 1_Nᵀ DY        -> (N, D) or None, `Outer`, (1, K)"""
+    DX = DY @ hadamard(W, R) if needs_DX else None
+    return DX, Outer(DY, X, R), columns_sum(DY)
 
 
 def dropout(X, R):

@@ -40,20 +40,26 @@ class Loss:
         """L(Y, T) summed over the batch."""
         return self.value(Y, T) * Y.shape[0] if self.averaged else self.value(Y, T)
 
-    def mean_gradient(self, Y, T):
-        """DY of the mean loss a sample, which training descends."""
-        return self.gradient(Y, T) if self.averaged else self.gradient(Y, T) / Y.shape[0]
+    def mean_gradient(self, Y, T, w=None, total=None):
+        """DY of Σ_i w_i L(y_i, t_i) / total, which training descends        w (N, 1), by default ones; total by default Σ_i w_i
+
+        Row i is that of the gradient of Σ_i L(y_i, t_i) times w_i / total. A mini-batch's `total` is given where these samples
+        are only a part of it.
+        """
+        N = Y.shape[0]
+        DY = self.gradient(Y, T)
+        if w is None:
+            if self.averaged:
+                return DY if total is None or total == N else (N / total) * DY
+            return DY / (N if total is None else total)
+        share = ((N if self.averaged else 1) / (elements_sum(w) if total is None else total)) * w
+        return hadamard(column_repeat(share, Y.shape[1]), DY)
 
     def weighted_total(self, Y, T, w):
         """Σ_i w_i L(y_i, t_i)        w (N, 1), the weights of the samples. Raises NervaError for a loss without `samples`."""
         if self.samples is None:
             raise NervaError(f"sample weights need the losses of single samples, which {self.name} does not give")
         return dot(w, self.samples(Y, T))
-
-    def weighted_mean_gradient(self, Y, T, w):
-        """DY of the weighted mean Σ_i w_i L(y_i, t_i) / Σ_i w_i: row i of the mean's DY times N w_i / Σ_i w_i"""
-        share = (Y.shape[0] / elements_sum(w)) * w
-        return hadamard(column_repeat(share, Y.shape[1]), self.mean_gradient(Y, T))
 
 
 def squared_error(Y, T):

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array, issparse
 
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.network import break_even_density
 from nerva_py.network.parameter import Weight
-from nerva_py.sparse import DenseWeight, SparseWeight, Support
+from nerva_py.sparse import DenseWeight, SparseWeight, Support, break_even_density
 
 
 def csr_from_mask(array: ArrayLike, mask: ArrayLike) -> csr_array:

@@ -124,3 +124,33 @@ def ones(like, m, n):
 @table.identity.register(np.ndarray)
 def identity(like, n):
     return np.eye(n, dtype=like.dtype)
+
+
+# ------------------------------------------------------------------------------------------- gradients and updates of a weight
+
+
+@table.updated.register(np.ndarray)
+def updated(f, W, G, states, constants):
+    theta, g = W.reshape(-1), G.reshape(-1)
+    for p in range(theta.size):
+        results = f(theta[p], g[p], *(s[p] for s in states), *constants)
+        theta[p], *new = results if states else (results,)
+        for s, value in zip(states, new, strict=True):
+            s[p] = value
+    return W, states
+
+
+@table.draw_mask.register(np.ndarray)
+def draw_mask(rng, like, rate):
+    return dropout_mask(rng, like.shape[::-1], rate, like.dtype).T
+
+
+def dropout_mask(rng: np.random.Generator, shape: tuple[int, ...], rate: float, dtype: Any) -> np.ndarray:
+    """0 with probability `rate`, else 1 / (1 − rate)."""
+    keep = rng.random(shape, np.float32) >= rate
+    return keep.astype(dtype) * np.dtype(dtype).type(1 / (1 - rate))
+
+
+@table.stack_rows.register(np.ndarray)
+def stack_rows(X, *others):
+    return np.concatenate([X, *others])

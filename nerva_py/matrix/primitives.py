@@ -167,22 +167,44 @@ def identity(like, n):
     raise undefined("identity", like)
 
 
-# -------------------------------------------------------------------------------------------------- products of a weight
-
-
-@primitive(on=1, also=0)
-def affine(X, W, b):
-    """X Wᵀ + 1_N b        X (N, D), W (K, D), b (1, K) -> (N, K); the bias is added while the product is formed"""
-    return X @ W.T + row_repeat(b, X.shape[0])
-
-
-@primitive(on=1)
-def affine_apply(X, W, b, f, *parameters):
-    """f(X Wᵀ + 1_N b)        X (N, D), W (K, D), b (1, K) -> (N, K), where the argument of f is not needed later on"""
-    return apply(f, affine(X, W, b), *parameters)
+# ------------------------------------------------------------------------------------------- gradients and updates of a weight
 
 
 @primitive(on=0, also=2)
 def product_on(W, A, B):
     """A B on the support of W (for a dense W: all of A B).        W (K, D), A (K, N), B (N, D) -> like W"""
     return A @ B
+
+
+@primitive(on=0)
+def largest_products(outside, DZ, X, count, rows=None, columns=None):
+    """The `count` positions outside a support, and within the rows (K,) and columns (D,) that are marked, where |DZᵀ X| is
+    largest, of equal ones the first row by row.        DZ (N, K), X (N, D) -> a support"""
+    raise undefined("largest_products", outside)
+
+
+@primitive(on=0)
+def column_maxima(DZ, X):
+    """The largest |DZᵀ X| of each column, (D,), a few rows of the product at a time.        DZ (N, K), X (N, D)"""
+    raise undefined("column_maxima", DZ)
+
+
+@primitive(on=1)
+def updated(f, W, G, states, constants):
+    """W, s₁, s₂, ... = f(W, G, s₁, s₂, ..., c₁, c₂, ...) for each number of W        -> W, (s₁, s₂, ...)
+
+    On NumPy arrays and weights in place: W and the states, vectors of as many numbers as W has, are those that are returned.
+    """
+    raise undefined("updated", W)
+
+
+@primitive(on=1)
+def draw_mask(rng, like, rate):
+    """R like a matrix: its elements are 0 with probability p = `rate`, else 1 / (1 − p), where the matrix has elements."""
+    raise undefined("draw_mask", like)
+
+
+@primitive()
+def stack_rows(X, *others):
+    """The rows of X, then those of the others."""
+    raise undefined("stack_rows", X)

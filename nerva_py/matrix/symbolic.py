@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import sympy as sp
 from sympy.matrices import MatrixBase
 
@@ -53,5 +55,28 @@ table.identity.register(MatrixBase)(lambda like, n: sp.eye(n))
 @table.product_on.register(MatrixBase)
 def product_on(W, A, B):
     """A structural zero of W, the number 0, is a position outside its support."""
-    product = A * B
-    return sp.Matrix(W.rows, W.cols, lambda k, d: 0 if W[k, d] == 0 else product[k, d])
+    AB = A * B
+    return sp.Matrix(W.rows, W.cols, lambda k, d: 0 if W[k, d] == 0 else AB[k, d])
+
+
+@table.updated.register(MatrixBase)
+def updated(f, W, G, states, constants):
+    """Where W has a structural zero, there is no weight, and nothing to update."""
+    results = [W.copy(), *(s.copy() for s in states)]
+    for k, d in product(range(W.rows), range(W.cols)):
+        if W[k, d] != 0:
+            new = f(W[k, d], G[k, d], *(s[k, d] for s in states), *constants)
+            for matrix, value in zip(results, new if states else (new,), strict=True):
+                matrix[k, d] = value
+    return results[0], tuple(results[1:])
+
+
+@table.draw_mask.register(MatrixBase)
+def draw_mask(rng, like, rate):
+    """`rng` draws symbols, `rng.symbol()`; what is not stored needs none."""
+    return sp.Matrix(like.rows, like.cols, lambda k, d: 0 if like[k, d] == 0 else rng.symbol())
+
+
+@table.stack_rows.register(MatrixBase)
+def stack_rows(X, *others):
+    return sp.Matrix.vstack(X, *others)

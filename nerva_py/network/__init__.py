@@ -1,7 +1,6 @@
 """Networks: layers, initial weights, and how they are specified."""
 
 from . import passes  # noqa: F401  registers
-from .break_even import BREAK_EVEN_DENSITY, break_even_density, set_break_even_density
 from .building import mlp
 from .initializers import INITIALIZERS, Initializer
 from .layers import ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
@@ -11,7 +10,6 @@ from .parameter import Parameter
 from .weights_io import load_weights, save_weights
 
 __all__ = [
-    "BREAK_EVEN_DENSITY",
     "INITIALIZERS",
     "MLP",
     "OUTPUTS",
@@ -22,9 +20,7 @@ __all__ = [
     "Layer",
     "LinearLayer",
     "Parameter",
-    "break_even_density",
     "load_weights",
     "mlp",
     "save_weights",
-    "set_break_even_density",
 ]

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nerva_py.errors import NervaError, ShapeError, unknown
-from nerva_py.sparse import DenseWeight, SparseWeight, Support, densities, nonzeros
+from nerva_py.sparse import DenseWeight, Support, Weight, densities, nonzeros
+from nerva_py.sparse.storage import stored
 
-from .break_even import break_even_density
 from .initializers import INITIALIZERS, Initializer
 from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from .mlp import MLP
-from .outputs import OUTPUTS, Identity, Pointwise
-from .parameter import Weight
+from .outputs import OUTPUTS, Output, Pointwise
 from .specs import build, split
 
 BETWEEN = {"BatchNormalization": BatchNormLayer, "BatchNorm": BatchNormLayer, "Dropout": DropoutLayer}
@@ -71,13 +70,13 @@ def mlp(
         initializer = build("initializer", initializers[position], INITIALIZERS)
         W = make_weight(shape, chosen[position], initializer, rng, dtype, backend)
         b = initializer.biases(shape, rng).astype(dtype)
-        output: Identity = build("layer", name, LAYERS)
+        output: Output = build("layer", name, LAYERS)
         alternate_all_relu(output, position)
         layer = LinearLayer(W, b, output, rates[position])
         layer.astype(np.dtype(dtype))
         result.append(layer)
         position += 1
-    return MLP(result, rng)
+    return MLP(result)
 
 
 def make_weight(
@@ -92,39 +91,9 @@ def make_weight(
     keeps the other positions at zero). A density of 1 is always dense."""
     K, D = shape
     if density == 1:
-        return DenseWeight(initializer.weights(shape, np.full(K, D), rng).astype(dtype).reshape(shape))
+        return DenseWeight(initializer.weights(shape, np.full(K, D), rng).astype(dtype).reshape(shape), None, backend)
     support = Support.random(shape, nonzeros(density, shape), rng)
-    data = initializer.weights(shape, np.diff(support.indptr), rng).astype(dtype)
-    return store(SparseWeight(support, data, backend))
-
-
-def store(W: SparseWeight) -> Weight:
-    """W itself, or the same weights in a dense array where that is faster."""
-    if W.density <= break_even_density(W.shape[0]):
-        return W
-    return DenseWeight(W.toarray(), None if W.density == 1 else W.support.mask())
-
-
-def store_all(W: SparseWeight, vectors: Sequence[np.ndarray]) -> tuple[Weight, list[np.ndarray]]:
-    """As `store`, with vectors (nnz,) of numbers that belong to the weights; they become as long as `Weight.data`."""
-    stored = store(W)
-    return stored, list(vectors) if stored is W else [W.like(vector).toarray().reshape(-1) for vector in vectors]
-
-
-def support_of(W: Weight) -> Support:
-    """The positions that are trained: those of the mask of a dense array, all without one. O(K·D) for a dense array."""
-    if isinstance(W, SparseWeight):
-        return W.support
-    return Support.from_mask(np.ones(W.shape, np.uint8) if W.mask is None else W.mask)
-
-
-def as_csr(W: Weight, vectors: Sequence[np.ndarray], backend: str = "numba") -> tuple[SparseWeight, list[np.ndarray]]:
-    """The reverse of `store_all`: the weights and what belongs to them at the positions that are trained."""
-    if isinstance(W, SparseWeight):
-        return W, list(vectors)
-    support = support_of(W)
-    at = support.rows(), support.indices
-    return SparseWeight(support, W.array[at], backend), [vector.reshape(W.shape)[at] for vector in vectors]
+    return stored(support, initializer.weights(shape, np.diff(support.indptr), rng).astype(dtype), (), backend)[0]
 
 
 def choose_densities(
@@ -175,7 +144,7 @@ def _between(name: str, width: int, dtype: DTypeLike) -> Layer:
     return build("layer", name, {kind: batch_norm})
 
 
-def alternate_all_relu(output: Identity, position: int) -> None:
+def alternate_all_relu(output: Output, position: int) -> None:
     """All-ReLU has slopes −α, +α, −α, ... in hidden layers 1, 2, 3, ..."""
     if isinstance(output, Pointwise) and output.f.name == "AllReLU":
         (alpha,) = output.f.parameters

@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nerva_py.errors import NervaError
-from nerva_py.sparse import nonzeros, product_update
+from nerva_py.sparse import break_even_density, nonzeros
 from nerva_py.sparse.kernels import few_samples
 from nerva_py.sparse.support import index_dtype
-
-from .break_even import break_even_density
 
 # Bytes a weight that the largest layer takes for a moment, as layers are dealt with one after another: while its positions (64
 # bits) and values are drawn, and while a new topology moves what is there. Measured by bench/scale.py.
@@ -45,7 +43,7 @@ def footprint(
     data, dropout and callbacks are not in it.
     """
     item, N = np.dtype(dtype).itemsize, batch_size
-    network = training = largest = sums = 0
+    network = training = largest = sums = gradients = 0
     shapes = list(zip(layer_sizes[1:], layer_sizes[:-1], strict=True))
     for number, ((K, D), density) in enumerate(zip(shapes, densities, strict=True)):
         network += K * item
@@ -58,15 +56,15 @@ def footprint(
         nnz = nonzeros(density, (K, D))
         index = index_dtype(nnz, K, D).itemsize
         network += nnz * (item + index) + (K + 1) * index
-        at_once = states == 1 and product_update.pays(nnz, D, N)
-        training += nnz * item * (states + (0 if at_once else 1))
+        training += nnz * item * states
+        gradients = max(gradients, nnz * item)  # of one layer at a time
         if number:
             if few_samples.scatters(nnz, D, N):  # the same memory for one layer after another
                 sums = max(sums, few_samples.PARTS * D * 2 * N * item)
             else:
                 training += (2 * nnz + D + 1) * index
         largest = max(largest, nnz)
-    training += sums
+    training += sums + gradients
     peak = training + CHANGE * largest if changes else max(training, CREATION * largest)
     return Footprint(network, training, LIBRARIES + network + peak)
 

@@ -1,23 +1,25 @@
-"""Layers: parameters, and calls to the equations."""
+"""Layers: parameters and buffers, and calls to the equations. Nothing of a pass is kept in a layer.
+
+`Y, tape = layer.forward(X, rng)` and `DX, gradients = layer.backward(tape, DY)`: what the backward equation needs is in the
+tape, so two passes through one network at once do not disturb each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+import inspect
+from collections.abc import Iterable
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from nerva_py.engine import SparseBatch, batch_empty
+from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.equations import batch_norm, dropout, linear
 from nerva_py.errors import NervaError
-from nerva_py.sparse import SparseWeight
-from nerva_py.sparse.product_update import combines, product_update
+from nerva_py.matrix import draw_mask
+from nerva_py.sparse import Weight
 
-from .outputs import Identity
-from .parameter import Batch, Parameter, Update, Weight
-
-Updates = dict[int, Update]  # by the id of the parameter
+from .outputs import Gradients, Output, predict
+from .parameter import Batch, Parameter
 
 CENTRES = (
     "layers: BatchNormalization comes before the first linear layer, where it would subtract a mean from each feature and so "
@@ -26,138 +28,165 @@ CENTRES = (
 )
 
 
-class Layer(Protocol):
-    """One step of a network. `forward` keeps what `backward` needs when `training` is true."""
+class Layer:
+    """One step of a network. A layer of your own overrides `forward`, `backward` and, with parameters, `parameters`.
+
+    `buffers` names attributes that are state but not trained: the tape of a forward pass may bring new ones, as a dict
+    `tape.buffers`, which `store` puts in place. `accepts`: which kinds of batches X may be. What can be derived from these is
+    here: conversion, removal of neurons, `arguments`, by which a checkpoint makes the layer again.
+    """
+
+    buffers: ClassVar[tuple[str, ...]] = ()
+    accepts: ClassVar[tuple[type, ...]] = (np.ndarray,)
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]: ...
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The trained parameters."""
+        return ()
 
-    def forward(self, X: Any, training: bool, rng: np.random.Generator) -> Any:
-        """Y, (N, K); the X of a first layer may be a `SparseBatch`, of a linear one a `ByteBatch`"""
+    def forward(self, X: Any, rng: Any = None) -> tuple[Any, Any]:
+        """Y (N, K) of a batch X (N, D) in training, and the tape for `backward`; `rng` draws what is random."""
+        raise NotImplementedError
 
-    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
-        """Set the gradients of the parameters; return DX, or None where nobody asks for it."""
+    def backward(self, tape: Any, DY: Any, needs_DX: bool = True) -> tuple[Any, Gradients]:
+        """DX (N, D), or None where nobody needs it, and the gradient of each of `parameters`; of a weight it is an `Outer`."""
+        raise NotImplementedError
 
-    def release(self) -> None:
-        """Forget what was kept for the backward pass."""
+    def predict(self, X: Any) -> Any:
+        """Y (N, K) in evaluation; by default what `forward` computes."""
+        return self.forward(X)[0]
+
+    def store(self, tape: Any) -> None:
+        """Take over the buffers that a forward pass has computed."""
+        for name in self.buffers:
+            setattr(self, name, tape.buffers[name])
 
     def astype(self, dtype: Any) -> None:
-        """Convert the parameters to another element type."""
+        """Convert parameters and buffers to another element type."""
+        for parameter in self.parameters:
+            parameter.astype(dtype)
+        for name in self.buffers:
+            setattr(self, name, getattr(self, name).astype(dtype))
+
+    def keep(self, outputs: np.ndarray, inputs: np.ndarray) -> None:
+        """Keep the output neurons and the inputs that booleans (K,) and (D,) mark, and what belongs to them.
+
+        Rows (1, K) and matrices (K, D) are cut. Raises NervaError for a parameter or buffer of another shape.
+        """
+        for parameter in self.parameters:
+            parameter.keep(*self._cut(parameter.name, parameter.value.shape, outputs, inputs))
+        for name in self.buffers:
+            buffer = getattr(self, name)
+            setattr(self, name, np.ascontiguousarray(buffer[np.ix_(*self._cut(name, buffer.shape, outputs, inputs))]))
+
+    def _cut(self, name: str, shape: tuple[int, ...], outputs: np.ndarray, inputs: np.ndarray) -> tuple[Any, Any]:
+        K, D = outputs.size, inputs.size
+        if shape == (1, K):
+            return np.ones(1, bool), outputs
+        if shape == (K, D):
+            return outputs, inputs
+        raise NervaError(
+            f"{type(self).__name__}: neurons cannot be removed: {name} has shape {shape}, not (1, {K}) or {(K, D)}"
+        )
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments, read from attributes of the same names."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
 
-class LinearLayer:
+class LinearTape(NamedTuple):
+    """X; the mask R of the dropout on weights; of Z = X Wᵀ + 1_N b and Y what the output's backward equation needs."""
+
+    X: Batch
+    R: Any
+    Z: Any
+    Y: Any
+
+
+class LinearLayer(Layer):
     """Y = output(X Wᵀ + 1_N b), W sparse or dense; `dropout` is the rate of the paper's dropout on the weights."""
 
-    def __init__(self, W: Weight, b: np.ndarray, output: Identity | None = None, dropout: float = 0.0):
+    accepts = (np.ndarray, SparseBatch, ByteBatch)
+
+    def __init__(self, W: Weight, b: np.ndarray, output: Output | None = None, dropout: float = 0.0):
         self.W = Parameter("W", W)
         self.b = Parameter("b", b, decays=False)
-        self.output = output or Identity()
+        self.output = output or Output()
         self.dropout = checked_rate(dropout)
-        self.X: Batch | None = None
-        self.R: Any = None
-        self.keeps_DZ = False  # growth by the gradient sets it: DZᵀ X is the gradient of all positions
-        self.DZ: np.ndarray | None = None
-        self.gather: Callable[[Any], Any] | None = None  # the rows of all ranks, where several train together
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         return (self.W, self.b, *self.output.parameters)
 
-    def forward(self, X: Batch, training: bool, rng: np.random.Generator) -> np.ndarray:
-        W, b = self.W.value, self.b.value
-        if not training:
-            self.X = self.R = None
-            return self.output.evaluate(X, W, b)
+    def forward(self, X: Batch, rng: Any = None) -> tuple[Any, LinearTape]:
+        W, b, R = self.W.value, self.b.value, None
         if self.dropout:
-            self.R = W.like(dropout_mask(W.data.shape, self.dropout, W.dtype, rng))
-            Z = dropout.dropout_linear(X, W, b, self.R)
+            R = draw_mask(rng, W, self.dropout)
+            Z = dropout.dropout_linear(X, W, b, R)
         else:
-            self.R = None
             Z = linear.linear(X, W, b)
-        self.X = X
-        return self.output.forward(Z)
+        Y, keeps = self.output(Z), self.output.keeps
+        return Y, LinearTape(X, R, Z if keeps == "Z" else None, Y if keeps == "Y" else None)
 
-    def backward(
-        self, DY: np.ndarray, input_gradient: bool = True, updates: Updates | None = None
-    ) -> np.ndarray | None:
-        """As `Layer.backward`. What the optimizer is to do to W may be done at once; it is then taken out of `updates`, and W
-        has no gradient."""
-        self.W.gradient = None  # its memory is that of the next one
-        DZ = self.output.backward(DY)
-        self.DZ = DZ if self.keeps_DZ else None
-        W, X = self.W.value, cast(Any, self.X)
-        if updates and self.R is None and combines(W, X) and len(updates[id(self.W)].vectors) == 1:
-            function, (state,), constants = updates.pop(id(self.W))
-            self.b.gradient = linear.linear_bias_gradient(DZ)
-            return product_update(W, state, DZ, X, function, constants, input_gradient)
-        if self.R is not None:
-            self.W.gradient, self.b.gradient = dropout.dropout_linear_parameter_gradients(self.X, W, DZ, self.R)
-            return dropout.dropout_linear_input_gradient(W, DZ, self.R) if input_gradient else None
-        self.W.gradient, self.b.gradient = linear.linear_parameter_gradients(self.X, W, DZ)
-        return linear.linear_input_gradient(W, DZ) if input_gradient else None
+    def backward(self, tape: LinearTape, DY: Any, needs_DX: bool = True) -> tuple[Any, Gradients]:
+        X, R, Z, Y = tape
+        DZ, own = self.output.backward(DY, Z, Y)
+        if R is None:
+            DX, DW, Db = linear.linear_backward(X, self.W.value, DZ, needs_DX)
+        else:
+            DX, DW, Db = dropout.dropout_linear_backward(X, self.W.value, DZ, R, needs_DX)
+        return DX, (DW, Db, *own)
 
-    def takes_bytes(self, N: int) -> bool:
-        """Whether a batch of N samples of bytes is best given to `forward` as a `ByteBatch`."""
-        W = self.W.value
-        return isinstance(W, SparseWeight) and not self.keeps_DZ and W.backend.takes_bytes(W, N)
+    def predict(self, X: Batch) -> Any:
+        return predict(self.output, X, self.W.value, self.b.value)
 
-    def release(self) -> None:
-        self.X = self.R = self.DZ = None
-        for parameter in self.parameters:
-            parameter.gradient = None
-        self.output.release()
-
-    def astype(self, dtype: Any) -> None:
-        for parameter in self.parameters:
-            value = parameter.value
-            parameter.value = (
-                value.astype(dtype) if isinstance(value, np.ndarray) else value.like(value.data.astype(dtype))
-            )
+    def keep(self, outputs: np.ndarray, inputs: np.ndarray) -> None:
+        self.W.keep(outputs, inputs)
+        self.b.keep(np.ones(1, bool), outputs)
 
 
-class ActivationLayer:
+class ActivationTape(NamedTuple):
+    """Of the input Z and the output Y of an activation what its backward equation needs."""
+
+    Z: Any
+    Y: Any
+
+
+class ActivationLayer(Layer):
     """Y = output(X), for an activation that does not directly follow a linear layer: linear, batch norm, ReLU.
 
     A trained SReLU belongs to a linear layer, under whose number its parameters are stored. Raises NervaError.
     """
 
-    parameters: tuple[Parameter, ...] = ()
-
-    def __init__(self, output: Identity):
+    def __init__(self, output: Output):
         if output.parameters:
             raise NervaError(f"output must have no parameters; {output.name} has, and belongs to a LinearLayer")
         self.output = output
 
-    def forward(self, X: np.ndarray, training: bool, rng: np.random.Generator) -> np.ndarray:
-        Y = self.output.forward(X)
-        if not training:
-            self.output.release()
-        return Y
+    def forward(self, X: Any, rng: Any = None) -> tuple[Any, ActivationTape]:
+        Y, keeps = self.output(X), self.output.keeps
+        return Y, ActivationTape(X if keeps == "Z" else None, Y if keeps == "Y" else None)
 
-    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
-        return self.output.backward(DY)
-
-    def release(self) -> None:
-        self.output.release()
-
-    def astype(self, dtype: Any) -> None:
-        """No parameters to convert."""
+    def backward(self, tape: ActivationTape, DY: Any, needs_DX: bool = True) -> tuple[Any, Gradients]:
+        DX, own = self.output.backward(DY, *tape)
+        return DX, own
 
 
-@dataclass(frozen=True)
-class SharedRows:
-    """A batch of which this process has the rows `own`, and `gather` those of all; `first` in one process of them."""
+class BatchNormTape(NamedTuple):
+    """Z and Σ of the batch, and the running statistics after it."""
 
-    gather: Callable[[np.ndarray], np.ndarray]
-    own: slice
-    first: bool
+    Z: Any
+    variance: Any
+    buffers: dict[str, Any]
 
 
-class BatchNormLayer:
+class BatchNormLayer(Layer):
     """Y = γ ⊙ (X − mean) / √(Σ + ε) + β, with the batch's mean and variance in training, running ones in evaluation.
 
     Raises NervaError unless ε > 0 and 0 < momentum ≤ 1, and for a sparse batch, which it would make dense.
     """
+
+    buffers = ("mean", "variance")
 
     def __init__(self, D: int, dtype: Any = np.float32, epsilon: float = 1e-5, momentum: float = 0.1):
         if not epsilon > 0 or not 0 < momentum <= 1:
@@ -168,97 +197,72 @@ class BatchNormLayer:
         self.variance = np.ones((1, D), dtype)
         self.epsilon = epsilon
         self.momentum = momentum
-        self.shared: SharedRows | None = None  # where several ranks train together: the batch is that of all of them
-        self._kept: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         return (self.gamma, self.beta)
 
-    def forward(self, X: np.ndarray | SparseBatch, training: bool, rng: np.random.Generator) -> np.ndarray:
+    def forward(self, X: Any, rng: Any = None) -> tuple[Any, BatchNormTape]:
+        Y, Z, mean, variance = batch_norm.batch_norm(self._dense(X), self.gamma.value, self.beta.value, self.epsilon)
+        return Y, BatchNormTape(Z, variance, self._running(mean, variance, X.shape[0]))
+
+    def backward(self, tape: BatchNormTape, DY: Any, needs_DX: bool = True) -> tuple[Any, Gradients]:
+        DX, Dgamma, Dbeta = batch_norm.batch_norm_backward(
+            tape.Z, tape.variance, self.gamma.value, DY, self.epsilon, needs_DX
+        )
+        return DX, (Dgamma, Dbeta)
+
+    def predict(self, X: Any) -> Any:
+        return batch_norm.batch_norm_evaluation(
+            self._dense(X), self.gamma.value, self.beta.value, self.mean, self.variance, self.epsilon
+        )
+
+    def arguments(self) -> dict[str, Any]:
+        return {"D": self.mean.size, "dtype": str(self.mean.dtype), "epsilon": self.epsilon, "momentum": self.momentum}
+
+    def _running(self, mean: Any, variance: Any, N: Any) -> dict[str, Any]:
+        """The running statistics after a batch of N samples; one sample says nothing about the variance."""
+        unbiased = self.variance if N == 1 else batch_norm.unbiased_variance(variance, N)
+        return {
+            "mean": batch_norm.running_average(self.mean, mean, self.momentum),
+            "variance": batch_norm.running_average(self.variance, unbiased, self.momentum),
+        }
+
+    @staticmethod
+    def _dense(X: Any) -> Any:
         if isinstance(X, SparseBatch):
             raise NervaError(CENTRES)
-        gamma, beta = self.gamma.value, self.beta.value
-        if not training:
-            return batch_norm.batch_norm_evaluation(X, gamma, beta, self.mean, self.variance, self.epsilon)
-        if self.shared is not None:
-            X = self.shared.gather(X)
-        N = X.shape[0]
-        Y, Z, mean, variance = batch_norm.batch_norm(X, gamma, beta, self.epsilon)
-        self._kept = (Z, variance)
-        # The variance of a population is estimated from a sample with N − 1; one sample says nothing about it.
-        unbiased = variance * (N / (N - 1)) if N > 1 else self.variance
-        self.mean = batch_norm.running_average(self.mean, mean, self.momentum)
-        self.variance = batch_norm.running_average(self.variance, unbiased, self.momentum)
-        return Y if self.shared is None else Y[self.shared.own]
-
-    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
-        assert self._kept is not None, "backward before forward"
-        Z, variance = self._kept
-        if self.shared is not None:
-            DY = self.shared.gather(DY)
-        DX, self.gamma.gradient, self.beta.gradient = batch_norm.batch_norm_backward(
-            Z, variance, self.gamma.value, DY, self.epsilon
-        )
-        if self.shared is not None:
-            DX = DX[self.shared.own]
-            if not self.shared.first:  # the gradients of all ranks are added up, and this one is of the whole batch
-                self.gamma.gradient, self.beta.gradient = 0 * self.gamma.gradient, 0 * self.beta.gradient
-        return DX
-
-    def release(self) -> None:
-        self._kept = self.gamma.gradient = self.beta.gradient = None
-
-    def astype(self, dtype: Any) -> None:
-        self.gamma.value, self.beta.value = self.gamma.value.astype(dtype), self.beta.value.astype(dtype)
-        self.mean, self.variance = self.mean.astype(dtype), self.variance.astype(dtype)
+        return X
 
 
-class DropoutLayer:
+class DropoutLayer(Layer):
     """Inverted dropout: in training Y = X ⊙ R, in evaluation Y = X. Of a sparse batch only the nonzeros need a mask."""
 
-    parameters: tuple[Parameter, ...] = ()
+    accepts = (np.ndarray, SparseBatch)
 
     def __init__(self, rate: float = 0.5):
         self.rate = checked_rate(rate)
-        self.R: Any = None
 
-    def forward(
-        self, X: np.ndarray | SparseBatch, training: bool, rng: np.random.Generator
-    ) -> np.ndarray | SparseBatch:
-        if not training or not self.rate:
-            self.R = None
-            return X
-        if isinstance(X, SparseBatch):
-            self.R = X.like(dropout_mask(X.values.shape, self.rate, X.dtype, rng))
-            return dropout.dropout(X, self.R)
-        self.R = batch_empty(X.shape[0], X.shape[1], X.dtype)
-        self.R[...] = dropout_mask(X.shape[::-1], self.rate, X.dtype, rng).T
-        return dropout.dropout(X, self.R)
+    def forward(self, X: Any, rng: Any = None) -> tuple[Any, Any]:
+        if not self.rate:
+            return X, None
+        R = draw_mask(rng, X, self.rate)
+        return dropout.dropout(X, R), R
 
-    def backward(self, DY: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
-        return DY if self.R is None else dropout.dropout_backward(DY, self.R)
+    def backward(self, tape: Any, DY: Any, needs_DX: bool = True) -> tuple[Any, Gradients]:
+        return DY if tape is None else dropout.dropout_backward(DY, tape), ()
 
-    def release(self) -> None:
-        self.R = None
-
-    def astype(self, dtype: Any) -> None:
-        """No parameters to convert."""
+    def predict(self, X: Any) -> Any:
+        return X
 
 
 def check_sparse_input(layers: Iterable[Layer]) -> None:
     """Refuse layers before the first linear one that would make a sparse batch dense. Raises NervaError."""
     for layer in layers:
+        if SparseBatch not in layer.accepts:
+            raise NervaError(CENTRES)
         if isinstance(layer, LinearLayer):
             return
-        if isinstance(layer, BatchNormLayer):
-            raise NervaError(CENTRES)
-
-
-def dropout_mask(shape: tuple[int, ...], rate: float, dtype: Any, rng: np.random.Generator) -> np.ndarray:
-    """0 with probability `rate`, else 1 / (1 − rate)."""
-    keep = rng.random(shape, np.float32) >= rate
-    return keep.astype(dtype) * np.dtype(dtype).type(1 / (1 - rate))
 
 
 def checked_rate(rate: float) -> float:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,23 +13,23 @@ from scipy.sparse import csr_array, issparse
 from nerva_py.engine import SparseBatch, batch_layout, one_blas_thread, workspace
 from nerva_py.engine.sparse_batch import canonical_csr
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.sparse import DenseWeight
+from nerva_py.matrix import Outer
 
-from .layers import Layer, LinearLayer, Updates
+from .layers import Layer, LinearLayer
+from .outputs import Gradients
 from .parameter import Parameter
 
 ACTIVATIONS = 2**24  # numbers: 64 MB in float32
 
 
 class MLP:
-    """A multilayer perceptron: `forward` and `backward` run through its layers; `rng` draws the dropout masks.
+    """A multilayer perceptron: `forward` and `backward` run through its layers.
 
     Raises ShapeError where layers do not fit together.
     """
 
-    def __init__(self, layers: Sequence[Layer], rng: np.random.Generator | None = None):
+    def __init__(self, layers: Sequence[Layer]):
         self.layers = list(layers)
-        self.rng = rng or np.random.default_rng()
         sizes = [layer.W.value.shape for layer in self.linear_layers]
         if not sizes:
             raise ShapeError("layers must contain at least one linear layer")
@@ -59,29 +58,55 @@ class MLP:
         for layer in self.layers:
             yield from layer.parameters
 
-    def forward(self, X: np.ndarray | SparseBatch, training: bool = False) -> np.ndarray:
-        """Y (N, K) of a batch X (N, D); with `training`, what `backward` needs is kept and batch statistics are used."""
-        Y: Any = X
+    def forward(self, X: Any, rng: Any = None) -> tuple[Any, list[Any]]:
+        """Y (N, K) of a batch X (N, D) in training, and the tapes of the layers for `backward`; `rng` draws dropout masks."""
+        tapes = []
         for layer in self.layers:
-            Y = layer.forward(Y, training, self.rng)
-        return Y
+            X, tape = layer.forward(X, rng)
+            tapes.append(tape)
+        return X, tapes
 
-    def backward(self, DY: np.ndarray, updates: Updates | None = None) -> None:
-        """Set the gradient of every parameter, from the gradient DY of the loss with respect to the outputs.
+    def backward(self, tapes: list[Any], DY: Any) -> Iterator[tuple[Layer, Any, Gradients]]:
+        """(layer, tape, gradients) from the last layer to the first, from the gradient DY of the loss with respect to Y.
 
-        The gradient with respect to the network's input is not computed. `updates` says what the optimizer is going to do
-        to each parameter; a layer that does it at once takes it out and has no gradient then.
+        The tapes are used up from the end. A layer comes when the one below has gone backward, as nobody needs its old
+        weights any more then. The gradient with respect to the network's input is not computed.
         """
-        for position in range(len(self.layers) - 1, -1, -1):
-            needed = any(layer.parameters for layer in self.layers[:position])
-            layer = self.layers[position]
-            if updates and isinstance(layer, LinearLayer):
-                DX = layer.backward(DY, needed, updates)
-            else:
-                DX = layer.backward(DY, input_gradient=needed)
-            if DX is None:
-                return
-            DY = DX
+        waiting, first = None, self.first_trained
+        for position in range(len(self.layers) - 1, first - 1, -1):
+            layer, tape = self.layers[position], tapes.pop()
+            DY, gradients = layer.backward(tape, DY, position > first)
+            if waiting is not None:
+                yield waiting
+            waiting = layer, tape, gradients
+        if waiting is not None:
+            yield waiting
+
+    def gradients(self, tapes: list[Any], DY: Any) -> list[Any]:
+        """The gradient of each of `parameters()`, that of a weight on its support, all of them at once."""
+        passes = list(self.backward(tapes, DY))
+        return [
+            gradient.on(parameter.value) if isinstance(gradient, Outer) else gradient
+            for layer, _, gradients in reversed(passes)
+            for parameter, gradient in zip(layer.parameters, gradients, strict=True)
+        ]
+
+    def evaluate(self, X: Any) -> Any:
+        """Y (N, K) of one batch X (N, D), batch-contiguous and of the network's type, in evaluation."""
+        for layer in self.layers:
+            X = layer.predict(X)
+        return X
+
+    def store(self, tapes: list[Any]) -> None:
+        """Take over the running statistics that a forward pass has computed."""
+        for layer, tape in zip(self.layers, tapes, strict=True):
+            if layer.buffers:
+                layer.store(tape)
+
+    @property
+    def first_trained(self) -> int:
+        """The position of the first layer with parameters."""
+        return next(position for position, layer in enumerate(self.layers) if layer.parameters)
 
     def predict(self, X: np.ndarray | csr_array, batch_size: int | None = None) -> np.ndarray:
         """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`.
@@ -91,29 +116,22 @@ class MLP:
         below 1.
         """
         X = canonical_csr("X", X) if issparse(X) else np.asarray(X)
-        weights = [layer.W.value for layer in self.linear_layers]
-        D, K, dtype = weights[0].shape[1], weights[-1].shape[0], weights[0].dtype
-        if X.ndim != 2 or X.shape[1] != D:
-            raise ShapeError(f"X must be a matrix with {D} columns, not of shape {X.shape}")
-        if batch_size is None:
-            batch_size = fitting_batch(self.sizes, 256)
-        elif batch_size < 1:
+        if X.ndim != 2 or X.shape[1] != self.sizes[0]:
+            raise ShapeError(f"X must be a matrix with {self.sizes[0]} columns, not of shape {X.shape}")
+        if batch_size is not None and batch_size < 1:
             raise NervaError(f"batch_size must be at least 1, not {batch_size!r}")
-        N = X.shape[0]
-        if N == 1:  # neither memory to use again nor products of BLAS, so nothing to set up
-            return self.forward(_batch(X, slice(0, 1), dtype))
-        Y = np.empty((N, K), dtype)
-        dense = any(isinstance(W, DenseWeight) for W in weights)
-        with workspace(), one_blas_thread if dense else nullcontext():
-            for start in range(0, N, batch_size):
-                rows = slice(start, min(start + batch_size, N))
-                Y[rows] = self.forward(_batch(X, rows, dtype))
-        return Y
+        if X.shape[0] == 1:  # neither memory to use again nor products of BLAS, so nothing to set up
+            return self.evaluate(_batch(X, slice(0, 1), self.dtype))
+        size = batch_size or fitting_batch(self.sizes, 256)
+        return self.predict_rows(X.shape[0], size, lambda rows: _batch(X, rows, self.dtype))
 
-    def release(self) -> None:
-        """Forget gradients and what was kept for the backward pass."""
-        for layer in self.layers:
-            layer.release()
+    def predict_rows(self, N: int, size: int, batch: Callable[[slice], Any]) -> np.ndarray:
+        """Y (N, K) of N samples, `size` at a time; `batch(rows)` gives those of a slice."""
+        Y = np.empty((N, self.sizes[-1]), self.dtype)
+        with workspace(), one_blas_thread:
+            for rows in slices(N, size):
+                Y[rows] = self.evaluate(batch(rows))
+        return Y
 
     def astype(self, dtype: DTypeLike) -> MLP:
         """Convert all parameters in place; float64 is for checking gradients. Returns the network."""
@@ -146,6 +164,12 @@ class MLP:
 def fitting_batch(sizes: Sequence[int], most: int) -> int:
     """How many samples are evaluated at a time: `most`, or as many as keep the activations of a layer to `ACTIVATIONS`."""
     return max(1, min(most, ACTIVATIONS // max(sizes)))
+
+
+def slices(N: int, size: int) -> Iterator[slice]:
+    """Slices of `size` that cover N rows in order; the last one may be shorter."""
+    for start in range(0, N, size):
+        yield slice(start, min(start + size, N))
 
 
 def _name(layer: Any) -> str:

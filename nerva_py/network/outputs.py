@@ -1,7 +1,4 @@
-"""What a linear layer does with Z = X Wᵀ + 1_N b: nothing, an activation, a trained SReLU, softmax or log-softmax.
-
-An output keeps what its backward equation needs, and nothing more, between `forward` and `backward`.
-"""
+"""What a linear layer does with Z = X Wᵀ + 1_N b: nothing, an activation, a trained SReLU, softmax or log-softmax."""
 
 from __future__ import annotations
 
@@ -11,115 +8,121 @@ from typing import Any
 
 import numpy as np
 
-from nerva_py.equations import activation_layer, activations, linear, softmax
+from nerva_py.equations import activations, softmax
+from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.activations import Activation
 
-from .parameter import Batch, Parameter, Weight
+from .parameter import Parameter
+
+Gradients = tuple[Any, ...]
 
 
-class Identity:
-    """Y = Z"""
+class Output:
+    """Y = Z
+
+    `keeps` says which of Z and Y the backward equation needs; the other one is None there.
+    """
 
     name = "Linear"
+    keeps = ""
     parameters: tuple[Parameter, ...] = ()
 
-    def forward(self, Z: np.ndarray) -> np.ndarray:
+    def __call__(self, Z: Any) -> Any:
         return Z
 
-    def backward(self, DY: np.ndarray) -> np.ndarray:
-        return DY
-
-    def evaluate(self, X: Batch, W: Weight, b: np.ndarray) -> np.ndarray:
-        """Y for inputs X of the layer, where no backward pass follows."""
-        Y = self.forward(linear.linear(X, W, b))
-        self.release()
-        return Y
-
-    def release(self) -> None:
-        """Forget what was kept for the backward pass."""
-        self.__dict__.pop("Z", None)
-        self.__dict__.pop("Y", None)
+    def backward(self, DY: Any, Z: Any, Y: Any) -> tuple[Any, Gradients]:
+        """DZ, and the gradients of the parameters."""
+        return DY, ()
 
 
-class Pointwise(Identity):
+class Pointwise(Output):
     """Y = f(Z),   DZ = DY ⊙ f′(Z)"""
+
+    keeps = "Z"
 
     def __init__(self, f: Activation):
         self.f = f
         self.name = f.name
 
-    def forward(self, Z: np.ndarray) -> np.ndarray:
-        self.Z = Z
+    def __call__(self, Z: Any) -> Any:
         return self.f(Z)
 
-    def backward(self, DY: np.ndarray) -> np.ndarray:
-        return self.f.backward(DY, self.Z)
-
-    def evaluate(self, X: Batch, W: Weight, b: np.ndarray) -> np.ndarray:
-        return activation_layer.activation_layer_evaluation(X, W, b, self.f)
+    def backward(self, DY: Any, Z: Any, Y: Any) -> tuple[Any, Gradients]:
+        return self.f.backward(DY, Z), ()
 
 
-class TrainedSReLU(Identity):
+class TrainedSReLU(Output):
     """Y = SReLU(Z) with trained parameters a_l, t_l, a_r, t_r"""
 
     name = "SReLU"
+    keeps = "Z"
 
     def __init__(self, al: float = 0.0, tl: float = 0.0, ar: float = 1.0, tr: float = 1.0):
         self.shape = Parameter("srelu", np.array([[al, tl, ar, tr]]), decays=False)
         self.parameters = (self.shape,)
 
-    def _parameters(self) -> tuple[float, ...]:
-        return tuple(self.shape.value[0].tolist())
+    def _parameters(self) -> tuple[Any, ...]:
+        return tuple(self.shape.value.tolist()[0])
 
-    def forward(self, Z: np.ndarray) -> np.ndarray:
-        self.Z = Z
+    def __call__(self, Z: Any) -> Any:
         return activations.SReLU(*self._parameters())(Z)
 
-    def backward(self, DY: np.ndarray) -> np.ndarray:
+    def backward(self, DY: Any, Z: Any, Y: Any) -> tuple[Any, Gradients]:
         parameters = self._parameters()
-        gradients = activations.srelu_parameter_gradients(DY, self.Z, *parameters)
-        self.shape.gradient = np.array([gradients], dtype=self.shape.value.dtype)
-        return activations.SReLU(*parameters).backward(DY, self.Z)
+        Dshape = activations.srelu_parameter_gradients(DY, Z, *parameters)
+        return activations.SReLU(*parameters).backward(DY, Z), (like_row(self.shape.value, Dshape),)
 
 
-class Softmax(Identity):
+class Softmax(Output):
     """Y = softmax(Z) by rows"""
 
     name = "Softmax"
+    keeps = "Y"
 
-    def forward(self, Z: np.ndarray) -> np.ndarray:
-        self.Y = softmax.softmax(Z)
-        return self.Y
+    def __call__(self, Z: Any) -> Any:
+        return softmax.softmax(Z)
 
-    def backward(self, DY: np.ndarray) -> np.ndarray:
-        return softmax.softmax_backward(self.Y, DY)
+    def backward(self, DY: Any, Z: Any, Y: Any) -> tuple[Any, Gradients]:
+        return softmax.softmax_backward(Y, DY), ()
 
 
-class LogSoftmax(Identity):
+class LogSoftmax(Output):
     """Y = log-softmax(Z) by rows"""
 
     name = "LogSoftmax"
+    keeps = "Y"
 
-    def forward(self, Z: np.ndarray) -> np.ndarray:
-        self.Y = softmax.log_softmax(Z)
-        return self.Y
+    def __call__(self, Z: Any) -> Any:
+        return softmax.log_softmax(Z)
 
-    def backward(self, DY: np.ndarray) -> np.ndarray:
-        return softmax.log_softmax_backward(self.Y, DY)
+    def backward(self, DY: Any, Z: Any, Y: Any) -> tuple[Any, Gradients]:
+        return softmax.log_softmax_backward(Y, DY), ()
 
 
-def _pointwise(factory: Callable[..., Activation]) -> Callable[..., Identity]:
+def predict(output: Output, X: Any, W: Any, b: Any) -> Any:
+    """Y = output(X Wᵀ + 1_N b), where no backward pass follows."""
+    return activation_layer(X, W, b, output.f if isinstance(output, Pointwise) else output)
+
+
+def like_row(row: Any, numbers: tuple[Any, ...]) -> Any:
+    """A row of these numbers, of the kind and type of another one."""
+    if isinstance(row, np.ndarray):
+        return np.array([numbers], row.dtype)
+    return type(row)([list(numbers)])
+
+
+def _pointwise(factory: Callable[..., Activation]) -> Callable[..., Output]:
     """The layer output of an activation, with the activation's own arguments."""
 
     @functools.wraps(factory)
-    def make(*arguments: Any, **named: Any) -> Identity:
+    def make(*arguments: Any, **named: Any) -> Output:
         return Pointwise(factory(*arguments, **named))
 
     return make
 
 
-OUTPUTS: dict[str, Callable[..., Identity]] = {
-    "Linear": Identity,
+OUTPUTS: dict[str, Callable[..., Output]] = {
+    "Linear": Output,
     "ReLU": _pointwise(activations.ReLU),
     "LeakyReLU": _pointwise(activations.LeakyReLU),
     "AllReLU": _pointwise(activations.AllReLU),

@@ -1,47 +1,60 @@
-"""A trained parameter: its value, its gradient, and both as vectors for the optimizer."""
+"""A trained parameter: its value, and beside it the state that the optimizer keeps of each of its numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from nerva_py.engine import ByteBatch, SparseBatch
-from nerva_py.sparse import DenseWeight, SparseWeight
+from nerva_py.sparse import Remap, Weight, storage
 
-Weight = SparseWeight | DenseWeight
 Batch = np.ndarray | SparseBatch | ByteBatch  # the input of a first layer
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Parameter:
-    """A matrix (`SparseWeight`, `DenseWeight` or array) and the gradient of the loss with respect to it."""
+    """A matrix (`SparseWeight`, `DenseWeight` or array), and the optimizer's state: arrays aligned with its numbers.
+
+    Whatever moves the value moves the state: a change of topology, the removal of neurons, a copy, a checkpoint.
+    """
 
     name: str
     value: Any
-    gradient: Any = None
     decays: bool = True  # whether weight decay acts on it: on weights, not on biases
+    states: list[Any] = field(default_factory=list)
 
     @property
     def vector(self) -> np.ndarray:
         """The trained numbers as one vector that shares the parameter's memory."""
-        return _vector(self.value)
+        return vector_of(self.value)
 
-    @property
-    def gradient_vector(self) -> np.ndarray:
-        """The gradient, number by number as in `vector`."""
-        return _vector(self.gradient)
+    def begin(self, count: int) -> None:
+        """Fresh states of an optimizer that keeps so many numbers for each: all zero."""
+        theta = self.vector
+        self.states = [np.zeros_like(theta) if isinstance(theta, np.ndarray) else 0 * theta for _ in range(count)]
+
+    def remap(self, remap: Remap, fresh: np.ndarray | None = None) -> None:
+        """Move to another support: survivors keep value and state bit for bit, new weights get `fresh`, their states 0."""
+        self.value, self.states = storage.remapped(self.value, remap, fresh, self.states)
+
+    def keep(self, rows: np.ndarray, columns: np.ndarray) -> None:
+        """Keep the rows and columns that booleans mark, of the value and of the state."""
+        if isinstance(self.value, np.ndarray):
+            block = np.ix_(rows, columns)
+            self.states = [np.ascontiguousarray(s.reshape(self.value.shape)[block]).reshape(-1) for s in self.states]
+            self.value = np.ascontiguousarray(self.value[block])
+        else:
+            self.value, self.states = storage.cut(self.value, rows, columns, self.states)
+
+    def astype(self, dtype: Any) -> None:
+        """Convert value and state to another element type."""
+        self.value, self.states = self.value.astype(dtype), [s.astype(dtype) for s in self.states]
 
 
-class Update(NamedTuple):
-    """A step of an optimizer: θ, s₁, ... = function(θ, gradient, s₁, ..., *constants) for each number θ of a parameter."""
-
-    function: Callable[..., Any]
-    vectors: list[np.ndarray]
-    constants: tuple[float, ...]
-
-
-def _vector(matrix: Any) -> np.ndarray:
-    return matrix.reshape(-1) if isinstance(matrix, np.ndarray) else matrix.data
+def vector_of(matrix: Any) -> Any:
+    """The numbers of an array or a weight as one vector that shares its memory; of a matrix of symbols, itself."""
+    if isinstance(matrix, np.ndarray):
+        return matrix.reshape(-1)
+    return matrix.data if isinstance(matrix, Weight) else matrix

@@ -6,39 +6,32 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from .layers import BatchNormLayer
 from .mlp import MLP
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Weights with their topology, biases, parameters of activations and the running statistics of batch normalisation."""
+    """Weights with their topology, biases, parameters of activations, and the buffers of layers: running statistics."""
 
     values: list[Any]
-    statistics: list[tuple[np.ndarray, np.ndarray]]
+    buffers: list[dict[str, Any]]
 
 
 def snapshot(network: MLP) -> Snapshot:
     """A copy; O(number of parameters) memory."""
     return Snapshot(
         [copy.deepcopy(parameter.value) for parameter in network.parameters()],
-        [(norm.mean.copy(), norm.variance.copy()) for norm in _norms(network)],
+        [{name: getattr(layer, name).copy() for name in layer.buffers} for layer in network.layers],
     )
 
 
 def restore(network: MLP, taken: Snapshot) -> None:
-    """The network as it was when the snapshot was taken; gradients are forgotten.
+    """The network as it was when the snapshot was taken.
 
     Optimizer states are not part of it: those of a topology that has changed since no longer fit.
     """
     for parameter, value in zip(network.parameters(), taken.values, strict=True):
         parameter.value = copy.deepcopy(value)
-    for norm, (mean, variance) in zip(_norms(network), taken.statistics, strict=True):
-        norm.mean, norm.variance = mean.copy(), variance.copy()
-    network.release()
-
-
-def _norms(network: MLP) -> list[BatchNormLayer]:
-    return [layer for layer in network.layers if isinstance(layer, BatchNormLayer)]
+    for layer, buffers in zip(network.layers, taken.buffers, strict=True):
+        for name, buffer in buffers.items():
+            setattr(layer, name, buffer.copy())

@@ -18,12 +18,11 @@ from scipy.sparse import csr_array
 
 from nerva_py.errors import DataError, NervaError
 from nerva_py.files import reading, write_atomically
-from nerva_py.sparse import DenseWeight, SparseWeight
+from nerva_py.sparse import DenseWeight, SparseWeight, Weight
+from nerva_py.sparse.storage import as_csr, stored
 
-from .building import store
 from .layers import BatchNormLayer
 from .mlp import MLP
-from .parameter import Weight
 
 CSR = ("shape", "indptr", "indices", "data")
 Arrays = dict[str, np.ndarray]
@@ -110,20 +109,14 @@ def _plain(network: MLP) -> Iterator[tuple[str, Any, str]]:
 
 
 def _weight_arrays(key: str, W: Weight) -> Arrays:
-    if isinstance(W, DenseWeight) and W.mask is None:
-        return {key: W.array}
+    if W.full:
+        return {key: W.toarray()}
     # A masked layer is a sparse one that is only stored otherwise: which positions it has is part of the network.
-    matrix = W.csr if isinstance(W, SparseWeight) else _masked(W)
+    matrix = as_csr(W).csr
     return {
         f"{key}.shape": np.array(W.shape), f"{key}.indptr": matrix.indptr,
         f"{key}.indices": matrix.indices, f"{key}.data": matrix.data,
     }  # fmt: skip
-
-
-def _masked(W: DenseWeight) -> csr_array:
-    positions = csr_array(W.mask)
-    row = np.repeat(np.arange(W.shape[0]), np.diff(positions.indptr))
-    return csr_array((W.array[row, positions.indices], positions.indices, positions.indptr), shape=W.shape)
 
 
 def _read(path: Path) -> Arrays:
@@ -166,7 +159,8 @@ def _weight(arrays: Arrays, key: str, W: Weight, backend: str) -> Weight:
 def _stored(matrix: csr_array, backend: str) -> Weight:
     """In CSR or, above the break-even density, as a dense array."""
     try:
-        return store(SparseWeight.from_scipy(matrix, matrix.dtype, backend))
+        W = SparseWeight.from_scipy(matrix, matrix.dtype, backend)
+        return stored(W.support, W.data, (), backend)[0]
     except NervaError as error:
         raise DataError(str(error)) from None
 

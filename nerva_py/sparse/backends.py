@@ -38,9 +38,6 @@ class Backend(Protocol):
     def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
         """The values of DYᵀ X on the support of W        -> (nnz,)"""
 
-    def takes_bytes(self, W: SparseWeight, N: int) -> bool:
-        """Whether a batch of N samples of bytes, X of a layer W, is best given to it as a `ByteBatch`."""
-
     def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         """X Wᵀ + 1_N b        -> (N, K)"""
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numba import prange
+from numpy.typing import DTypeLike
 
 from nerva_py.engine.blas import gemm_address, matmul, matmul_bias, one_blas_thread
 from nerva_py.engine.byte_batch import ByteBatch
 from nerva_py.engine.compiling import column, kernel
 from nerva_py.engine.layout import batch_empty, batch_layout, vector_empty
 from nerva_py.engine.sparse_batch import SparseBatch
+from nerva_py.equations.linear import linear
 from nerva_py.errors import ShapeError
 from nerva_py.matrix import primitives as table
+from nerva_py.matrix.dense import dropout_mask
 
+from .fitting import check_factors, check_linear, check_product
 from .kernels.dense_sparse_input import dense_affine_sparse_input, dense_product_on_sparse_input
+from .support import Support
 
 
 class DenseWeight:
@@ -25,10 +31,10 @@ class DenseWeight:
     Raises ShapeError for an array that is no matrix of float32 or float64, and for a mask of another shape.
     """
 
-    __slots__ = ("array", "mask", "nnz")
+    __slots__ = ("_support", "array", "backend", "mask", "nnz")
     __array_ufunc__ = None  # so that `X @ W` asks this class, not NumPy
 
-    def __init__(self, array: np.ndarray, mask: np.ndarray | None = None):
+    def __init__(self, array: np.ndarray, mask: np.ndarray | None = None, backend: str = "numba"):
         if array.ndim != 2 or array.dtype.char not in "fd":
             raise ShapeError(f"array must be a matrix of float32 or float64, not {array.dtype} {array.shape}")
         if mask is not None and (mask.shape != array.shape or mask.dtype != np.uint8):
@@ -36,11 +42,33 @@ class DenseWeight:
         self.array = _own(array) if mask is None else np.multiply(array, mask, dtype=array.dtype, order="C")
         self.mask = None if mask is None else _own(mask)
         self.nnz = array.size if mask is None else int(np.count_nonzero(mask))
+        self.backend = backend  # of the products once it is sparse enough for CSR
+        self._support: Support | None = None
 
     shape = property(lambda self: self.array.shape, doc="(K, D)")
     dtype = property(lambda self: self.array.dtype, doc="float32 or float64")
     density = property(lambda self: self.nnz / self.array.size, doc="share of positions that are trained")
     data = property(lambda self: self.array.reshape(-1), doc="the weights as one vector (a view), row by row")
+
+    full = property(lambda self: self.nnz == self.array.size, doc="whether every position is trained")
+
+    @property
+    def support(self) -> Support:
+        """The positions that are trained: those of the mask, all without one. O(K·D) at the first time."""
+        if self._support is None:
+            self._support = Support.from_mask(np.ones(self.shape, np.uint8) if self.mask is None else self.mask)
+        return self._support
+
+    @property
+    def values(self) -> np.ndarray:
+        """The weights at the positions of the support, (nnz,)."""
+        return self.compact(self.data)
+
+    def compact(self, vector: np.ndarray) -> np.ndarray:
+        """Of a vector as long as `data`, what belongs to the positions of the support: (nnz,)"""
+        if self.mask is None:
+            return vector
+        return vector.reshape(self.shape)[self.support.rows(), self.support.indices]
 
     @property
     def nbytes(self) -> int:
@@ -59,11 +87,20 @@ class DenseWeight:
             matmul(gemm_address(self.dtype), batch_layout(DY), self.array, DX)
         return DX
 
+    def __add__(self, other: DenseWeight) -> DenseWeight:
+        """The sum of two matrices of one shape and mask."""
+        return self.like(self.array + other.array)
+
     def like(self, data: np.ndarray) -> DenseWeight:
         """A matrix of the same shape and mask with other values."""
         other = object.__new__(DenseWeight)
         other.array, other.mask, other.nnz = data.reshape(self.shape), self.mask, self.nnz
+        other.backend, other._support = self.backend, self._support
         return other
+
+    def astype(self, dtype: DTypeLike) -> DenseWeight:
+        """The same matrix with values of another element type."""
+        return self.like(self.data.astype(dtype))
 
     def toarray(self) -> np.ndarray:
         """W as a NumPy array (a copy)."""
@@ -100,10 +137,9 @@ class TransposedDense:
         return Y
 
 
-@table.affine.register(DenseWeight)
+@linear.register(DenseWeight)
 def affine(X: np.ndarray, W: DenseWeight, b: np.ndarray) -> np.ndarray:
-    check_product(X, W.shape[1], W, "X @ W.T")
-    check_bias(b, W)
+    check_linear(X, W, b)
     Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
     if X.shape[0] == 1:
         affine_row(np.ascontiguousarray(X[0]), W.array, np.ascontiguousarray(b[0]), Y[0])
@@ -124,10 +160,9 @@ def affine_row(x, W, b, y):  # type: ignore[no-untyped-def]
         y[k] = total
 
 
-@table.affine.register(DenseWeight, SparseBatch)
+@linear.register(DenseWeight, SparseBatch)
 def affine_sparse_input(X: SparseBatch, W: DenseWeight, b: np.ndarray) -> np.ndarray:
-    check_product(X, W.shape[1], W, "X @ W.T", SparseBatch)
-    check_bias(b, W)
+    check_linear(X, W, b, SparseBatch)
     Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
     dense_affine_sparse_input(*X.parts, W.array, np.ascontiguousarray(b[0]), Y)
     return Y
@@ -163,9 +198,9 @@ def keep_masked(data, mask):  # type: ignore[no-untyped-def]
             data[p] = zero
 
 
-@table.affine.register(DenseWeight, ByteBatch)
+@linear.register(DenseWeight, ByteBatch)
 def affine_bytes(X: ByteBatch, W: DenseWeight, b: np.ndarray) -> Any:
-    return table.affine(X.dense(), W, b)
+    return linear(X.dense(), W, b)
 
 
 @table.product_on.register(DenseWeight, ByteBatch)
@@ -173,30 +208,19 @@ def product_on_bytes(W: DenseWeight, A: np.ndarray, B: ByteBatch) -> Any:
     return table.product_on(W, A, B.dense())
 
 
+@table.updated.register(DenseWeight)
+def updated(
+    f: Callable[..., Any], W: DenseWeight, G: DenseWeight, states: Sequence[np.ndarray], constants: tuple[float, ...]
+) -> tuple[DenseWeight, Sequence[np.ndarray]]:
+    table.updated(f, W.array, G.array, states, constants)
+    return W, states
+
+
+@table.draw_mask.register(DenseWeight)
+def draw_mask(rng: np.random.Generator, like: DenseWeight, rate: float) -> DenseWeight:
+    return like.like(dropout_mask(rng, like.data.shape, rate, like.dtype))
+
+
 @table.hadamard.register(DenseWeight)
 def hadamard(X: DenseWeight, Y: DenseWeight) -> DenseWeight:
     return X.like(X.array * Y.array)
-
-
-def check_product(X: Any, columns: int, W: Any, what: str, kind: type = np.ndarray) -> None:
-    """Refuse a matrix that does not fit W: wrong kind, number of columns, or element type."""
-    right = isinstance(X, kind)
-    if not right or len(X.shape) != 2 or X.shape[1] != columns:
-        given = f"shape {X.shape}" if right else f"type {type(X).__name__}"
-        raise ShapeError(f"{what}: expected a matrix with {columns} columns for W {W.shape}, got {given}")
-    if X.dtype != W.dtype:
-        raise ShapeError(f"{what}: element types differ, {X.dtype} and {W.dtype} (W); convert one of them with astype")
-
-
-def check_factors(A: Any, B: Any, W: Any, kind: type = np.ndarray) -> None:
-    """Refuse factors whose product does not have the shape of W."""
-    check_product(A.T, W.shape[0], W, "product_on, the transpose of A")
-    check_product(B, W.shape[1], W, "product_on, B", kind)
-    if A.shape[1] != B.shape[0]:
-        raise ShapeError(f"product_on: A {A.shape} and B {B.shape} do not fit together")
-
-
-def check_bias(b: np.ndarray, W: Any) -> None:
-    """Refuse a bias that is not a row (1, K) of W's element type."""
-    if b.shape != (1, W.shape[0]) or b.dtype != W.dtype:
-        raise ShapeError(f"b must be {W.dtype} of shape {(1, W.shape[0])} for W {W.shape}, not {b.dtype} {b.shape}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from nerva_py.engine import SparseBatch
+from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.engine.blas import gemm_address, one_blas_thread
 from nerva_py.engine.layout import batch_layout
 from nerva_py.errors import DivergedError, ShapeError
+from nerva_py.matrix import primitives as table
 
 from .growth import check_count, free_at, free_count, merged
 from .kernels import largest
@@ -25,6 +26,38 @@ MARGIN = 1.001  # for rounding: |G_kd| ≤ ‖DY_k‖ ‖X_d‖ is true of exact
 
 Samples = np.ndarray | SparseBatch
 Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@table.largest_products.register(Support)
+def largest_products(
+    outside: Support,
+    DZ: np.ndarray,
+    X: Samples | ByteBatch,
+    count: int,
+    rows: np.ndarray | None = None,
+    columns: np.ndarray | None = None,
+) -> Support:
+    if isinstance(X, ByteBatch):
+        X = X.dense()
+    if rows is None and columns is None:
+        return largest_free(outside, DZ, X, count)
+    K, D = outside.shape
+    rows = np.ones(K, bool) if rows is None else rows
+    columns = np.ones(D, bool) if columns is None else columns
+    within, _ = outside.submatrix(rows, columns)
+    X = SparseBatch.from_csr(X.csr[:, columns]) if isinstance(X, SparseBatch) else X[:, columns]
+    found = largest_free(within, DZ[:, rows], X, count)
+    return Support.at((K, D), np.flatnonzero(rows)[found.rows()], np.flatnonzero(columns)[found.indices])
+
+
+@table.column_maxima.register(np.ndarray)
+def column_maxima(DZ: np.ndarray, X: Samples | ByteBatch) -> np.ndarray:
+    X = X.dense() if isinstance(X, ByteBatch) else X
+    largest_of = np.zeros(X.shape[1], DZ.dtype)
+    block = max(1, BLOCK_ELEMENTS // X.shape[1])
+    for first in range(0, DZ.shape[1], block):
+        np.maximum(largest_of, np.abs(DZ[:, first : first + block].T @ X).max(axis=0), out=largest_of)
+    return largest_of
 
 
 def largest_free(support: Support, DY: np.ndarray, X: Samples, count: int) -> Support:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,16 @@ from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, issparse, sparray
 
 from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.equations.activation_layer import activation_layer
+from nerva_py.equations.activations import Activation
+from nerva_py.equations.linear import linear
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import primitives as table
-from nerva_py.sparse.dense_weight import check_bias, check_factors, check_product
+from nerva_py.matrix.dense import dropout_mask
 
 from .backends import Backend, get_backend
 from .densities import nonzeros
+from .fitting import check_factors, check_linear, check_product
 from .support import Support, checked_shape
 
 
@@ -91,6 +95,13 @@ class SparseWeight:
     )
     nbytes = property(lambda self: self.data.nbytes + self.support.nbytes, doc="bytes of values and indices")
 
+    values = property(lambda self: self.data, doc="the weights at the positions of the support, (nnz,)")
+    full = property(lambda self: self.nnz == self.shape[0] * self.shape[1], doc="whether every position is stored")
+
+    def compact(self, vector: np.ndarray) -> np.ndarray:
+        """Of a vector as long as `data`, what belongs to the positions of the support: all of it."""
+        return vector
+
     @property
     def csr(self) -> csr_array:
         """The weights as a `scipy.sparse.csr_array` that shares their memory."""
@@ -104,6 +115,10 @@ class SparseWeight:
         """DX = DY W        DY (N, K) -> (N, D)"""
         check_product(DY, self.shape[0], self, "DY @ W")
         return self.backend.product(DY, self)
+
+    def __add__(self, other: SparseWeight) -> SparseWeight:
+        """The sum of two matrices on one support."""
+        return self.like(self.data + _same_support(self, other).data)
 
     def __matmul__(self, A: np.ndarray) -> np.ndarray:
         """W A = (Aᵀ Wᵀ)ᵀ        A (D, N) -> (K, N)"""
@@ -145,29 +160,25 @@ class TransposedSparse:
 
     def __rmatmul__(self, X: np.ndarray | SparseBatch) -> np.ndarray:
         """Y = X Wᵀ        X (N, D) -> (N, K)"""
-        return table.affine(X, self.W, np.zeros((1, self.W.shape[0]), self.W.dtype))
+        return linear(X, self.W, np.zeros((1, self.W.shape[0]), self.W.dtype))
 
     def __matmul__(self, A: np.ndarray) -> np.ndarray:
         """Wᵀ A = (Aᵀ W)ᵀ        A (K, N) -> (D, N)"""
         return (A.T @ self.W).T
 
 
-@table.affine.register(SparseWeight)
+@linear.register(SparseWeight)
 def affine(X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
-    check_product(X, W.shape[1], W, "X @ W.T")
-    check_bias(b, W)
+    check_linear(X, W, b)
     return W.backend.affine(X, W, b)
 
 
-@table.affine_apply.register(SparseWeight)
-def affine_apply(
-    X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], *parameters: float
-) -> np.ndarray:
-    if X.shape[0] != 1 or not isinstance(X, np.ndarray):  # in a batch, the pass that applies f is a small part
-        return table.affine_apply.definition(X, W, b, f, *parameters)
-    check_product(X, W.shape[1], W, "X @ W.T")
-    check_bias(b, W)
-    return W.backend.affine_apply_single(X, W, b, f, parameters)
+@activation_layer.register(SparseWeight)
+def affine_apply(X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Any) -> np.ndarray:
+    if X.shape[0] != 1 or not isinstance(X, np.ndarray) or not isinstance(f, Activation):
+        return activation_layer.definition(X, W, b, f)  # in a batch, the pass that applies f is a small part
+    check_linear(X, W, b)
+    return W.backend.affine_apply_single(X, W, b, f.function, f.parameters)
 
 
 @table.product_on.register(SparseWeight)
@@ -176,10 +187,9 @@ def product_on(W: SparseWeight, A: np.ndarray, B: np.ndarray) -> SparseWeight:
     return W.like(W.backend.product_on(W, A.T, B))
 
 
-@table.affine.register(SparseWeight, SparseBatch)
+@linear.register(SparseWeight, SparseBatch)
 def affine_sparse_input(X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
-    check_product(X, W.shape[1], W, "X @ W.T", SparseBatch)
-    check_bias(b, W)
+    check_linear(X, W, b, SparseBatch)
     return W.backend.affine_sparse_input(X, W, b)
 
 
@@ -189,10 +199,9 @@ def product_on_sparse_input(W: SparseWeight, A: np.ndarray, B: SparseBatch) -> S
     return W.like(W.backend.product_on_sparse_input(W, A.T, B))
 
 
-@table.affine.register(SparseWeight, ByteBatch)
+@linear.register(SparseWeight, ByteBatch)
 def affine_bytes(X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
-    check_product(X, W.shape[1], W, "X @ W.T", ByteBatch)
-    check_bias(b, W)
+    check_linear(X, W, b, ByteBatch)
     return W.backend.affine_bytes(X, W, b)
 
 
@@ -202,8 +211,25 @@ def product_on_bytes(W: SparseWeight, A: np.ndarray, B: ByteBatch) -> SparseWeig
     return W.like(W.backend.product_on_bytes(W, A.T, B))
 
 
+@table.updated.register(SparseWeight)
+def updated(
+    f: Callable[..., Any], W: SparseWeight, G: SparseWeight, states: Sequence[np.ndarray], constants: tuple[float, ...]
+) -> tuple[SparseWeight, Sequence[np.ndarray]]:
+    table.updated(f, W.data, G.data, states, constants)
+    return W, states
+
+
+@table.draw_mask.register(SparseWeight)
+def draw_mask(rng: np.random.Generator, like: SparseWeight, rate: float) -> SparseWeight:
+    return like.like(dropout_mask(rng, like.data.shape, rate, like.dtype))
+
+
 @table.hadamard.register(SparseWeight)
 def hadamard(X: SparseWeight, Y: SparseWeight) -> SparseWeight:
+    return X.like(X.data * _same_support(X, Y).data)
+
+
+def _same_support(X: SparseWeight, Y: SparseWeight) -> SparseWeight:
     if X.support is not Y.support and X.support != Y.support:
-        raise ShapeError("hadamard of two sparse matrices: their supports differ")
-    return X.like(X.data * Y.data)
+        raise ShapeError("the supports of two sparse matrices differ")
+    return Y

@@ -165,6 +165,3 @@ def _checked(scores: np.ndarray, layer: TopologyLayer, score: Callable[..., obje
 DROP_RULES: dict[str, Callable[..., Drop]] = {
     factory.__name__: factory for factory in (Magnitude, SET, Threshold, GlobalMagnitude, Taylor, Random)
 }
-
-# Those that look at weights only. (Of a rule of the reader's own nothing is known.)
-GRADIENT_FREE = frozenset(DROP_RULES) - {"Taylor"}

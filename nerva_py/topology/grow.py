@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nerva_py.engine import ByteBatch
 from nerva_py.errors import NervaError
 from nerva_py.sparse import Support
-from nerva_py.sparse.gradient_growth import largest_among, largest_free
+from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import merged, random_free, without
 
 from .layer import TopologyLayer
@@ -31,7 +32,7 @@ Choose = Callable[[TopologyLayer, Support, int, np.random.Generator], Positions]
 class Grow:
     """`choose(layer, kept, count, rng)` returns `count` positions outside `kept`: a Support, or (rows, columns).
 
-    `batches`: of how many steps `layer.batch()` is to hold the samples, 0 if it is not looked at. `returning`: whether a
+    `batches`: of how many steps `layer.outer` is to be the gradient, 0 if it is not looked at. `returning`: whether a
     position that was dropped in the same update comes back with its weight and its optimizer state. Raises NervaError when
     called, if the rule returns other than `count` positions of the layer.
     """
@@ -72,7 +73,7 @@ def Gradient(batches: int = 1) -> Grow:
 
 
 def _largest_gradient(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
-    return largest_free(kept, *layer.batch(), count)
+    return layer.outer.largest(count, kept)
 
 
 def Guided(candidates: float = 1.0, batches: int = 1) -> Grow:
@@ -90,7 +91,8 @@ class _LargestOfCandidates:
     candidates: float
 
     def __call__(self, layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
-        DZ, X = layer.batch()
+        DZ, X = layer.outer.stacked()
+        X = X.dense() if isinstance(X, ByteBatch) else X
         n = max(count, round(self.candidates * layer.nnz))
         rows = draw(np.abs(DZ).sum(axis=0), n, rng)
         strengths: np.ndarray = abs(X).sum(axis=0)  # type: ignore[attr-defined]
@@ -125,7 +127,7 @@ def draw(weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def resolve(rule: Grow | Choose) -> Grow:
-    """A plain function is a rule, too: it may look at the last batch."""
+    """A plain function is a rule, too: it may look at the gradient of the last step, `layer.outer`."""
     return rule if isinstance(rule, Grow) else Grow(getattr(rule, "__name__", "grow"), rule)
 
 

@@ -13,17 +13,17 @@ from nerva_py.checkpoints import fields
 from nerva_py.checkpoints.generators import build_generator, generator_tree
 from nerva_py.engine import SparseBatch, batch_layout
 from nerva_py.errors import NervaError
-from nerva_py.network import LinearLayer
-from nerva_py.network.building import store
+from nerva_py.network import Layer, LinearLayer
 from nerva_py.network.initializers import INITIALIZERS
 from nerva_py.network.specs import build
 from nerva_py.sparse import Remap, SparseWeight
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import random_free
-from nerva_py.training import Callback, Epoch, Order, TrainingState
+from nerva_py.sparse.storage import backend_name, stored
+from nerva_py.training import Callback, Epoch, Order, Run
 
 from . import measures, schedules
-from .drop import DROP_RULES, GRADIENT_FREE, Drop, smallest_of_all
+from .drop import DROP_RULES, Drop, smallest_of_all
 from .grow import GROW_RULES, Choose, Grow, resolve
 from .layer import TopologyLayer
 from .schedules import GradualDensity
@@ -50,7 +50,7 @@ class DynamicTopology(Callback):
 
     Layers that have a weight everywhere, or none, are left alone (there is nowhere to grow, or nothing to drop), unless
     a `density` is to be reached. An update comes after the optimizer's step and looks at that step's gradient; survivors
-    keep weight and optimizer state. `history[e].measures["topology"]` tells what happened in epoch e.
+    keep weight and optimizer run. `history[e].measures["topology"]` tells what happened in epoch e.
     Raises NervaError for rules, schedules or numbers that cannot be used.
     """
 
@@ -92,53 +92,52 @@ class DynamicTopology(Callback):
 
     # ------------------------------------------------------------------------------------------------------- callback
 
-    @property
-    def reads_gradients(self) -> bool:  # type: ignore[override]
-        """Whether the drop rule may look at the gradient of the weights; growth looks at DZ and X instead."""
-        return self.drop is not None and self.drop.name not in GRADIENT_FREE
-
-    def on_train_begin(self, state: TrainingState) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Look at the layers, and compile what the updates need."""
-        self.rng = state.generator()
+        self.rng = run.generator()
         self.t = 0
-        self.total = state.epochs * state.steps_per_epoch
-        self.interval = self.every.steps(state.steps_per_epoch)
-        self._attach(state)
+        self.total = run.epochs * run.steps_per_epoch
+        self.interval = self.every.steps(run.steps_per_epoch)
+        self._attach(run)
         self.initial_density = sum(layer.nnz for layer in self.layers) / sum(layer.size for layer in self.layers)
-        if not state.resumed:  # what has been pruned since the beginning proves nothing
+        if not run.resumed:  # what has been pruned since the beginning proves nothing
             self._check()
-        self._compile(state)
+        self._compile(run)
 
-    def on_epoch_begin(self, state: TrainingState) -> None:
-        if state.step == 0:
+    def on_epoch_begin(self, run: Run) -> None:
+        if run.step_of_epoch == 0:
             self.changes = [Change(layer.nnz) for layer in self.layers]
 
-    def on_step_end(self, state: TrainingState) -> None:
+    def on_gradients(self, run: Run, layer: Layer, tape: Any, gradients: tuple[Any, ...]) -> None:
+        """Show the layers the gradients of the steps that the next update looks at."""
+        if self.drop is None or self.t + 1 > self.stop * self.total:
+            return
+        looked_at = 1 if self.grow is None else max(1, self.grow.batches)
+        if -(self.t + 1) % self.interval < looked_at:
+            for one in self.layers:
+                if one.layer is layer:
+                    one.show(gradients[0])
+
+    def on_step_end(self, run: Run) -> None:
         """Count the steps, and update when it is time."""
         self.t += 1
-        left = -self.t % self.interval
-        if self.density is not None and (left == 0 or self.t == self.total):
+        due = self.t % self.interval == 0
+        if self.density is not None and (due or self.t == self.total):
             self._prune(self.density.at(self.t / self.total, self.initial_density))
-        if self.drop is None or self.t > self.stop * self.total:
-            return
-        if left == 0:
+        if self.drop is not None and due and self.t <= self.stop * self.total:
             self.update(self.decay(self.t / (self.stop * self.total)))
             for layer in self.layers:
-                layer.forget_batches()
-        elif self.grow is not None and left < self.grow.batches:
-            for layer in self.layers:
-                layer.keep_batch()
+                layer.forget()
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         epoch.measures["topology"] = measures.summary(self.layers, self.changes)
 
-    def on_train_end(self, state: TrainingState) -> None:
+    def on_train_end(self, run: Run) -> None:
         for layer in self.layers:
-            layer.layer.keeps_DZ = False
-            layer.forget_batches()
+            layer.forget()
 
     def state_dict(self) -> dict[str, Any]:
-        """The method's settings, and where it is: steps, random generator, coverage, batches that it keeps."""
+        """The method's settings, and where it is: steps, random generator, coverage, gradients that wait."""
         return {
             "settings": self.settings(), "t": self.t, "initial_density": self.initial_density,
             "rng": generator_tree(self.rng), "changes": [vars(change) for change in self.changes],
@@ -218,16 +217,9 @@ class DynamicTopology(Callback):
 
     # ---------------------------------------------------------------------------------------------------------- set-up
 
-    def _attach(self, state: TrainingState) -> None:
-        linear = state.network.linear_layers
-        backends = [layer.W.value.backend for layer in linear if hasattr(layer.W.value, "backend")]
-        self.layers = [
-            TopologyLayer(number, layer, state.optimizer_states, *backends[:1])
-            for number, layer in enumerate(linear, 1)
-        ]
+    def _attach(self, run: Run) -> None:
+        self.layers = [TopologyLayer(number, layer) for number, layer in enumerate(run.network.linear_layers, 1)]
         self.changes = [Change(layer.nnz) for layer in self.layers]
-        for one in linear:
-            one.keeps_DZ = self.grow is not None and self.grow.batches > 0
 
     def _check(self) -> None:
         """Refuse what would never do anything."""
@@ -242,7 +234,7 @@ class DynamicTopology(Callback):
                 f"{self.density.final:g} is above it. Start with a larger --overall-density"
             )
 
-    def _compile(self, state: TrainingState) -> None:
+    def _compile(self, run: Run) -> None:
         """Update tiny layers of the same types, so that no epoch's time includes compilation."""
         if self.drop is None and self.density is None:
             return
@@ -253,19 +245,19 @@ class DynamicTopology(Callback):
             shadow.grow = GROW_RULES["Random"]()  # the reader's own rule may count on the sizes of the real layers
         # A layer that is pruned changes from dense to masked and to sparse storage.
         densities = (0.25, 0.5) if self.density is not None else (0.25,)
-        backend = self.layers[0].backend
-        dtype, X = state.network.dtype, state.data.Xtrain
+        backend = backend_name(self.layers[0].layer.W.value)
+        dtype, X = run.network.dtype, run.data.Xtrain
         inputs = [None] if isinstance(X, np.ndarray) else [None, X.indices.dtype]
         # The products of a layer that becomes sparse on the way are compiled with them; a single sample has its own.
-        batch = state.settings.get("batch_size", 100)
-        sizes = {min(n, 2) for n in (batch, len(state.data.Ttrain) % batch) if n}
+        batch = run.batch_size
+        sizes = {min(n, 2) for n in (batch, len(run.data.Ttrain) % batch) if n}
         shadow.layers = [_tiny_layer(d, n, dtype, backend, rng, i) for d in densities for n in sizes for i in inputs]
         shadow.changes = [Change() for _ in shadow.layers]
         shadow.update()
         if self.grow is not None:  # what rules fall back on, and what they do with few candidates and with many
             for layer in [_tiny_layer(0.25, 2, dtype, backend, rng, index) for index in inputs]:
                 random_free(layer.support, 1, rng)
-                largest_among(layer.support, *layer.batch(), 1)
+                largest_among(layer.support, *layer.outer.stacked(), 1)
 
 
 def _tiny_layer(
@@ -274,13 +266,15 @@ def _tiny_layer(
     """A layer of 4×8 as after a step with N samples; with an `index_dtype` they are sparse."""
     sparse = SparseWeight.random((4, 8), density, rng, dtype=dtype, backend=backend)
     sparse.support.blocks(2)
-    layer = LinearLayer(store(sparse), np.zeros((1, 4), dtype))
-    layer.keeps_DZ = True
+    W, _ = stored(sparse.support, sparse.data, (), backend)
+    layer = LinearLayer(W, np.zeros((1, 4), dtype))
     values = batch_layout(rng.standard_normal((N, 8)).astype(dtype))
     X: np.ndarray | SparseBatch = values
     if index_dtype is not None:
         columns, samples = np.repeat(np.arange(8), N).astype(index_dtype), np.tile(np.arange(N, dtype=np.int32), 8)
         X = SparseBatch.from_nonzeros((N, 8), columns, samples, values.ravel(order="F"))
-    layer.forward(X, True, rng)
-    layer.backward(batch_layout(rng.standard_normal((N, 4)).astype(dtype)))
-    return TopologyLayer(1, layer, [])
+    _, tape = layer.forward(X, rng)
+    _, (DW, _) = layer.backward(tape, batch_layout(rng.standard_normal((N, 4)).astype(dtype)))
+    seen = TopologyLayer(1, layer)
+    seen.show(DW)
+    return seen

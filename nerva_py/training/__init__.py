@@ -1,6 +1,6 @@
 """Training: the loop, optimizers with their state, learning-rate schedules, callbacks, history."""
 
-from .callbacks import Callback, Order, TrainingState
+from .callbacks import Callback, Order
 from .early_stopping import EarlyStopping
 from .evaluation import evaluate
 from .gradient_check import GradientCheck
@@ -11,6 +11,7 @@ from .model_checkpoint import ModelCheckpoint
 from .optimizers import OPTIMIZERS, Optimizer
 from .progress import ProgressBar
 from .resuming import Checkpoint, read_checkpoint
+from .run import Batch, Run
 from .schedules import SCHEDULES
 from .tensorboard import TensorBoardLogger
 from .termination import TerminateOnNaN
@@ -18,6 +19,7 @@ from .termination import TerminateOnNaN
 __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
+    "Batch",
     "CSVLogger",
     "Callback",
     "Checkpoint",
@@ -30,9 +32,9 @@ __all__ = [
     "Optimizer",
     "Order",
     "ProgressBar",
+    "Run",
     "TensorBoardLogger",
     "TerminateOnNaN",
-    "TrainingState",
     "evaluate",
     "read_checkpoint",
     "train",

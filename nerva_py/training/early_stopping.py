@@ -9,9 +9,10 @@ from nerva_py.checkpoints.networks import build_snapshot, snapshot_tree
 from nerva_py.errors import NervaError
 from nerva_py.network.snapshot import Snapshot, restore, snapshot
 
-from .callbacks import Callback, Order, TrainingState
+from .callbacks import Callback, Order
 from .history import Epoch
 from .monitor import Mode, Monitor
+from .run import Run
 
 
 class EarlyStopping(Callback):
@@ -24,7 +25,6 @@ class EarlyStopping(Callback):
     """
 
     order = Order.DECIDES
-    reads_gradients = False
 
     def __init__(
         self,
@@ -55,26 +55,26 @@ class EarlyStopping(Callback):
         """The epoch of the best number, from 1; 0 before the first epoch."""
         return self.monitor.best_epoch
 
-    def on_train_begin(self, state: TrainingState) -> None:
+    def on_train_begin(self, run: Run) -> None:
         self.monitor = Monitor(*self._options)
         self.stopped_epoch = self.waited = 0
         self._kept = None
-        self._network = state.network
+        self._network = run.network
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         if self.monitor.improved(epoch):
             self.waited = 0
             if self.restore_best:
-                self._kept = snapshot(state.network)
+                self._kept = snapshot(run.network)
             return
         self.waited += 1
         if self.waited >= self.patience:
             self.stopped_epoch = epoch.epoch
-            state.stop = True
+            run.stop = True
 
-    def on_train_end(self, state: TrainingState) -> None:
+    def on_train_end(self, run: Run) -> None:
         if self._kept is not None:
-            restore(state.network, self._kept)
+            restore(run.network, self._kept)
             self._kept = None
 
     def state_dict(self) -> dict[str, Any]:

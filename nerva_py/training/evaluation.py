@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nerva_py.data import Dataset, gather, one_hot
+from nerva_py.data import Dataset, gather
 from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import Loss
 from nerva_py.network import MLP
 from nerva_py.network.mlp import fitting_batch
+
+from .samples import targets
 
 BATCH = 1000  # samples at a time: a few megabytes of activations, less in a very wide network
 
@@ -42,7 +44,7 @@ def batch_totals(
     with workspace(), one_blas_thread:
         for batch in range(rank, len(totals), ranks):
             rows = np.arange(batch * batch_size, min((batch + 1) * batch_size, len(T)))
-            Y = network.forward(gather(X, rows, data.scale, data.shift, network.dtype))
+            Y = network.evaluate(gather(X, rows, data.scale, data.shift, network.dtype))
             batch_targets = targets(T, rows, data.num_classes, network.dtype)
             if sample_weight is None:
                 totals[batch, 0] = loss.total(Y, batch_targets)
@@ -63,10 +65,3 @@ def means(
     everything = len(data.Ttrain if part == "train" else data.Ttest) if sample_weight is None else sample_weight.sum()
     total, right = (sum(column) / float(everything) for column in totals.T.tolist())
     return total, right if data.num_classes is not None else None
-
-
-def targets(T: np.ndarray, rows: np.ndarray, num_classes: int | None, dtype: np.dtype) -> np.ndarray:
-    """The target matrix (N, K) of a batch: one-hot rows of class labels, or the regression targets."""
-    if num_classes is None:
-        return T[rows].astype(dtype, copy=False)
-    return one_hot(T[rows], num_classes, dtype)

@@ -13,12 +13,14 @@ from nerva_py.engine import SparseBatch
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP
+from nerva_py.network.parameter import vector_of
 from nerva_py.network.weights_io import parameter_names
 
 from . import intervals
-from .callbacks import Callback, TrainingState
-from .evaluation import targets
+from .callbacks import Callback
 from .history import Epoch
+from .run import Run
+from .samples import targets
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,17 @@ def check_gradients(
     T = targets(data.Ttrain, rows, data.num_classes, np.dtype(np.float64))
 
     def outputs() -> np.ndarray:
-        shadow.rng = np.random.default_rng(0)
-        return shadow.forward(X, training=True)
+        return shadow.forward(X, np.random.default_rng(0))[0]
 
-    shadow.backward(loss.mean_gradient(outputs(), T))
-    gradients = [parameter.gradient_vector.copy() for parameter in shadow.parameters()]
+    Y, tapes = shadow.forward(X, np.random.default_rng(0))
+    gradients = [vector_of(gradient) for gradient in shadow.gradients(tapes, loss.mean_gradient(Y, T))]
     rng = np.random.default_rng(0)
     result = []
     for name, parameter, gradient in zip(parameter_names(shadow), shadow.parameters(), gradients, strict=True):
         theta = parameter.vector
-        trained = np.flatnonzero(_trained(parameter.value, theta.size))
+        trained = np.arange(theta.size)
+        if not isinstance(parameter.value, np.ndarray):
+            trained = parameter.value.compact(trained)
         chosen = rng.permutation(trained)
         if isinstance(X, SparseBatch):  # most features do not occur: half of the numbers from those that do something
             active = chosen[gradient[chosen] != 0][: numbers // 2]
@@ -88,12 +91,6 @@ def _move_biases(network: MLP) -> None:
         layer.b.value += rng.choice((-1, 1), layer.b.value.shape) * rng.uniform(1e-3, 1e-2, layer.b.value.shape)
 
 
-def _trained(value: object, count: int) -> np.ndarray:
-    """Which numbers are trained: of a masked matrix those under the mask, else all."""
-    mask = getattr(value, "mask", None)
-    return np.ones(count, bool) if mask is None else mask.reshape(-1) != 0
-
-
 class GradientCheck(Callback):
     """`check_gradients` while training goes on, after every so many epochs or steps, on the first samples of the data.
 
@@ -110,22 +107,22 @@ class GradientCheck(Callback):
         self.step, self.numbers, self.samples, self.tolerance = step, numbers, samples, tolerance
         self.errors: dict[str, float] = {}
 
-    def on_train_begin(self, state: TrainingState) -> None:
+    def on_train_begin(self, run: Run) -> None:
         self.errors = {}
 
-    def on_step_end(self, state: TrainingState) -> None:
-        if state.t % self.every.steps(state.steps_per_epoch):
+    def on_step_end(self, run: Run) -> None:
+        if run.t % self.every.steps(run.steps_per_epoch):
             return
-        assert state.loss is not None
-        for found in check_gradients(state.network, state.data, state.loss, self.samples, self.step, self.numbers):
+        assert run.loss is not None
+        for found in check_gradients(run.network, run.data, run.loss, self.samples, self.step, self.numbers):
             self.errors[found.name] = max(found.error, self.errors.get(found.name, 0.0))
             if not found.error <= self.tolerance:
                 raise NervaError(
-                    f"step {state.step} of epoch {state.epoch}: the gradient D{found.name} differs from differences by "
+                    f"step {run.step_of_epoch} of epoch {run.epoch}: the gradient D{found.name} differs from differences by "
                     f"{found.error:.2g} of its largest number, more than the tolerance of {self.tolerance:g}"
                 )
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         if self.errors:
             epoch.measures["gradient_error"] = self.errors
             self.errors = {}

@@ -13,8 +13,9 @@ from typing import Any
 
 from nerva_py.errors import NervaError
 
-from .callbacks import Callback, Order, TrainingState
+from .callbacks import Callback, Order
 from .history import Epoch
+from .run import Run
 
 
 class LineLogger(Callback):
@@ -25,7 +26,6 @@ class LineLogger(Callback):
     """
 
     order = Order.WRITES
-    reads_gradients = False
 
     def __init__(self, path: str | PathLike[str]):
         self.path = Path(path)
@@ -39,7 +39,7 @@ class LineLogger(Callback):
         """The epoch of a line; None if it is another line."""
         raise NotImplementedError
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         self._open(lambda file: _append(file, self.line(epoch).encode() + b"\n"))
 
     def state_dict(self) -> dict[str, Any]:
@@ -48,9 +48,9 @@ class LineLogger(Callback):
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         self._size = int(saved["size"])
 
-    def on_epoch_begin(self, state: TrainingState) -> None:
+    def on_epoch_begin(self, run: Run) -> None:
         if self._size is not None and self.path.exists():
-            self._open(lambda file: self._forget(file, state.epoch))
+            self._open(lambda file: self._forget(file, run.epoch))
         self._size = None
 
     def _forget(self, file: int, first: int) -> None:
@@ -94,7 +94,7 @@ class CSVLogger(LineLogger):
     NervaError.
     """
 
-    def on_train_begin(self, state: TrainingState) -> None:
+    def on_train_begin(self, run: Run) -> None:
         self._columns: list[str] | None = None
 
     def line(self, epoch: Epoch) -> str:

@@ -13,10 +13,11 @@ from nerva_py.errors import DivergedError, NervaError
 from nerva_py.network.weights_io import first_not_finite
 
 from . import intervals
-from .callbacks import Callback, Order, TrainingState
+from .callbacks import Callback, Order
 from .history import Epoch
 from .monitor import Mode, Monitor
 from .resuming import training_tree
+from .run import Run
 
 
 class ModelCheckpoint(Callback):
@@ -33,7 +34,6 @@ class ModelCheckpoint(Callback):
     """
 
     order = Order.SAVES
-    reads_gradients = False
     phase = "checkpoint"
 
     def __init__(
@@ -57,34 +57,34 @@ class ModelCheckpoint(Callback):
         if not self.path.parent.is_dir():
             raise NervaError(f"{self.path}: there is no directory {self.path.parent}")
 
-    def on_train_begin(self, state: TrainingState) -> None:
+    def on_train_begin(self, run: Run) -> None:
         name, mode = self._monitor_options
         self.monitor = None if name is None else Monitor(name, mode)
         self.saved_epoch = self.saved_t = 0
-        self._data = describe(state.data)
+        self._data = describe(run.data)
 
-    def on_step_end(self, state: TrainingState) -> None:
+    def on_step_end(self, run: Run) -> None:
         # What falls on the end of an epoch is written when the epoch is evaluated and in the history.
-        if self.every.unit == "steps" and state.step < state.steps_per_epoch and state.t % self.every.count == 0:
-            self.save(state)
+        if self.every.unit == "steps" and run.step_of_epoch < run.steps_per_epoch and run.t % self.every.count == 0:
+            self.save(run)
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         if self.monitor is not None:
             due = self.monitor.improved(epoch)
         else:
-            last = state.stop or epoch.epoch == state.epochs
-            due = last or state.t % self.every.steps(state.steps_per_epoch) == 0
+            last = run.stop or epoch.epoch == run.epochs
+            due = last or run.t % self.every.steps(run.steps_per_epoch) == 0
         if due:
-            self.save(state)
+            self.save(run)
 
-    def save(self, state: TrainingState) -> None:
+    def save(self, run: Run) -> None:
         """Write the run as it is now, at the end of a step or an epoch."""
-        broken = first_not_finite(state.network)
+        broken = first_not_finite(run.network)
         if broken is not None:
             kept = f"; {self.path} remains that of epoch {self.saved_epoch}" if self.saved_t else ""
-            raise DivergedError(f"{broken} is not finite after step {state.step} of epoch {state.epoch}{kept}")
-        write(self.path, state.network, self._data, training_tree(state), self.notes)
-        self.saved_epoch, self.saved_t = state.epoch, state.t
+            raise DivergedError(f"{broken} is not finite after step {run.step_of_epoch} of epoch {run.epoch}{kept}")
+        write(self.path, run.network, self._data, training_tree(run), self.notes)
+        self.saved_epoch, self.saved_t = run.epoch, run.t
 
     def state_dict(self) -> dict[str, Any]:
         return {} if self.monitor is None else {"monitor": self.monitor.state_dict()}

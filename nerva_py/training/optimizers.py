@@ -1,68 +1,48 @@
-"""Optimizers: an update equation, how many state vectors it keeps for each parameter, and its constants.
+"""Optimizers: an update equation, how many numbers it keeps for each weight, and its constants.
 
-An `Optimizer` is that triple; `OptimizerState` holds, for one parameter, the state vectors, aligned with its numbers, so
-that training a sparse layer with momentum stores one velocity for each nonzero and nothing else.
+What it keeps lives in the parameter, aligned with its numbers: training a sparse layer with momentum stores one velocity for
+each nonzero and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from nerva_py.engine.elementwise import BLOCK, update_kernel
 from nerva_py.equations import updates
 from nerva_py.errors import NervaError
-from nerva_py.network.parameter import Parameter, Update
+from nerva_py.matrix import Outer, updated
+from nerva_py.network import Layer, Parameter
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """θ, state = update(θ, g, *state, η, λ, *constants(t)) with t = 1, 2, ... the number of the step.
+    """θ, s₁, ... = update(θ, g, s₁, ..., η, λ, *constants(t)) with t = 1, 2, ... the number of the step, for each number θ.
 
-    `scale(parameter)` is a factor of η.
+    `states`: how many numbers s are kept for each θ. `scale(parameter)` is a factor of η.
     """
 
     name: str
-    update: Callable[..., object]
+    update: Callable[..., Any]
     states: int
     constants: Callable[[int], tuple[float, ...]]
     weight_decay: float = 0.0
     scale: Callable[[Parameter], float] | None = None
 
-
-@dataclass(slots=True)
-class OptimizerState:
-    """The state vectors of one parameter, and its part of each step."""
-
-    parameter: Parameter
-    optimizer: Optimizer
-    vectors: list[np.ndarray] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if not self.vectors:
-            self.vectors = [np.zeros_like(self.parameter.vector) for _ in range(self.optimizer.states)]
-
-    def update(self, eta: float, t: int) -> Update:
-        """What step t with learning rate η does to each number of the parameter."""
-        optimizer = self.optimizer
-        decay = optimizer.weight_decay if self.parameter.decays else 0.0
-        if optimizer.scale is not None:
-            eta *= optimizer.scale(self.parameter)
-        return Update(optimizer.update, self.vectors, (eta, decay, *optimizer.constants(t)))
-
-    def step(self, eta: float, t: int) -> None:
-        """Update the parameter in place, in one pass over its numbers."""
-        update = self.update(eta, t)
-        theta = self.parameter.vector
-        kernel = update_kernel(update.function, len(update.vectors), len(update.constants), theta.size > BLOCK)
-        kernel(theta, self.parameter.gradient_vector, *update.vectors, update.constants)
-
-
-def states_for(parameters: Iterable[Parameter], optimizer: Optimizer) -> list[OptimizerState]:
-    """Fresh states for all parameters."""
-    return [OptimizerState(parameter, optimizer) for parameter in parameters]
+    def step(self, layer: Layer, gradients: Sequence[Any], eta: float, t: int) -> None:
+        """Update the parameters of a layer; the gradient of a weight is an `Outer`, which is asked for it now."""
+        constants = self.constants(t)
+        for parameter, gradient in zip(layer.parameters, gradients, strict=True):
+            rate = eta if self.scale is None else eta * self.scale(parameter)
+            numbers = (rate, self.weight_decay if parameter.decays else 0.0, *constants)
+            if isinstance(gradient, Outer):
+                result = gradient.update(self.update, parameter.value, parameter.states, numbers)
+            else:
+                result = updated(self.update, parameter.value, gradient, parameter.states, numbers)
+            parameter.value, parameter.states = result
 
 
 def GradientDescent(weight_decay: float = 0.0) -> Optimizer:

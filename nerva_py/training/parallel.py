@@ -1,6 +1,6 @@
-"""What `train` does where several processes may train one network together; here: one process alone.
+"""What a `Run` does where several processes may train one network together; here: one process alone.
 
-`nerva_py.distributed` has the implementation for many.
+`nerva_py.distributed` has the implementations for many.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from nerva_py.equations.losses import Loss
-
 from . import evaluation
-from .step import training_step
 
 if TYPE_CHECKING:
-    from nerva_py.data import Dataset
     from nerva_py.network import MLP
 
-    from .callbacks import Callback, TrainingState
+    from .callbacks import Callback
+    from .run import Batch, Run, Step
 
 
 class Distribution(Protocol):
@@ -32,26 +29,30 @@ class Distribution(Protocol):
     def agree(self, network: MLP, seed: int | None, callbacks: Sequence[Callback]) -> tuple[Any, list[Callback]]:
         """Seed and callbacks of this process, once it is known that all have the same network."""
 
-    def begin(self, state: TrainingState) -> None:
-        """Prepare the layers, before the first step."""
+    def begin(self, run: Run) -> None:
+        """Before the first step."""
 
-    def step(self, *arguments: Any) -> np.ndarray:
-        """As `training_step`, for the mini-batch of all processes together."""
+    def shards(self, run: Run, rows: np.ndarray, crops: Any) -> list[Batch]:
+        """This process's shards of the mini-batch of these samples."""
 
-    def after_step(self, state: TrainingState) -> None:
+    def network(self, run: Run) -> MLP:
+        """The network as a pass goes through it, which may see the samples of other processes."""
+
+    def generator(self, run: Run, shard: int | None) -> np.random.Generator:
+        """What draws the dropout masks of a shard."""
+
+    def reduced(self, run: Run, shards: Sequence[Batch], parts: Sequence[Step]) -> Step:
+        """The gradients of the mini-batch of all processes from those of this one's shards."""
+
+    def after_step(self, run: Run) -> None:
         """After the callbacks of a step."""
 
-    def evaluate(
-        self, network: MLP, data: Dataset, loss: Loss, part: str, sample_weight: np.ndarray | None = None
-    ) -> tuple[float, float | None]:
+    def evaluate(self, run: Run, part: str) -> tuple[float, float | None]:
         """As `evaluation.evaluate`."""
-
-    def end(self, network: MLP) -> None:
-        """Leave the layers as they were."""
 
 
 class OneProcess:
-    """Nobody to agree with."""
+    """One shard, and nobody to agree with."""
 
     def guard(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -59,19 +60,24 @@ class OneProcess:
     def agree(self, network: MLP, seed: int | None, callbacks: Sequence[Callback]) -> tuple[Any, list[Callback]]:
         return seed, list(callbacks)
 
-    def begin(self, state: TrainingState) -> None:
+    def begin(self, run: Run) -> None:
         """Nothing to prepare."""
 
-    def step(self, *arguments: Any) -> np.ndarray:
-        return training_step(*arguments)
+    def shards(self, run: Run, rows: np.ndarray, crops: Any) -> list[Batch]:
+        return [run.batch(rows, crops)]
 
-    def after_step(self, state: TrainingState) -> None:
+    def network(self, run: Run) -> MLP:
+        return run.network
+
+    def generator(self, run: Run, shard: int | None) -> np.random.Generator:
+        return run.rng
+
+    def reduced(self, run: Run, shards: Sequence[Batch], parts: Sequence[Step]) -> Step:
+        return parts[0]
+
+    def after_step(self, run: Run) -> None:
         """Nothing to compare."""
 
-    def evaluate(
-        self, network: MLP, data: Dataset, loss: Loss, part: str, sample_weight: np.ndarray | None = None
-    ) -> tuple[float, float | None]:
-        return evaluation.evaluate(network, data, loss, part, sample_weight)
-
-    def end(self, network: MLP) -> None:
-        """Nothing to undo."""
+    def evaluate(self, run: Run, part: str) -> tuple[float, float | None]:
+        weights = run.weights if part == "train" else None
+        return evaluation.evaluate(run.network, run.data, run.loss, part, weights)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .callbacks import Callback, Order, TrainingState
+from .callbacks import Callback, Order
 from .history import Epoch
+from .run import Run
 
 
 class ProgressBar(Callback):
@@ -15,33 +16,32 @@ class ProgressBar(Callback):
     """
 
     order = Order.WRITES
-    reads_gradients = False
 
     def __init__(self, leave: bool = True):
         self.leave = leave
         self._epochs: Any = None
         self._batches: Any = None
 
-    def on_train_begin(self, state: TrainingState) -> None:
+    def on_train_begin(self, run: Run) -> None:
         from tqdm.auto import tqdm
 
         self._tqdm = tqdm
         self._epochs = self._batches = None
 
-    def on_epoch_begin(self, state: TrainingState) -> None:
+    def on_epoch_begin(self, run: Run) -> None:
         if self._epochs is None:  # here, as a resumed run knows its epoch now
             self._epochs = self._tqdm(
-                total=state.epochs, initial=len(state.history), desc="epochs", unit="epoch", leave=self.leave
+                total=run.epochs, initial=len(run.history), desc="epochs", unit="epoch", leave=self.leave
             )
-            self._batches = self._tqdm(total=state.steps_per_epoch, unit="batch", leave=False)
-        self._batches.reset(total=state.steps_per_epoch)
-        self._batches.set_description(f"epoch {state.epoch}")
-        self._batches.update(state.step)
+            self._batches = self._tqdm(total=run.steps_per_epoch, unit="batch", leave=False)
+        self._batches.reset(total=run.steps_per_epoch)
+        self._batches.set_description(f"epoch {run.epoch}")
+        self._batches.update(run.step_of_epoch)
 
-    def on_step_end(self, state: TrainingState) -> None:
+    def on_step_end(self, run: Run) -> None:
         self._batches.update()
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         statistics = {
             "train loss": epoch.train_loss, "train accuracy": epoch.train_accuracy,
             "test loss": epoch.test_loss, "test accuracy": epoch.test_accuracy,
@@ -50,7 +50,7 @@ class ProgressBar(Callback):
         self._epochs.set_postfix(shown, refresh=False)
         self._epochs.update()
 
-    def on_train_end(self, state: TrainingState) -> None:
+    def on_train_end(self, run: Run) -> None:
         for bar in (self._batches, self._epochs):
             if bar is not None:
                 bar.close()

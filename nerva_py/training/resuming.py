@@ -19,16 +19,17 @@ from nerva_py.checkpoints.networks import build_network, described
 from nerva_py.checkpoints.trees import well_formed
 from nerva_py.data import gather
 from nerva_py.data.checks import as_samples, check_finite
-from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.errors import DataError, NervaError, ShapeError
 from nerva_py.files import reading
-from nerva_py.network import MLP, BatchNormLayer
+from nerva_py.network import MLP, Parameter
 from nerva_py.network.mlp import fitting_batch
+from nerva_py.sparse.storage import backend_name
 
-from .callbacks import Callback, Order, TrainingState
+from .callbacks import Callback, Order
 from .evaluation import BATCH
 from .history import Epoch, History
-from .optimizers import OptimizerState
+from .optimizers import Optimizer
+from .run import Run
 from .weighting import RunningLoss
 
 Tree = dict[str, Any]
@@ -56,13 +57,12 @@ class Checkpoint:
         check_finite("X", X)
         if self.data is None:
             return self.network.predict(X)
-        M, size = X.shape[0], fitting_batch(self.network.sizes, BATCH)
-        Y = np.empty((M, self.network.sizes[-1]), self.network.dtype)
-        with workspace(), one_blas_thread:
-            for start in range(0, M, size):
-                rows = np.arange(start, min(start + size, M))
-                Y[rows] = self.network.forward(gather(X, rows, self.data.scale, self.data.shift, self.network.dtype))
-        return Y
+        network, scale, shift = self.network, self.data.scale, self.data.shift
+
+        def batch(rows: slice) -> Any:
+            return gather(X, np.arange(rows.start, rows.stop), scale, shift, network.dtype)
+
+        return network.predict_rows(X.shape[0], fitting_batch(network.sizes, BATCH), batch)
 
 
 def read_checkpoint(path: str | PathLike[str], backend: str | None = None) -> Checkpoint:
@@ -85,24 +85,22 @@ def read_checkpoint(path: str | PathLike[str], backend: str | None = None) -> Ch
 # ------------------------------------------------------------------------------------------------------------- writing
 
 
-def training_tree(state: TrainingState) -> Tree:
+def training_tree(run: Run) -> Tree:
     """Where the run is: at the end of a step or of an epoch. Raises NervaError for what cannot be written."""
-    assert state.order_rng is not None
-    assert state.augmentation_rng is not None
+    names = ("epochs", "steps_per_epoch", "epoch", "step_of_epoch", "t", "stop", "settings", "start")
     return {
-        **{name: getattr(state, name) for name in ("epochs", "steps_per_epoch", "epoch", "step", "t", "stop")},
-        "seconds": time.perf_counter() - state.epoch_start,
-        "running": None if state.running is None else vars(state.running),
-        "settings": state.settings,
-        "start": state.start,
-        "order": state.order_state,
-        "augmentation": generator_tree(state.augmentation_rng),
-        "seeds": seeds_tree(state.seeds),
-        "optimizers": [_optimizer_tree(one) | {"vectors": one.vectors} for one in state.optimizer_states],
-        "history": [vars(epoch) for epoch in state.history],
+        **{name: getattr(run, name) for name in names},
+        "seconds": time.perf_counter() - run.epoch_start,
+        "running": None if run.running is None else vars(run.running),
+        "order": run.order_state,
+        "augmentation": generator_tree(run.augmentation_rng),
+        "rng": generator_tree(run.rng),
+        "seeds": seeds_tree(run.seeds),
+        "optimizers": [_optimizer_tree(one) | {"vectors": parameter.states} for one, parameter in _optimized(run)],
+        "history": [vars(epoch) for epoch in run.history],
         "callbacks": [
             {"name": _name(callback), "changes": callback.order == Order.CHANGES, "state": remembered}
-            for callback in state.callbacks
+            for callback in run.callbacks
             if (remembered := callback.state_dict()) or callback.order == Order.CHANGES
         ],
     }
@@ -113,8 +111,12 @@ def start_of(network: MLP) -> Tree:
     return {"sizes": network.sizes, "nnz": [int(layer.W.value.nnz) for layer in network.linear_layers]}
 
 
-def _optimizer_tree(state: OptimizerState) -> Tree:
-    optimizer = state.optimizer
+def _optimized(run: Run) -> list[tuple[Optimizer, Parameter]]:
+    """Each parameter with its optimizer, in the order of the network."""
+    return [(run.optimizers[layer], parameter) for layer in run.network.layers for parameter in layer.parameters]
+
+
+def _optimizer_tree(optimizer: Optimizer) -> Tree:
     constants = [float(c) for c in optimizer.constants(1)]
     return {"name": optimizer.name, "weight_decay": float(optimizer.weight_decay), "constants": constants}
 
@@ -126,51 +128,50 @@ def _name(callback: Callback) -> str:
 # ------------------------------------------------------------------------------------------------------------- reading
 
 
-def resume(state: TrainingState, path: str | PathLike[str], schedule: Callable[[int], float]) -> Callable[[], None]:
-    """Put the network, the optimizer states, the random generators and the position of the run into `state`.
+def resume(run: Run, path: str | PathLike[str]) -> Callable[[], None]:
+    """Put the network, the optimizer states, the random generators and the position of the file's run into `run`.
 
     Returns a function that gives the callbacks back what they remembered, to be called after their `on_train_begin`.
     Everything but that is read and compared with the run that is given before anything is changed. Raises DataError for a file
     that cannot be used, NervaError where the file's run is another one.
     """
     path = Path(path)
-    backends = [layer.W.value.backend for layer in state.network.linear_layers if hasattr(layer.W.value, "backend")]
-    checkpoint = read_checkpoint(path, backends[0].name if backends else None)
+    checkpoint = read_checkpoint(path, backend_name(run.network.linear_layers[0].W.value))
     tree = checkpoint.training
     if tree is None:
         raise DataError(f"{path}: holds a network, but no run to resume, as save has written it. {AFRESH}")
     with reading(path), well_formed("its run"):
         try:
-            _check_same_run(state, checkpoint, tree, schedule)
+            _check_same_run(run, checkpoint, tree)
         except DataError:
             raise
         except NervaError as error:
             raise NervaError(f"{path} cannot be resumed: {error}. {AFRESH}") from None
-        vectors = _vectors(state, checkpoint.network, tree)
-        position = {key: fields.integer(tree, key) for key in ("epoch", "step", "t")}
-        if position["step"] > state.steps_per_epoch or not len(checkpoint.history) <= position["epoch"] <= (
+        vectors = _vectors(run, checkpoint.network, tree)
+        position = {key: fields.integer(tree, key) for key in ("epoch", "step_of_epoch", "t")}
+        if position["step_of_epoch"] > run.steps_per_epoch or not len(checkpoint.history) <= position["epoch"] <= (
             len(checkpoint.history) + 1
         ):
-            raise DataError(f"malformed: step {position['step']} of epoch {position['epoch']}")
-        order, augmentation = build_generator(fields.field(tree, "order")), fields.field(tree, "augmentation")
+            raise DataError(f"malformed: step {position['step_of_epoch']} of epoch {position['epoch']}")
+        order = build_generator(fields.field(tree, "order"))
         changes = {
             **position, "stop": fields.flag(tree, "stop"), "seconds": fields.number(tree, "seconds"), "resumed": True,
-            "start": fields.field(tree, "start"), "order_rng": order, "order_state": order.bit_generator.state,
-            "running": _running(state, fields.field(tree, "running")),
-            "augmentation_rng": build_generator(augmentation), "seeds": build_seeds(fields.field(tree, "seeds")),
+            "start": fields.field(tree, "start"), "order_rng": order, "order_state": order.bit_generator.run,
+            "running": _running(run, fields.field(tree, "running")), "rng": build_generator(fields.field(tree, "rng")),
+            "augmentation_rng": build_generator(fields.field(tree, "augmentation")),
         }  # fmt: skip
-        saved = _matched(state.callbacks, fields.items(tree, "callbacks"), path)
-    _adopt(state.network, checkpoint.network)
-    for one, own in zip(state.optimizer_states, vectors, strict=True):
-        one.vectors = own
-    state.history.epochs[:] = checkpoint.history.epochs
-    # The callbacks draw their generators anew before they get those of the file: the seeds come back after that.
-    seeds = changes.pop("seeds")
+        seeds = build_seeds(fields.field(tree, "seeds"))
+        saved = _matched(run.callbacks, fields.items(tree, "callbacks"), path)
+    _adopt(run.network, checkpoint.network)
+    for (_, parameter), own in zip(_optimized(run), vectors, strict=True):
+        parameter.states = own
+    run.history.epochs[:] = checkpoint.history.epochs
     for name, value in changes.items():
-        setattr(state, name, value)
+        setattr(run, name, value)
 
     def callbacks() -> None:
-        state.seeds = seeds
+        # They draw their generators anew in `on_train_begin`: only then come those of the file, and the seeds.
+        run.seeds = seeds
         with reading(path):
             for callback, remembered in saved:
                 try:
@@ -184,36 +185,34 @@ def resume(state: TrainingState, path: str | PathLike[str], schedule: Callable[[
     return callbacks
 
 
-def _check_same_run(state: TrainingState, checkpoint: Checkpoint, tree: Tree, schedule: Callable[[int], float]) -> None:
+def _check_same_run(run: Run, checkpoint: Checkpoint, tree: Tree) -> None:
     """Refuse a network, data, optimizers or settings that are not those of the run. Raises NervaError, DataError."""
-    theirs, given = described(checkpoint.network), described(state.network)
-    if theirs != given or checkpoint.network.dtype != state.network.dtype:
-        raise NervaError(f"its network is {checkpoint.network!r}, the one that is given {state.network!r}")
+    theirs, given = described(checkpoint.network), described(run.network)
+    if theirs != given or checkpoint.network.dtype != run.network.dtype:
+        raise NervaError(f"its network is {checkpoint.network!r}, the one that is given {run.network!r}")
     start = fields.field(tree, "start")
-    if start_of(state.network) not in (start, start_of(checkpoint.network)):
+    if start_of(run.network) not in (start, start_of(checkpoint.network)):
         raise NervaError(
             f"its run began with layers of {start.get('sizes')} and {start.get('nnz')} weights; the network that is given "
-            f"has {state.network.sizes} and {start_of(state.network)['nnz']}"
+            f"has {run.network.sizes} and {start_of(run.network)['nnz']}"
         )
-    _check_same_data(describe(state.data), checkpoint.data)
-    if fields.integer(tree, "steps_per_epoch", 1) != state.steps_per_epoch and state.settings == tree.get("settings"):
-        raise NervaError(
-            f"its epochs have {tree['steps_per_epoch']} steps, those that are given {state.steps_per_epoch}"
-        )
+    _check_same_data(describe(run.data), checkpoint.data)
+    if fields.integer(tree, "steps_per_epoch", 1) != run.steps_per_epoch and run.settings == tree.get("settings"):
+        raise NervaError(f"its epochs have {tree['steps_per_epoch']} steps, those that are given {run.steps_per_epoch}")
     settings = fields.field(tree, "settings")
-    for name, value in state.settings.items():
+    for name, value in run.settings.items():
         if fields.field(settings, name) != value:
             raise NervaError(f"{name} is {value!r}, but its run has {settings[name]!r}")
     saved = [{**one, "vectors": None} for one in fields.items(tree, "optimizers")]
-    for one, now in zip(saved, state.optimizer_states, strict=False):
+    for one, (now, _) in zip(saved, _optimized(run), strict=False):
         if one != _optimizer_tree(now) | {"vectors": None}:
             raise NervaError(
                 f"the optimizer is {_optimizer_text(_optimizer_tree(now))}, but its run has {_optimizer_text(one)}"
             )
     for epoch in checkpoint.history:
-        if schedule(epoch.epoch - 1) != epoch.learning_rate:
+        if run.schedule(epoch.epoch - 1) != epoch.learning_rate:
             raise NervaError(
-                f"the learning rate of epoch {epoch.epoch} is {schedule(epoch.epoch - 1)!r}, "
+                f"the learning rate of epoch {epoch.epoch} is {run.schedule(epoch.epoch - 1)!r}, "
                 f"but was {epoch.learning_rate!r} in its run"
             )
 
@@ -238,26 +237,25 @@ def _optimizer_text(tree: Tree) -> str:
     return f"{tree.get('name')} with constants {tree.get('constants')} and weight decay {tree.get('weight_decay')}"
 
 
-def _running(state: TrainingState, tree: Any) -> RunningLoss | None:
+def _running(run: Run, tree: Any) -> RunningLoss | None:
     """The mean loss of the mini-batches of an epoch that was interrupted; begun anew if the file's run took none."""
-    if state.running is None or tree is None:
-        return state.running
+    if run.running is None or tree is None:
+        return run.running
     return RunningLoss(*(fields.optional_number(tree, name) or 0.0 for name in ("total", "weight")))
 
 
-def _vectors(state: TrainingState, network: MLP, tree: Tree) -> list[list[np.ndarray]]:
+def _vectors(run: Run, network: MLP, tree: Tree) -> list[list[np.ndarray]]:
     """The state vectors of each parameter, which must be as long as it is in the file."""
-    saved = fields.items(tree, "optimizers")
-    parameters = list(network.parameters())
-    if len(saved) != len(state.optimizer_states) or len(saved) != len(parameters):
+    saved, optimized, parameters = fields.items(tree, "optimizers"), _optimized(run), list(network.parameters())
+    if len(saved) != len(optimized) or len(saved) != len(parameters):
         raise DataError(f"malformed: {len(saved)} optimizer states for {len(parameters)} parameters")
     result = []
-    for one, parameter, own in zip(saved, parameters, state.optimizer_states, strict=True):
+    for one, parameter, (optimizer, _) in zip(saved, parameters, optimized, strict=True):
         vectors = fields.items(one, "vectors")
         keyed = {str(place): vector for place, vector in enumerate(vectors)}
         shape, dtype = parameter.vector.shape, parameter.vector.dtype
         result.append([fields.array(keyed, key, shape, "f") for key in keyed])
-        if len(vectors) != own.optimizer.states or any(vector.dtype != dtype for vector in vectors):
+        if len(vectors) != optimizer.states or any(vector.dtype != dtype for vector in vectors):
             raise DataError(f"malformed: the optimizer state of {parameter.name}")
     return result
 
@@ -300,7 +298,5 @@ def _adopt(network: MLP, saved: MLP) -> None:
     for parameter, theirs in zip(network.parameters(), saved.parameters(), strict=True):
         parameter.value = theirs.value
     for layer, other in zip(network.layers, saved.layers, strict=True):
-        if isinstance(layer, BatchNormLayer) and isinstance(other, BatchNormLayer):
-            layer.mean, layer.variance = other.mean, other.variance
-    network.rng = saved.rng
-    network.release()
+        for name in layer.buffers:
+            setattr(layer, name, getattr(other, name))

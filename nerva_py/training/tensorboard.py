@@ -7,9 +7,10 @@ from typing import Any
 
 from nerva_py.errors import MissingBackendError
 
-from .callbacks import Callback, Order, TrainingState
+from .callbacks import Callback, Order
 from .history import Epoch
 from .loggers import flat
+from .run import Run
 
 
 class TensorBoardLogger(Callback):
@@ -21,24 +22,23 @@ class TensorBoardLogger(Callback):
     """
 
     order = Order.WRITES
-    reads_gradients = False
 
     def __init__(self, directory: str | PathLike[str]):
         self.directory = fspath(directory)
         self._writer_class = summary_writer()
         self._writer: Any = None
 
-    def on_epoch_begin(self, state: TrainingState) -> None:
+    def on_epoch_begin(self, run: Run) -> None:
         if self._writer is None:
-            self._writer = self._writer_class(self.directory, purge_step=state.epoch if state.resumed else None)
+            self._writer = self._writer_class(self.directory, purge_step=run.epoch if run.resumed else None)
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         for name, value in flat(epoch.as_dict()).items():
             if name != "epoch" and isinstance(value, int | float):
                 self._writer.add_scalar(tag(name), value, epoch.epoch)
         self._writer.flush()
 
-    def on_train_end(self, state: TrainingState) -> None:
+    def on_train_end(self, run: Run) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None

@@ -9,9 +9,16 @@ from typing import Any
 import numpy as np
 
 from nerva_py.errors import DivergedError
-from nerva_py.network import BatchNormLayer, LinearLayer
+from nerva_py.matrix import Outer
+from nerva_py.network import Layer, LinearLayer
+from nerva_py.network.parameter import vector_of
 
-from .callbacks import Callback, Order, TrainingState
+from .callbacks import Callback, Order
+from .run import Run
+
+Seen = tuple[Layer, Any, tuple[Any, ...]]
+# What the tape of a linear layer keeps.
+KEPT = {"X": "X, the input", "Z": "Z = X Wᵀ + b", "Y": "Y"}
 
 
 class TerminateOnNaN(Callback):
@@ -28,46 +35,48 @@ class TerminateOnNaN(Callback):
         self.every = every
         self.report: str | None = None
 
-    def on_train_begin(self, state: TrainingState) -> None:
+    def on_train_begin(self, run: Run) -> None:
         self.report = None
+        self._seen: list[Seen] = []
 
-    def on_step_end(self, state: TrainingState) -> None:
-        if state.t % self.every:
+    def on_gradients(self, run: Run, layer: Layer, tape: Any, gradients: tuple[Any, ...]) -> None:
+        if run.t % self.every == 0:
+            self._seen.append((layer, tape, gradients))
+
+    def on_step_end(self, run: Run) -> None:
+        if run.t % self.every:
             return
+        seen, self._seen = self._seen, []
         # Forward, a NaN spreads to the outputs, and by the gradients to every parameter: the long list only if these have one.
-        quick = [*(p.vector for p in state.network.parameters()), state.outputs]
+        quick = [*(p.vector for p in run.network.parameters()), run.outputs]
         if all(_finite(array) for array in quick):
             return
-        for name, array in _computed(state):
+        for name, array in _computed(run, seen):
             if not _finite(array):
-                self.report = _described(name, array, state)
+                self.report = _described(name, array, run)
                 raise DivergedError(self.report)
 
 
-def _computed(state: TrainingState) -> Iterator[tuple[str, np.ndarray]]:
+def _computed(run: Run, seen: list[Seen]) -> Iterator[tuple[str, np.ndarray]]:
     """(name, array) in the order in which a step computes them, as far as they are kept."""
-    named = _named(state.network.layers)
-    for name, layer in named:
-        if isinstance(layer, LinearLayer):
-            if isinstance(layer.X, np.ndarray):
-                yield f"X, the input of layer {name}", layer.X
-            kept = vars(layer.output)
-            if "Z" in kept:
-                yield f"Z = X Wᵀ + b of layer {name}", kept["Z"]
-            if "Y" in kept:
-                yield f"Y of layer {name}", kept["Y"]
-    if state.outputs is not None:
-        yield "Y, the output of the network", state.outputs
-    for name, layer in reversed(named):
-        for parameter in layer.parameters:
-            if parameter.gradient is not None:
-                yield f"D{parameter.name}, the gradient of {parameter.name}, of layer {name}", parameter.gradient_vector
+    named = _named(run.network.layers)
+    names = {layer: name for name, layer in named}
+    for layer, tape, _ in reversed(seen):
+        for attribute, what in KEPT.items():
+            array = getattr(tape, attribute, None)
+            if isinstance(layer, LinearLayer) and isinstance(array, np.ndarray):
+                yield f"{what} of layer {names[layer]}", array
+    if run.outputs is not None:
+        yield "Y, the output of the network", run.outputs
+    for layer, _, gradients in seen:
+        for parameter, gradient in zip(layer.parameters, gradients, strict=True):
+            values = gradient.on(parameter.value) if isinstance(gradient, Outer) else gradient
+            yield f"D{parameter.name}, the gradient of {parameter.name}, of layer {names[layer]}", vector_of(values)
     for name, layer in named:
         for parameter in layer.parameters:
             yield f"{parameter.name} of layer {name}, after its update with a finite gradient,", parameter.vector
-        if isinstance(layer, BatchNormLayer):
-            yield f"the running mean of layer {name}", layer.mean
-            yield f"the running variance of layer {name}", layer.variance
+        for buffer in layer.buffers:
+            yield f"the running {buffer} of layer {name}", getattr(layer, buffer)
 
 
 def _named(layers: Any) -> list[tuple[str, Any]]:
@@ -89,13 +98,13 @@ def _finite(array: np.ndarray | None) -> bool:
         return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
-def _described(name: str, array: np.ndarray, state: TrainingState) -> str:
+def _described(name: str, array: np.ndarray, run: Run) -> str:
     wrong = ~np.isfinite(array)
     nan, infinite = int(np.isnan(array).sum()), int(np.isinf(array).sum())
     counts = " and ".join(filter(None, [f"{nan:,} NaN" * bool(nan), f"{infinite:,} infinite" * bool(infinite)]))
     rest = np.abs(array[~wrong])
     largest = f"; the largest of the others is {rest.max():.3g}" if rest.size else ""
     return (
-        f"step {state.step} of epoch {state.epoch} (step {state.t} of the run, learning rate {state.learning_rate:g}): {name} "
+        f"step {run.step_of_epoch} of epoch {run.epoch} (step {run.t} of the run, learning rate {run.learning_rate:g}): {name} "
         f"was the first that is not finite: {counts} of {array.size:,} numbers{largest}"
     )

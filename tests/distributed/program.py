@@ -13,7 +13,7 @@ import numpy as np
 
 import nerva_py as nv
 from nerva_py.distributed import DataParallel, LocalSGD, mpi
-from nerva_py.network import set_break_even_density
+from nerva_py.sparse import set_break_even_density
 from nerva_py.network.building import as_csr
 
 

@@ -2,29 +2,25 @@
 
 There is no batch to stream along: time goes into reading the weights, once from beginning to end, and into finding what belongs
 to their column. So every pass here goes through W by rows. The CSC view, through which the values are read in random order,
-is neither used nor made, and what follows from a weight while it is in a register is done at once: `product_update` reads and
-writes each weight once where product, gradient and update would read it three times.
+is neither used nor made.
 
 DX = DY W is then a sum over rows that are in different parts. Each part adds to a vector of its own, and these are summed in
 order; the number of parts does not depend on the number of threads, and so neither does a single bit of the result.
 
 What belongs to a column may be anywhere in a cache, or in none. As it is known long before which columns come, it is asked
-for early (`prefetch`), which makes a pass three times as fast; and in `product_update` x and sum of a column are neighbours.
+for early (`prefetch`), which makes a pass three times as fast.
 
 N is a constant of the compiled code, whose loops over it then vanish.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 from numba import prange
 from numpy import uint64 as unsigned
 
 from nerva_py.engine.compiling import Kernel, column, kernel, prefetch
-from nerva_py.engine.scalars import compilable
 
 AHEAD = 32  # nonzeros
 BLOCK = 1024  # features whose sums are added up at a time
@@ -90,19 +86,19 @@ def product(N: int) -> Kernel:
 
 
 @cache
-def sum_parts(count: int, N: int, stride: int, first: int) -> Kernel:
-    """DX[i, d] = Σ_part sums[part, d, first + i], the parts always added in the same order; `stride` numbers a feature."""
+def sum_parts(count: int, N: int) -> Kernel:
+    """DX[i, d] = Σ_part sums[part, d, i], the parts always added in the same order."""
 
     @kernel("F1, F2", parallel=True)
     def sum_parts(sums, DX):
         D = DX.shape[1]
         for block in prange((D + BLOCK - 1) // BLOCK):
             for d in range(block * BLOCK, min(D, (block + 1) * BLOCK)):
-                x, place = column(DX, d), d * stride + first
+                x, place = column(DX, d), d * N
                 for i in range(N):
                     s = sums[place + i]
                     for part in range(1, count):
-                        s += sums[part * D * stride + place + i]
+                        s += sums[part * D * N + place + i]
                     x[i] = s
 
     return sum_parts
@@ -127,60 +123,3 @@ def product_on(N: int) -> Kernel:
                     gradient[p] = g
 
     return product_on
-
-
-@cache
-def product_update(f: Callable[..., Any], constants: int, N: int) -> Kernel:
-    """DX = DY W in parts, and on the support of W, in the same pass, W, s = f(W, DYᵀ X, s, c₁, c₂, ...)
-
-    both[part, d] holds the N numbers x of feature d and N sums of DX, which one access then brings; see `sum_parts`.
-    """
-    f = compilable(f)
-
-    @kernel(f"P1, I1, I1, F1, F1, F2, F2, F1, t{constants}", parallel=True)
-    def product_update(parts, indptr, indices, data, state, DY, X, both, constants):
-        size = both.size // (parts.size - 1)
-        width = unsigned(2 * N)
-        beyond = unsigned(max(indices.size - 1, 0))
-        for part in prange(parts.size - 1):
-            own = both[part * size : (part + 1) * size]
-            for d in range(X.shape[1]):
-                x = column(X, d)
-                for i in range(N):
-                    own[d * 2 * N + i] = x[i]
-                    own[d * 2 * N + N + i] = 0
-            for k in range(parts[part], parts[part + 1]):
-                y = column(DY, k)
-                for p in range(unsigned(indptr[k]), unsigned(indptr[k + 1])):
-                    prefetch(own, unsigned(indices[min(p + unsigned(AHEAD), beyond)]) * width)
-                    w, j = data[p], unsigned(indices[p]) * width
-                    g = y[0] * own[j]
-                    for i in range(1, N):
-                        g += y[i] * own[j + unsigned(i)]
-                    for i in range(N):
-                        own[j + unsigned(N + i)] += w * y[i]
-                    data[p], state[p] = f(w, g, state[p], *constants)
-
-    return product_update
-
-
-@cache
-def update_only(f: Callable[..., Any], constants: int, N: int) -> Kernel:
-    """On the support of W, in one pass, W, s = f(W, DYᵀ X, s, c₁, c₂, ...): `product_update` where nobody asks for DX."""
-    f = compilable(f)
-
-    @kernel(f"P1, I1, I1, F1, F1, F2, F2, t{constants}", parallel=True)
-    def update_only(parts, indptr, indices, data, state, DY, X, constants):
-        beyond = unsigned(max(indices.size - 1, 0))
-        for part in prange(parts.size - 1):
-            for k in range(parts[part], parts[part + 1]):
-                y = column(DY, k)
-                for p in range(unsigned(indptr[k]), unsigned(indptr[k + 1])):
-                    prefetch(X, unsigned(indices[min(p + unsigned(AHEAD), beyond)]))
-                    x = column(X, unsigned(indices[p]))
-                    g = y[0] * x[0]
-                    for i in range(1, N):
-                        g += y[i] * x[i]
-                    data[p], state[p] = f(data[p], g, state[p], *constants)
-
-    return update_only

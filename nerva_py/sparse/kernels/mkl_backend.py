@@ -44,9 +44,6 @@ class MKLBackend(NumbaBackend):
     def __init__(self) -> None:
         self._dot = _load()
 
-    def takes_bytes(self, W: SparseWeight, N: int) -> bool:
-        return False  # MKL has no products of them
-
     def affine(self, X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
         np.add(self._product(W.csr, X.T).T, b, out=Y)

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 # time; 4096×4096 at 0.2, 4 blocks, Y 0.8, DX 0.5 and DW 0.75; at 0.05, where a column has 50 nonzeros in each, DX takes 1.2.
 CACHE = 2**19  # bytes of X in a block of features, at most
 ROW, COLUMN = 32, 128  # nonzeros in a block, on the average, at least
-# Gathered as bytes, a batch of 100 images of 3072 is there 70 to 100 µs earlier; but bytes must be widened and scaled, so that
-# with 1024 neurons the products take 20 µs more at a density of 0.01, 60 at 0.02, 160 at 0.05. A whole step takes 0.99 of the
-# time with 8 nonzeros for each feature, 0.88 with 4, 0.92 with 1.
-BYTES = 12  # nonzeros for each feature, on the average, at most
 FEW = 8192  # nonzeros: with fewer, a single sample is done before a second thread has started
 
 
@@ -67,7 +63,7 @@ class NumbaBackend:
             parts = S.parts(few_samples.PARTS)
             sums = vector_empty(few_samples.PARTS * D * N, W.dtype)
             few_samples.product(N)(parts, S.indptr, S.indices, W.data, batch_layout(DY), sums)
-            few_samples.sum_parts(few_samples.PARTS, N, N, 0)(sums, DX)
+            few_samples.sum_parts(few_samples.PARTS, N)(sums, DX)
             return DX
         _, indices_T, perm = S.transposed
         DY = batch_layout(DY)
@@ -83,9 +79,6 @@ class NumbaBackend:
         else:
             compiled.product_on(_parts(S), _blocks(S, X), S.indices, DY, X, gradient)
         return gradient
-
-    def takes_bytes(self, W: SparseWeight, N: int) -> bool:
-        return N > few_samples.SAMPLES and W.nnz <= BYTES * W.shape[1]
 
     def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         S, bias = W.support, np.ascontiguousarray(b[0])

@@ -46,9 +46,6 @@ class SciPyBackend:
             gradient[part] = np.einsum("pi,pi->p", DY.T[rows[part]], X.T[W.support.indices[part]])
         return gradient
 
-    def takes_bytes(self, W: SparseWeight, N: int) -> bool:
-        return False
-
     def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         return self.affine(X.dense(), W, b)
 

@@ -10,7 +10,7 @@ from nerva_py.errors import NervaError
 from nerva_py.topology import drop, grow, schedules
 from nerva_py.topology.neurons import remove_neurons, weakest
 from nerva_py.topology.strategy import DynamicTopology
-from nerva_py.training import TrainingState
+from nerva_py.training import Run
 
 
 class ImportancePruning(DynamicTopology):
@@ -38,22 +38,22 @@ class ImportancePruning(DynamicTopology):
         self.removing = schedules.every(every)
         self.start, self.end = start, stop
 
-    def on_step_end(self, state: TrainingState) -> None:
-        super().on_step_end(state)
-        due = self.t % self.removing.steps(state.steps_per_epoch) == 0
+    def on_step_end(self, run: Run) -> None:
+        super().on_step_end(run)
+        due = self.t % self.removing.steps(run.steps_per_epoch) == 0
         if due and self.start * self.total <= self.t <= self.end * self.total:
-            self.remove(state)
+            self.remove(run)
 
     def settings(self) -> dict[str, Any]:
         own = {"percentile": self.percentile, "removing": str(self.removing), "start": self.start, "end": self.end}
         return super().settings() | own
 
-    def remove(self, state: TrainingState) -> None:
+    def remove(self, run: Run) -> None:
         """Remove the weakest neurons of every hidden layer."""
         for number in range(1, len(self.layers)):
             keep = ~weakest(self.layers[number - 1].layer.W.value, self.percentile)
             if keep.all():
                 continue
-            remove_neurons(state.network, number, keep, state.optimizer_states)
+            remove_neurons(run.network, number, keep)
             self.layers[number - 1].shrunk(keep, np.ones(self.layers[number - 1].shape[1], bool))
             self.layers[number].shrunk(np.ones(self.layers[number].shape[0], bool), keep)

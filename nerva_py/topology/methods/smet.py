@@ -5,7 +5,7 @@ from __future__ import annotations
 from nerva_py.errors import NervaError
 from nerva_py.topology import drop, grow
 from nerva_py.topology.strategy import DynamicTopology
-from nerva_py.training import TrainingState
+from nerva_py.training import Run
 
 
 class SMET(DynamicTopology):
@@ -20,8 +20,8 @@ class SMET(DynamicTopology):
             drop.Magnitude(alpha), grow.Gradient(), "Zero", every=every, decay="Cosine", stop=stop, name="SMET"
         )
 
-    def on_train_begin(self, state: TrainingState) -> None:
-        wrong = {one.optimizer.name for one in state.optimizer_states} - {"SMET"}
+    def on_train_begin(self, run: Run) -> None:
+        wrong = {optimizer.name for optimizer in run.optimizers.values()} - {"SMET"}
         if wrong:
             raise NervaError(f"method SMET needs the optimizer SMET, not {', '.join(sorted(wrong))}")
-        super().on_train_begin(state)
+        super().on_train_begin(run)

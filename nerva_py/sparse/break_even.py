@@ -10,7 +10,8 @@ import math
 import os
 
 from nerva_py.errors import NervaError
-from nerva_py.sparse.densities import checked_density
+
+from .densities import checked_density
 
 # Measured with bench/products.py on two cores with AVX-512, the optimizer's update included: 0.39 for 4096×4096, 0.5 for
 # 1024×3072, 0.55 for 512×1024.
