@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer
-from nerva_py.sparse import DenseWeight, SparseWeight, product_update
+from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, Layer, LinearLayer
+from nerva_py.sparse import DenseWeight, SparseWeight
 from nerva_py.sparse.kernels import few_samples
-from nerva_py.training.optimizers import OptimizerState
+from nerva_py.training.optimizers import Optimizer
 
 from .screen import aligned, size
 
@@ -31,18 +31,17 @@ class LayerMemory:
 
 
 def layer_memory(
-    network: MLP, states: Sequence[OptimizerState], sparse_input: bool = False, batch_size: int = 100
+    network: MLP, optimizers: Mapping[Layer, Optimizer], sparse_input: bool = False, batch_size: int = 100
 ) -> list[LayerMemory]:
     """One entry for each layer of the network, activations apart. `sparse_input`: whether the samples are stored sparse. With
-    very small batches large layers need neither a gradient nor the column view."""
-    vectors = {id(state.parameter): state.optimizer.states for state in states}
+    very small batches large layers need no column view."""
     result = []
     for position, layer in enumerate(network.layers):
         # The gradient with respect to the network's input, which needs the column view, is not computed.
         inner = any(before.parameters for before in network.layers[:position])
         weights = training = dense_weights = dense_training = 0
         for parameter in layer.parameters:
-            copies = 1 + vectors[id(parameter)]
+            copies = 1 + optimizers[layer].states
             value = parameter.value
             numbers = parameter.vector.nbytes
             whole = value.nbytes if not isinstance(value, SparseWeight) else _csr_bytes(value)
@@ -59,8 +58,6 @@ def layer_memory(
                     by_columns = layer.dropout or sparse_batch
                     if by_columns or (inner and not few_samples.scatters(*case)):
                         training += _csc_bytes(value)
-                    if not by_columns and copies == 2 and product_update.pays(*case):
-                        training -= value.data.nbytes  # no gradient is stored
             dense_weights += numbers
             dense_training += (1 + copies) * numbers
         result.append(

@@ -7,7 +7,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from nerva_py.training import Callback, Epoch, Order, TrainingState
+from nerva_py.training import Callback, Epoch, Order, Run
 
 INTERVAL = 0.1  # seconds between two pictures of the bar; drawing one takes 0.3 ms
 
@@ -16,12 +16,11 @@ class EpochLines(Callback):
     """Prints Nerva's line for each epoch; and behind it R_s, if a topology was measured."""
 
     order = Order.WRITES
-    reads_gradients = False
 
     def __init__(self, console: Console):
         self.console = console
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         topology = epoch.measures.get("topology")
         self.console.print(str(epoch) if topology is None else f"{epoch}  R_s: {topology['R_s']:#.3g}")
 
@@ -30,7 +29,6 @@ class BatchBar(Callback):
     """A bar for the batches of the epoch, with the time that is left for all epochs."""
 
     order = Order.WRITES
-    reads_gradients = False
 
     def __init__(self, console: Console):
         # No refreshing thread: it would take a core from the kernels whenever it likes.
@@ -46,28 +44,28 @@ class BatchBar(Callback):
         )
         self.start = self.shown = 0.0
 
-    def on_train_begin(self, state: TrainingState) -> None:
-        self.task = self.progress.add_task("training", total=state.steps_per_epoch, left="")
+    def on_train_begin(self, run: Run) -> None:
+        self.task = self.progress.add_task("training", total=run.steps_per_epoch, left="")
         self.start = time.perf_counter()
         self.progress.start()
 
-    def on_epoch_begin(self, state: TrainingState) -> None:
-        self._show(state)
+    def on_epoch_begin(self, run: Run) -> None:
+        self._show(run)
 
-    def on_step_end(self, state: TrainingState) -> None:
+    def on_step_end(self, run: Run) -> None:
         if time.perf_counter() - self.shown > INTERVAL:
-            self._show(state)
+            self._show(run)
 
-    def on_train_end(self, state: TrainingState) -> None:
+    def on_train_end(self, run: Run) -> None:
         self.progress.stop()
 
-    def _show(self, state: TrainingState) -> None:
+    def _show(self, run: Run) -> None:
         self.shown = time.perf_counter()
-        done = (state.epoch - 1) * state.steps_per_epoch + state.step
+        done = (run.epoch - 1) * run.steps_per_epoch + run.step_of_epoch
         left = ""
         if done and self.shown - self.start > 1:
-            seconds = (self.shown - self.start) * (state.epochs * state.steps_per_epoch - done) / done
+            seconds = (self.shown - self.start) * (run.epochs * run.steps_per_epoch - done) / done
             left = f" {seconds:.0f} s left" if seconds < 100 else f" {seconds / 60:.0f} min left"
-        title, total = f"epoch {state.epoch}/{state.epochs}", state.steps_per_epoch
-        self.progress.update(self.task, description=title, total=total, completed=state.step, left=left)
+        title, total = f"epoch {run.epoch}/{run.epochs}", run.steps_per_epoch
+        self.progress.update(self.task, description=title, total=total, completed=run.step_of_epoch, left=left)
         self.progress.refresh()

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nerva_py.data import Dataset, gather
-from nerva_py.engine import one_blas_thread, workspace
+from nerva_py.data import Dataset
 from nerva_py.network import MLP
-from nerva_py.training.evaluation import BATCH
+from nerva_py.training.evaluation import predicted
 
 from .screen import aligned
 
@@ -20,13 +19,7 @@ PICTURE_WIDTH = 14  # pixels; larger pictures are made smaller
 
 def predicted_classes(network: MLP, data: Dataset) -> np.ndarray:
     """The class of each test sample, (M,)."""
-    classes = np.empty(len(data.Ttest), np.int64)
-    with workspace(), one_blas_thread:
-        for start in range(0, len(classes), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(classes)))
-            Y = network.forward(gather(data.Xtest, rows, data.scale, data.shift, network.dtype))
-            classes[rows] = Y.argmax(axis=1)
-    return classes
+    return predicted(network, data, data.Xtest).argmax(axis=1)
 
 
 def class_table(data: Dataset, predicted: np.ndarray, names: Sequence[str]) -> list[str]:

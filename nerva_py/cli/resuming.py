@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 from rich.console import Console
 
 from nerva_py.errors import DataError, NervaError
-from nerva_py.training import Checkpoint, ModelCheckpoint, TrainingState, read_checkpoint
+from nerva_py.training import Checkpoint, ModelCheckpoint, Run, read_checkpoint
 from nerva_py.training.intervals import every
 
 from .busy import busy
@@ -91,9 +91,9 @@ class ShownCheckpoint(ModelCheckpoint):
 
     console: Console
 
-    def save(self, state: TrainingState) -> None:
+    def save(self, run: Run) -> None:
         with busy(self.console, f"saving {self.path}", live=False):
-            super().save(state)
+            super().save(run)
 
 
 def saver(options: Options, choices: Choices, console: Console) -> list[ModelCheckpoint]:

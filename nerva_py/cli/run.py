@@ -61,15 +61,14 @@ def _run(options: Options, console: Console, ranks: MPIRanks | None) -> int:
     with busy(console, "creating the network"):
         network = make_network(options, choices) if checkpoint is None else checkpoint.network
     check_run(network, data, choices.epochs, choices.batch_size, choices.augmentation)
-    states = resolve_optimizers(network, choices.optimizers)
+    optimizers = resolve_optimizers(network, choices.optimizers)
     if options.topology_plot is not None:
         from .plot import check_images
 
         check_images(options.topology_plot, data)
     if choices.method is not None:
-        check_method(options, choices.method, network, data, states, choices.epochs, choices.batch_size)
-    entries = layer_memory(network, states, data.sparse, choices.batch_size)
-    del states
+        check_method(options, choices, network, data)
+    entries = layer_memory(network, optimizers, data.sparse, choices.batch_size)
     console.print(_settings(options, choices))
     if options.info:
         _print(console, environment())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
-
 from nerva_py.data import Dataset
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP
@@ -13,9 +11,10 @@ from nerva_py.network.initializers import INITIALIZERS
 from nerva_py.network.specs import build
 from nerva_py.topology import DROP_RULES, GROW_RULES, METHODS, DynamicTopology
 from nerva_py.topology.schedules import every
-from nerva_py.training import History, TrainingState
-from nerva_py.training.optimizers import OptimizerState
+from nerva_py.training import History
+from nerva_py.training.loop import begin
 
+from .choices import Choices
 from .options import Options
 
 GROW_WEIGHTS, UPDATE_EVERY, UPDATE_STOP = "Xavier", "1 epoch", 1.0  # as in Nerva
@@ -43,25 +42,21 @@ def described(options: Options, method: DynamicTopology | None) -> list[str]:
     return parts
 
 
-def check_method(
-    options: Options,
-    method: DynamicTopology,
-    network: MLP,
-    data: Dataset,
-    states: list[OptimizerState],
-    epochs: int,
-    batch_size: int,
-) -> None:
+def check_method(options: Options, choices: Choices, network: MLP, data: Dataset) -> None:
     """Let a copy begin training, so that a method that cannot work says so before anything is written."""
-    steps = -(-len(data.Ttrain) // batch_size)
-    seeds = np.random.SeedSequence(options.seed)
-    resumed = options.resume is not None
-    state = TrainingState(network, data, states, History(), epochs, steps, seeds=seeds, resumed=resumed)
+    assert choices.method is not None
+    run = begin(
+        network, data, choices.loss, choices.optimizers, choices.learning_rate, choices.epochs, choices.batch_size,
+        seed=options.seed, callbacks=[copy.copy(choices.method)],
+    )  # fmt: skip
+    run.resumed = options.resume is not None
     try:
-        copy.copy(method).on_train_begin(state)
+        run.callbacks[0].on_train_begin(run)
     except NervaError as error:
         given = f"--method {options.method}" if options.method is not None else f"--prune {options.prune}"
         raise NervaError(f"{given}: {error}") from error
+    finally:
+        run.end()
 
 
 def topology_row(history: History, network: MLP, weights_before: int, sizes_before: list[int]) -> list[str] | None:

@@ -14,28 +14,24 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from nerva_py.checkpoints import describe
-from nerva_py.data import Dataset
 from nerva_py.data.augmentation import Crops
-from nerva_py.engine import SparseBatch
-from nerva_py.engine.layout import batch_layout
-from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
-from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer
-from nerva_py.network.layers import SharedRows
-from nerva_py.sparse import SparseWeight, Support
-from nerva_py.training import Callback, Order, TrainingState
+from nerva_py.matrix import Outer
+from nerva_py.matrix.outer import tree_sum
+from nerva_py.network import MLP, BatchNormLayer, Layer, LinearLayer
+from nerva_py.network.parameter import vector_of
+from nerva_py.sparse import Support, Weight
+from nerva_py.training import Batch, Callback, Order, Run
 from nerva_py.training.evaluation import batch_totals, means
-from nerva_py.training.optimizers import OptimizerState
-from nerva_py.training.step import PhaseClock, backpropagate, no_phase
-from nerva_py.training.weighting import RunningLoss
+from nerva_py.training.run import Step
 
-from .ranks import Ranks, one_for_all, tree_sum
+from .ranks import Ranks, one_for_all
+from .views import SharedOuter, SynchronousBatchNorm
 
 SHARDS = 4  # of 1, 2 and 4 ranks, which then compute the same bits
 CHECK_EVERY = 50  # steps between two comparisons of the supports
@@ -53,8 +49,9 @@ class DataParallel:
             raise NervaError(f"shards must be a multiple of the number of ranks, {ranks.size}, not {shards!r}")
         self.ranks = ranks
         self.given = shards
-        self.shards = shards or ranks.size
+        self.shards_in_all = shards or ranks.size
         self.seed = 0
+        self._repeated = False  # whether all ranks take all samples of the mini-batch
         self._digests: dict[int, tuple[Support, int]] = {}
 
     # ------------------------------------------------------------------------------------------------------ around a run
@@ -67,22 +64,13 @@ class DataParallel:
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
         self.seed = self.ranks.from_first(seed)
-        self.shards = self._choose_shards(network)
+        self.shards_in_all = self._choose_shards(network)
         self._same("network", network_digest(network), "build it with the same seed on all of them")
         first = self.ranks.rank == 0
         return self.seed, [callback for callback in callbacks if first or callback.order < Order.WRITES]
 
-    def begin(self, state: TrainingState) -> None:
-        self._same("training data", describe(state.data).checksum, "load the same on all of them")
-        for layer in state.network.linear_layers:
-            layer.gather = self.ranks.rows
-
-    def end(self, network: MLP) -> None:
-        for layer in network.layers:
-            if isinstance(layer, LinearLayer):
-                layer.gather = None
-            elif isinstance(layer, BatchNormLayer):
-                layer.shared = None
+    def begin(self, run: Run) -> None:
+        self._same("training data", describe(run.data).checksum, "load the same on all of them")
 
     def _choose_shards(self, network: MLP) -> int:
         normalizes = bool(_normalizing(network))
@@ -96,108 +84,85 @@ class DataParallel:
 
     # -------------------------------------------------------------------------------------------------------------- steps
 
-    @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the loss
-    def step(
-        self,
-        network: MLP,
-        data: Dataset,
-        loss: Loss,
-        states: Sequence[OptimizerState],
-        rows: np.ndarray,
-        crops: Crops | None,
-        eta: float,
-        t: int,
-        clock: PhaseClock | None = None,
-        weights: np.ndarray | None = None,
-        meter: RunningLoss | None = None,
-        gradients: bool = True,
-    ) -> np.ndarray:
-        """As `training_step`, for the samples `rows` of all ranks together. Returns Y of the last shard of this rank."""
-        phase = clock.phase if clock else no_phase
-        everything = len(rows) if weights is None else float(weights[rows].sum())
-        Y = np.empty((0, network.sizes[-1]), network.dtype)
-        vectors: list[np.ndarray] = []
-        losses: list[tuple[float, float]] = []
-        batches: list[list[tuple[Any, Any]]] = [[] for _ in network.linear_layers]
-        rng = network.rng
-        for shard, part in self._own_parts(network, len(rows)):
-            own, lost = rows[part], RunningLoss()
-            if len(own):
-                share = (len(own) if weights is None else float(weights[own].sum())) / everything
-                network.rng = self._shard_rng(network, t, shard)
-                Y = backpropagate(
-                    network,
-                    data,
-                    loss,
-                    own,
-                    cropped(crops, part),
-                    phase,
-                    weights,
-                    None if meter is None else lost,
-                    share,
-                )
-                vectors.append(np.concatenate([state.parameter.gradient_vector for state in states]))
-            else:
-                vectors.append(np.zeros(sum(state.parameter.vector.size for state in states), network.dtype))
-            losses.append((lost.total, lost.weight))
-            for layer, kept in zip(network.linear_layers, batches, strict=True):
-                if layer.keeps_DZ and len(own):
-                    kept.append((layer.DZ, layer.X))
-                    layer.DZ = layer.X = None  # so that the next shard gets memory of its own
-        network.rng = rng
-        if self._repeated(network, len(rows)) and self.ranks.rank:  # all ranks took the same samples, and rank 0 counts
-            vectors, losses, batches = [np.zeros_like(vectors[0])], [(0.0, 0.0)], [[] for _ in batches]
-        with phase("exchange"):
+    def shards(self, run: Run, rows: np.ndarray, crops: Crops | None) -> list[Batch]:
+        """This rank's shards of the samples that have any."""
+        self._repeated = bool(_normalizing(run.network)) and self.ranks.size > len(rows)
+        total, result = run.weight(rows), []
+        for shard, part in self._own_parts(len(rows)):
+            if part.start < part.stop:
+                result.append(run.batch(rows[part], cropped(crops, part), total, shard))
+        return result
+
+    def network(self, run: Run) -> MLP:
+        """The network itself, or one with the same parameters whose batch normalisations take the batch of all ranks."""
+        if self._repeated or not _normalizing(run.network) or self.ranks.size == 1:
+            return run.network
+        return MLP([_view(layer, self.ranks) for layer in run.network.layers])
+
+    def generator(self, run: Run, shard: int | None) -> np.random.Generator:
+        """The same masks for a shard, whichever rank it is on."""
+        return np.random.default_rng([self.seed, run.t, shard or 0])
+
+    def reduced(self, run: Run, shards: Sequence[Batch], parts: Sequence[Step]) -> Step:
+        """The gradients of the mini-batch of all ranks: those of W an `Outer` whose values on the support are known, and which
+        asks all ranks for DZ and X where others are wanted."""
+        lists = {batch.shard: list(part) for batch, part in zip(shards, parts, strict=True)}
+        layers = run.network.layers[run.network.first_trained :][::-1]
+        sizes = [parameter.vector.size for layer in layers for parameter in layer.parameters]
+        counted = not (self._repeated and self.ranks.rank)  # all ranks took the same samples, and rank 0 counts
+        vectors = [
+            self._vector(run, layers, lists.get(shard) if counted else None, sum(sizes)) for shard in self._own()
+        ]
+        with run.phases["exchange"]:
             total = self.ranks.sum(tree_sum(vectors))
-            if meter is not None:
-                for one in chain.from_iterable(self.ranks.from_all(losses)):
-                    meter.total, meter.weight = meter.total + one[0], meter.weight + one[1]
-        with phase("optimize"):
-            _take(states, total)
-            for state in states:
-                state.step(eta, t)
-        for layer, kept in zip(network.linear_layers, batches, strict=True):
-            if layer.keeps_DZ:
-                layer.DZ, layer.X = _stacked(layer, kept)
-        return Y
+            if run.running is not None:
+                run.running.settle(self.ranks.from_all(run.running.pending if counted else []))
+        pieces = iter(np.split(total, np.cumsum(sizes)[:-1]))
+        for place, layer in enumerate(layers):
+            seen = [steps[place] for steps in lists.values()] if counted else []
+            gradients = [_like(parameter.value, next(pieces)) for parameter in layer.parameters]
+            if isinstance(layer, LinearLayer):
+                own = [gradients_of[0] for _, _, gradients_of in seen]
+                gradients[0] = SharedOuter(self.ranks, layer.W.value, gradients[0], own)
+            yield layer, seen[-1][1] if seen else None, tuple(gradients)
 
-    def after_step(self, state: TrainingState) -> None:
+    def after_step(self, run: Run) -> None:
         """Compare the supports from time to time."""
-        if state.t % CHECK_EVERY == 0 or state.step == state.steps_per_epoch:
-            self._check_supports(state.network)
+        if run.t % CHECK_EVERY == 0 or run.step_of_epoch == run.steps_per_epoch:
+            self._check_supports(run.network)
 
-    def evaluate(
-        self, network: MLP, data: Dataset, loss: Loss, part: str, sample_weight: np.ndarray | None = None
-    ) -> tuple[float, float | None]:
+    def evaluate(self, run: Run, part: str) -> tuple[float, float | None]:
         """Each rank takes some of the batches, and all add them up in their order."""
-        own = batch_totals(network, data, loss, part, sample_weight, self.ranks.rank, self.ranks.size)
-        return means(sum(self.ranks.from_all(own)), data, part, sample_weight)  # of each row one is not zero
+        weights = run.weights if part == "train" else None
+        own = batch_totals(run.network, run.data, run.loss, part, weights, self.ranks.rank, self.ranks.size)
+        return means(sum(self.ranks.from_all(own)), run.data, part, weights)  # of each row one is not zero
 
     # ------------------------------------------------------------------------------------------------------------ parts
 
-    def _own_parts(self, network: MLP, N: int) -> list[tuple[int, slice]]:
-        """The shards of this rank, and which of the N samples they are."""
-        repeated = self._repeated(network, N)
-        cuts = [N * shard // self.shards for shard in range(self.shards + 1)]
-        each = self.shards // self.ranks.size
-        first = self.ranks.rank * each
-        whole = SharedRows(self.ranks.rows, slice(cuts[first], cuts[first + each]), self.ranks.rank == 0)
-        for layer in _normalizing(network):
-            layer.shared = None if repeated else whole
-        if repeated:
+    def _own(self) -> range:
+        """The numbers of this rank's shards."""
+        if self._repeated:
+            return range(1)
+        each = self.shards_in_all // self.ranks.size
+        return range(self.ranks.rank * each, (self.ranks.rank + 1) * each)
+
+    def _own_parts(self, N: int) -> list[tuple[int, slice]]:
+        """Which of the N samples are this rank's shards. Where there are so few that some rank would have none to normalize,
+        all ranks take all of them, and so have the same running statistics."""
+        if self._repeated:
             return [(0, slice(0, N))]
-        return [(shard, slice(cuts[shard], cuts[shard + 1])) for shard in range(first, first + each)]
+        cuts = [N * shard // self.shards_in_all for shard in range(self.shards_in_all + 1)]
+        return [(shard, slice(cuts[shard], cuts[shard + 1])) for shard in self._own()]
 
-    def _repeated(self, network: MLP, N: int) -> bool:
-        """Whether there are so few samples that some rank would have none to normalize: then all ranks take all of them, and so
-        have the same running statistics."""
-        return bool(_normalizing(network)) and self.ranks.size > N
-
-    def _shard_rng(self, network: MLP, t: int, shard: int) -> np.random.Generator:
-        """What draws the dropout masks of a shard: the same, whichever rank it is on."""
-        if any(getattr(layer, "dropout", 0) or isinstance(layer, DropoutLayer) for layer in network.layers):
-            return np.random.default_rng([self.seed, t, shard])
-        return network.rng
+    def _vector(self, run: Run, layers: Sequence[Layer], steps: list[Any] | None, size: int) -> np.ndarray:
+        """The gradients of a shard as one vector, those of W on the support; zeros of one without samples."""
+        if steps is None:
+            return np.zeros(size, run.network.dtype)
+        return np.concatenate([
+            vector_of(gradient.on(parameter.value) if isinstance(gradient, Outer) else gradient)
+            for layer, _, gradients in steps
+            for parameter, gradient in zip(layer.parameters, gradients, strict=True)
+        ])  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------------- comparisons
 
@@ -218,8 +183,8 @@ class DataParallel:
 
     def _digest(self, W: Any) -> int:
         """A checksum of the support, computed once a topology."""
-        if not isinstance(W, SparseWeight):
-            return 0 if W.mask is None else zlib.crc32(W.mask.data)
+        if W.full:
+            return 0
         known = self._digests.get(id(W.support))
         if known is None or known[0] is not W.support:
             if len(self._digests) > 64:
@@ -232,6 +197,10 @@ def _normalizing(network: MLP) -> list[BatchNormLayer]:
     return [layer for layer in network.layers if isinstance(layer, BatchNormLayer)]
 
 
+def _view(layer: Layer, ranks: Ranks) -> Layer:
+    return SynchronousBatchNorm(layer, ranks) if isinstance(layer, BatchNormLayer) else layer
+
+
 def support_digest(support: Support) -> int:
     """A checksum of the positions."""
     return zlib.crc32(support.indices.data, zlib.crc32(support.indptr.data))
@@ -242,7 +211,7 @@ def network_digest(network: MLP) -> int:
     digest = 0
     for parameter in network.parameters():
         digest = zlib.crc32(np.ascontiguousarray(parameter.vector).data, digest)
-        if isinstance(parameter.value, SparseWeight):
+        if isinstance(parameter.value, Weight) and not parameter.value.full:
             digest ^= support_digest(parameter.value.support)
     return digest
 
@@ -252,24 +221,6 @@ def cropped(crops: Crops | None, part: slice) -> Crops | None:
     return None if crops is None else Crops(crops.top[part], crops.left[part], crops.mirrored[part], crops.pad)
 
 
-def _take(states: Sequence[OptimizerState], total: np.ndarray) -> None:
-    """Let the vector, parameter by parameter, be the gradients."""
-    end = 0
-    for state in states:
-        value, start = state.parameter.value, end
-        end = start + state.parameter.vector.size
-        part = total[start:end]
-        state.parameter.gradient = part.reshape(value.shape) if isinstance(value, np.ndarray) else value.like(part)
-
-
-def _stacked(layer: LinearLayer, batches: list[tuple[Any, Any]]) -> tuple[np.ndarray, Any]:
-    """DZ and X of all shards of this rank."""
-    K, D = layer.W.value.shape
-    if not batches:
-        return np.empty((0, K), layer.W.value.dtype), np.empty((0, D), layer.W.value.dtype)
-    if len(batches) == 1:
-        return batches[0]
-    DZ = batch_layout(np.concatenate([DZ for DZ, _ in batches]))
-    if isinstance(batches[0][1], SparseBatch):
-        return DZ, SparseBatch.stacked([X for _, X in batches])
-    return DZ, batch_layout(np.concatenate([X for _, X in batches]))
+def _like(value: Any, vector: np.ndarray) -> Any:
+    """The numbers of a parameter's gradient as a matrix of its kind."""
+    return vector.reshape(value.shape) if isinstance(value, np.ndarray) else value.like(vector)

@@ -10,21 +10,21 @@ largest magnitude.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from nerva_py.data.augmentation import Crops
 from nerva_py.errors import NervaError
-from nerva_py.network import MLP, BatchNormLayer
-from nerva_py.network.building import as_csr, store_all
-from nerva_py.sparse import DenseWeight, SparseWeight, Support
+from nerva_py.matrix.outer import tree_sum
+from nerva_py.network import MLP
+from nerva_py.sparse import SparseWeight, Support
 from nerva_py.sparse.selection import highest
-from nerva_py.training import TrainingState
-from nerva_py.training.optimizers import OptimizerState
-from nerva_py.training.step import training_step
+from nerva_py.sparse.storage import as_csr, stored
+from nerva_py.training import Batch, Run
+from nerva_py.training.run import Step
 
 from .data_parallel import DataParallel, cropped
-from .ranks import Ranks, tree_sum
+from .ranks import Ranks
 
 
 class LocalSGD(DataParallel):
@@ -40,47 +40,54 @@ class LocalSGD(DataParallel):
         super().__init__(ranks, ranks.size)
         self.steps = steps
 
-    def begin(self, state: TrainingState) -> None:
-        super().begin(state)
-        for layer in state.network.linear_layers:
-            layer.gather = None  # each rank grows by what it sees itself
+    def begin(self, run: Run) -> None:
+        super().begin(run)
         # Topologies are to differ between ranks, and so is dropout.
-        state.seeds = np.random.SeedSequence([self.seed, self.ranks.rank])
-        state.network.rng = np.random.default_rng([self.seed, self.ranks.rank, 1])
+        run.seeds = np.random.SeedSequence([self.seed, self.ranks.rank])
+        run.rng = np.random.default_rng([self.seed, self.ranks.rank, 1])
 
-    def step(self, *arguments: Any, **named: Any) -> np.ndarray:
-        """As `training_step` with this rank's share of the samples."""
-        network, data, loss, states, rows, crops, *rest = arguments
+    def shards(self, run: Run, rows: np.ndarray, crops: Crops | None) -> list[Batch]:
+        """This rank's share of the samples, as a mini-batch of its own."""
         N, R = len(rows), self.ranks.size
         part = slice(N * self.ranks.rank // R, N * (self.ranks.rank + 1) // R)
-        if part.start == part.stop:
-            return np.empty((0, network.sizes[-1]), network.dtype)
-        return training_step(network, data, loss, states, rows[part], cropped(crops, part), *rest, **named)
+        return [run.batch(rows[part], cropped(crops, part))] if part.start < part.stop else []
 
-    def after_step(self, state: TrainingState) -> None:
-        ends = state.step == state.steps_per_epoch
-        if ends or state.t % self.steps == 0:
-            average(self.ranks, state.network, state.optimizer_states)
-            self._check_supports(state.network)
-        if ends and state.running is not None:
-            both = self.ranks.from_all((state.running.total, state.running.weight))
-            state.running.total, state.running.weight = (sum(column) for column in zip(*both, strict=True))
+    def network(self, run: Run) -> MLP:
+        return run.network
+
+    def generator(self, run: Run, shard: int | None) -> np.random.Generator:
+        return run.rng
+
+    def reduced(self, run: Run, shards: Sequence[Batch], parts: Sequence[Step]) -> Step:
+        """Those of this rank alone; none where it has no samples."""
+        return parts[0] if parts else iter(())
+
+    def after_step(self, run: Run) -> None:
+        ends = run.step_of_epoch == run.steps_per_epoch
+        if ends or run.t % self.steps == 0:
+            average(self.ranks, run.network)
+            self._check_supports(run.network)
+        if ends and run.running is not None:
+            run.running.settle()
+            both = self.ranks.from_all((run.running.total, run.running.weight))
+            run.running.total, run.running.weight = (sum(column) for column in zip(*both, strict=True))
 
 
-def average(ranks: Ranks, network: MLP, states: Sequence[OptimizerState]) -> None:
-    """Let every rank have the mean of the parameters and of the optimizer states of all ranks."""
-    for state in states:
-        value = state.parameter.value
-        if isinstance(value, SparseWeight) or (isinstance(value, DenseWeight) and value.mask is not None):
-            state.parameter.value, state.vectors = store_all(*average_sparse(ranks, *as_csr(value, state.vectors)))
-        else:
-            state.parameter.vector[...] = _mean(ranks, state.parameter.vector)
-            state.vectors = [_mean(ranks, vector) for vector in state.vectors]
-        state.parameter.gradient = None
+def average(ranks: Ranks, network: MLP) -> None:
+    """Let every rank have the mean of the parameters, of the optimizer's states and of the buffers of all ranks."""
     for layer in network.layers:
-        if isinstance(layer, BatchNormLayer):
-            layer.mean = _mean(ranks, layer.mean.reshape(-1)).reshape(layer.mean.shape)
-            layer.variance = _mean(ranks, layer.variance.reshape(-1)).reshape(layer.variance.shape)
+        for parameter in layer.parameters:
+            value = parameter.value
+            if isinstance(value, np.ndarray) or value.full:
+                parameter.vector[...] = _mean(ranks, parameter.vector)
+                parameter.states = [_mean(ranks, vector) for vector in parameter.states]
+            else:
+                states = [value.compact(vector) for vector in parameter.states]
+                W, states = average_sparse(ranks, as_csr(value), states)
+                parameter.value, parameter.states = stored(W.support, W.data, states, W.backend)
+        for name in layer.buffers:
+            buffer = getattr(layer, name)
+            setattr(layer, name, _mean(ranks, buffer.reshape(-1)).reshape(buffer.shape))
 
 
 def average_sparse(

@@ -1,7 +1,7 @@
 """Ranks: the processes of a run, and the few things that they say to each other.
 
-What is added up is added in one order, whatever the number of ranks (see `tree_sum`), so that all ranks get the same bits,
-and other numbers of ranks as well.
+What is added up is added in one order, whatever the number of ranks (see `matrix.outer.tree_sum`), so that all ranks get the
+same bits, and other numbers of ranks as well.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ import numpy as np
 from nerva_py.engine import SparseBatch
 from nerva_py.engine.layout import batch_layout
 from nerva_py.errors import MissingBackendError, NervaError
+from nerva_py.matrix.outer import tree_sum
 
 GRACE = 1.5  # seconds: where all ranks meet the same error, the first one tells it
 TOLD = 0.5  # seconds for the launcher to pass on what was said: an abort ends its helpers, too, and the rest is lost
@@ -43,18 +44,6 @@ class Ranks(Protocol):
 
     def abort(self, code: int) -> None:
         """End all processes."""
-
-
-def tree_sum(terms: Sequence[np.ndarray]) -> np.ndarray:
-    """Neighbours are added, then neighbours among the sums, ...: ((t₀ + t₁) + (t₂ + t₃)) + ...
-
-    So ranks that hold 2ʲ neighbouring terms each can add up their own ones first without changing a bit of the result.
-    """
-    level = list(terms)
-    while len(level) > 1:
-        pairs = [level[k] + level[k + 1] for k in range(0, len(level) - 1, 2)]
-        level = pairs + level[len(pairs) * 2 :]
-    return level[0]
 
 
 class MPIRanks:

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from nerva_py.engine import batch_empty, one_blas_thread, workspace
-from nerva_py.equations.linear import linear, linear_backward
-from nerva_py.network import Parameter
+from nerva_py.network import LinearLayer
 from nerva_py.sparse import DenseWeight, SparseWeight
-from nerva_py.training.optimizers import Nesterov, OptimizerState
+from nerva_py.training.optimizers import Nesterov
 
 from .timing import seconds
 
@@ -81,13 +80,14 @@ def layer_steps(
 
 def _step(W: Any, N: int) -> Callable[[], None]:
     X, DY, b = _batch(N, W.shape[1]), _batch(N, W.shape[0]), np.zeros((1, W.shape[0]), np.float32)
-    parameter = Parameter("W", W)
-    state = OptimizerState(parameter, Nesterov(0.9))
+    layer, optimizer = LinearLayer(W, b), Nesterov(0.9)
+    for parameter in layer.parameters:
+        parameter.begin(optimizer.states)
 
     def step() -> None:
-        linear(X, W, b)
-        _, parameter.gradient, _ = linear_backward(X, W, DY)
-        state.step(1e-6, 1)
+        _, tape = layer.forward(X)
+        _, gradients = layer.backward(tape, DY)
+        optimizer.step(layer, gradients, 1e-6, 1)
 
     return step
 

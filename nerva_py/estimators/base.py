@@ -22,7 +22,7 @@ from nerva_py.sparse import get_backend
 from nerva_py.topology import DynamicTopology
 from nerva_py.topology import method as resolve_method
 from nerva_py.training import Callback, EarlyStopping, History, Optimizer, ProgressBar, train
-from nerva_py.training.loop import resolve_loss, resolve_schedule
+from nerva_py.training.loop import resolve_schedule
 
 from . import settings
 from .fitted import DTYPES, FittedNetwork
@@ -202,15 +202,13 @@ class SparseMLP(FittedNetwork):
         network = self._new_network(samples, network_seed) if first else self.network_
         increments = None if first else self._increments
         if increments is None:
-            order, seeds = np.random.SeedSequence(order_seed).spawn(2)
-            callbacks = [*self._method(), *(self.callbacks or ())]
-            increments = Increments(callbacks, max_iter, np.random.default_rng(order), seeds)
+            increments = Increments([*self._method(), *(self.callbacks or ())], max_iter, order_seed)
         batch_size = settings.batch_samples(self.batch_size, samples.counted)
         optimizer, decay = self._optimizer(samples, batch_size)
         eta = resolve_schedule(self.learning_rate_init)(len(increments.history))
         with threads.limited(self._threads(network, batch_size)):
             loss = increments.epoch(
-                network, samples.dataset(self._num_classes), resolve_loss(self._loss()), optimizer, eta, batch_size,
+                network, samples.dataset(self._num_classes), self._loss(), optimizer, eta, batch_size,
                 bool(self.shuffle), samples.w,
             )  # fmt: skip
         self.network_, self._increments = network, increments

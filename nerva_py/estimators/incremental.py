@@ -1,23 +1,19 @@
-"""One epoch at a time, for `partial_fit`: optimizer states and callbacks stay what they are between the calls."""
+"""One epoch at a time, for `partial_fit`: the run, its optimizer states and callbacks stay what they are between the calls."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nerva_py.data import Dataset
-from nerva_py.engine import one_blas_thread, workspace
-from nerva_py.equations.losses import Loss
 from nerva_py.errors import DivergedError
 from nerva_py.network import MLP
-from nerva_py.training import Callback, Epoch, History, Optimizer, TrainingState
-from nerva_py.training.callbacks import in_order
-from nerva_py.training.optimizers import OptimizerState, states_for
-from nerva_py.training.step import training_step
-from nerva_py.training.weighting import RunningLoss, checked_weights
+from nerva_py.training import Callback, History, Optimizer, Run
+from nerva_py.training.loop import begin
+from nerva_py.training.weighting import checked_weights
 
 
 @dataclass
@@ -26,17 +22,19 @@ class Increments:
 
     callbacks: Sequence[Callback]
     epochs: int
-    rng: np.random.Generator
-    seeds: np.random.SeedSequence
-    states: list[OptimizerState] = field(default_factory=list)
-    history: History = field(default_factory=History)
-    t: int = 0
+    seed: int
+    run: Run | None = None
+
+    @property
+    def history(self) -> History:
+        """The epochs so far."""
+        return History() if self.run is None else self.run.history
 
     def epoch(
         self,
         network: MLP,
         data: Dataset,
-        loss: Loss,
+        loss: str,
         optimizer: Optimizer,
         eta: float,
         batch_size: int,
@@ -44,45 +42,40 @@ class Increments:
         sample_weight: np.ndarray | None,
     ) -> float:
         """Train for one epoch; the mean loss of its mini-batches."""
-        weights, pool = checked_weights(sample_weight, data, loss)
-        first, callbacks = not self.states, in_order(self.callbacks)
-        if first:
-            self.states = states_for(network.parameters(), optimizer)
-        for state in self.states:
-            state.optimizer = optimizer  # whose weight decay depends on the size of the batches
-        steps = -(-len(pool) // batch_size)
-        run = TrainingState(
-            network, data, self.states, self.history, self.epochs, steps,
-            epoch=len(self.history) + 1, t=self.t, learning_rate=eta, loss=loss, seeds=self.seeds,
-        )  # fmt: skip
-        for callback in callbacks:
-            if first:
+        if self.run is None:
+            run = self.run = begin(
+                network, data, loss, optimizer, eta, self.epochs, batch_size, shuffle, statistics="running",
+                sample_weight=sample_weight, seed=self.seed, callbacks=self.callbacks,
+            )  # fmt: skip
+            for callback in run.callbacks:
                 callback.on_train_begin(run)
-            callback.on_epoch_begin(run)
-        meter, start = RunningLoss(), time.perf_counter()
-        order = self.rng.permutation(pool) if shuffle else pool
+        else:
+            run = self.run
+            run.weights, run.pool = checked_weights(sample_weight, data, run.loss)
+            run.data, run.batch_size, run.shuffle = data, min(batch_size, len(run.pool)), shuffle
+            run.optimizers = dict.fromkeys(
+                network.layers, optimizer
+            )  # whose weight decay depends on the size of the batches
+        run.schedule = _Constant(eta)
         try:
-            with workspace(), one_blas_thread:
-                for position in range(0, len(pool), batch_size):
-                    rows = order[position : position + batch_size]
-                    run.t += 1
-                    run.outputs = training_step(
-                        network, data, loss, self.states, rows, None, eta, run.t, None, weights, meter
-                    )
-                    run.step += 1
-                    for callback in callbacks:
-                        callback.on_step_end(run)
-        finally:
-            self.t = run.t
-            network.release()
-        mean = meter.take()
-        assert mean is not None
-        if not np.isfinite(mean):
+            run.run_epoch(len(run.history) + 1)
+        except DivergedError:
             raise DivergedError(
                 f"partial_fit: the loss is no longer finite. Try a learning_rate_init below {eta:g}, or scale X"
-            )
-        record = Epoch(run.epoch, eta, time.perf_counter() - start, mean)
-        self.history.epochs.append(record)
-        for callback in callbacks:
-            callback.on_epoch_end(run, record)
-        return mean
+            ) from None
+        finally:
+            nothing: Any = None
+            run.data = run.pool = run.weights = run.outputs = nothing  # no copy of the estimator has the training data
+        loss_of_epoch = run.history[-1].train_loss
+        assert loss_of_epoch is not None
+        return loss_of_epoch
+
+
+@dataclass(frozen=True)
+class _Constant:
+    """The learning rate of a single epoch; a class, so that an estimator can be pickled."""
+
+    eta: float
+
+    def __call__(self, epoch: int) -> float:
+        return self.eta

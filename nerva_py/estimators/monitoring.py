@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from nerva_py.network import MLP
-from nerva_py.training import Callback, Epoch, Order, TrainingState
+from nerva_py.training import Callback, Epoch, Order, Run
 
 OBJECTIVE = "objective"
 VALIDATION = "validation_score"
@@ -23,25 +23,24 @@ class Watch(Callback):
     """
 
     order = Order.MEASURES
-    reads_gradients = False
 
     def __init__(self, decay: float, score: Callable[[MLP], float] | None):
         self.decay, self.score = decay, score
         self.objectives: list[float] = []
         self.scores: list[float] = []
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         assert epoch.train_loss is not None
-        self.objectives.append(epoch.train_loss + penalty(state.network, self.decay))
+        self.objectives.append(epoch.train_loss + penalty(run.network, self.decay))
         epoch.measures[OBJECTIVE] = self.objectives[-1]
         if self.score is not None:
-            self.scores.append(self.score(state.network))
+            self.scores.append(self.score(run.network))
             epoch.measures[VALIDATION] = self.scores[-1]
 
 
 def penalty(network: MLP, decay: float) -> float:
     """λ/2 Σ w² of all weights, biases apart"""
-    vectors: list[np.ndarray] = [layer.W.value.data.reshape(-1) for layer in network.linear_layers]
+    vectors: list[np.ndarray] = [layer.W.vector for layer in network.linear_layers]
     return decay / 2 * sum(float(np.vdot(vector, vector)) for vector in vectors)
 
 
@@ -49,13 +48,12 @@ class Lines(Callback):
     """Prints a line an epoch."""
 
     order = Order.WRITES
-    reads_gradients = False
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console(highlight=False)
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
-        self.console.print(line(state.epochs, epoch))
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
+        self.console.print(line(run.epochs, epoch))
 
 
 def line(epochs: int, epoch: Epoch) -> str:

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array, issparse
 
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.network.parameter import Weight
-from nerva_py.sparse import DenseWeight, SparseWeight, Support, break_even_density
+from nerva_py.sparse import DenseWeight, SparseWeight, Support, Weight
+from nerva_py.sparse.storage import as_csr, stored
 
 
 def csr_from_mask(array: ArrayLike, mask: ArrayLike) -> csr_array:
@@ -39,9 +39,7 @@ def mask_from_csr(matrix: csr_array) -> tuple[np.ndarray, np.ndarray]:
 
 def csr_of(W: Weight) -> csr_array:
     """The weights of a layer as a new CSR matrix. Of a dense layer without a mask all positions are stored."""
-    if isinstance(W, SparseWeight):
-        return W.csr.copy()
-    return csr_from_mask(W.array, np.ones(W.shape, np.uint8) if W.mask is None else W.mask)
+    return as_csr(W).csr.copy()
 
 
 def weight_of(matrix: csr_array | np.ndarray, dtype: DTypeLike = np.float32, backend: str = "numba") -> Weight:
@@ -53,13 +51,9 @@ def weight_of(matrix: csr_array | np.ndarray, dtype: DTypeLike = np.float32, bac
         array = np.array(matrix, dtype, order="C")
         if array.ndim != 2:
             raise ShapeError(f"a weight matrix must have two dimensions, not shape {array.shape}")
-        return DenseWeight(array)
-    csr = _canonical(matrix)
-    K, D = csr.shape
-    if csr.nnz > break_even_density(K) * K * D:
-        array, mask = mask_from_csr(csr)
-        return DenseWeight(array.astype(dtype), mask)
-    return SparseWeight.from_scipy(csr, dtype, backend)
+        return DenseWeight(array, None, backend)
+    W = SparseWeight.from_scipy(_canonical(matrix), dtype, backend)
+    return stored(W.support, W.data, (), backend)[0]
 
 
 def _canonical(matrix: csr_array) -> csr_array:

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, issparse
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.network import MLP, OUTPUTS, BatchNormLayer, LinearLayer
 from nerva_py.network.building import alternate_all_relu
-from nerva_py.network.outputs import Identity
+from nerva_py.network.outputs import Output
 from nerva_py.network.specs import build, split
 
 from .arguments import checked_network
@@ -26,7 +26,6 @@ def from_scipy(
     *,
     dtype: DTypeLike | None = None,
     backend: str = "numba",
-    seed: int | np.random.Generator | None = None,
 ) -> MLP:
     """The network Y_l = activation_l(Y_{l−1} W_lᵀ + 1_N b_l) of given matrices.
 
@@ -51,11 +50,11 @@ def from_scipy(
         except NervaError as error:
             raise NervaError(f"weights[{number - 1}]: {error}") from None
         b = bias_of(bias, W.shape[0], chosen, f"biases[{number - 1}]")
-        output: Identity = build("activation", name, OUTPUTS)
+        output: Output = build("activation", name, OUTPUTS)
         alternate_all_relu(output, number - 1)
         layers.append(LinearLayer(W, b, output))
         layers[-1].astype(chosen)
-    return MLP(layers, np.random.default_rng(seed))
+    return MLP(layers)
 
 
 def to_scipy(network: MLP) -> tuple[list[csr_array], list[np.ndarray]]:

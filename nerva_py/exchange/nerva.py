@@ -24,7 +24,6 @@ def from_nerva(
     drop_zeros: bool = True,
     dtype: DTypeLike = np.float32,
     backend: str = "numba",
-    seed: int | np.random.Generator | None = None,
 ) -> MLP:
     """The network whose weights are in the file: those of `nerva` or of `save_weights`.
 
@@ -43,7 +42,6 @@ def from_nerva(
         weights="Zero",
         dtype=dtype,
         backend=backend,
-        seed=seed,
     )
     load_weights(path, network, backend)
     return network

@@ -14,7 +14,6 @@ from nerva_py.errors import NervaError
 from nerva_py.files import write_atomically
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, LinearLayer
 from nerva_py.network.outputs import TrainedSReLU
-from nerva_py.sparse import DenseWeight
 
 from .arguments import checked_network
 from .masks import csr_of
@@ -121,10 +120,9 @@ class _Graph:
 
     def _weight(self, name: str, W: Any) -> str:
         self.dtype = W.dtype
-        dense = isinstance(W, DenseWeight) and W.mask is None
-        if dense or not self.sparse:
+        if W.full or not self.sparse:
             self._count(W.shape[0] * W.shape[1] * W.dtype.itemsize, reserve=True)
-            return self._array(name, W.array if isinstance(W, DenseWeight) else W.toarray())
+            return self._array(name, W.toarray())
         csr = csr_of(W).tocoo()
         row, column = csr.coords
         places = row.astype(np.int64) * W.shape[1] + column

@@ -25,7 +25,6 @@ def from_sklearn(
     logits: bool = False,
     dtype: DTypeLike | None = None,
     backend: str = "numba",
-    seed: int | np.random.Generator | None = None,
 ) -> MLP:
     """The network of a fitted MLPClassifier or MLPRegressor. All of its layers are dense.
 
@@ -50,7 +49,7 @@ def from_sklearn(
         output = "Softmax"
     hidden = ACTIVATIONS[estimator.activation]
     names = [hidden] * (len(weights) - 1) + ["Linear" if logits else output]
-    return from_scipy(weights, biases, names, dtype=dtype, backend=backend, seed=seed)
+    return from_scipy(weights, biases, names, dtype=dtype, backend=backend)
 
 
 def to_sklearn(network: MLP, classes: ArrayLike | None = None) -> Any:

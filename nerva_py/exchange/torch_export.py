@@ -9,8 +9,7 @@ import numpy as np
 
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, LinearLayer
-from nerva_py.network.outputs import Identity, LogSoftmax, Pointwise, Softmax, TrainedSReLU
-from nerva_py.sparse import DenseWeight
+from nerva_py.network.outputs import LogSoftmax, Output, Pointwise, Softmax, TrainedSReLU
 
 from .arguments import checked_network
 from .masks import csr_of, mask_from_csr
@@ -32,7 +31,7 @@ def to_torch(network: MLP, sparse: bool = False) -> Any:
 
 def _modules(torch: Any, layer: Any, sparse: bool) -> Iterator[Any]:
     if isinstance(layer, LinearLayer):
-        stays_dense = isinstance(layer.W.value, DenseWeight) and layer.W.value.mask is None
+        stays_dense = layer.W.value.full
         yield _sparse_linear(torch, layer) if sparse and not stays_dense else _linear(torch, layer)
         yield from _activation(torch, layer.output)
     elif isinstance(layer, ActivationLayer):
@@ -55,8 +54,7 @@ def _linear(torch: Any, layer: LinearLayer) -> Any:
     kind, named = (WeightDropoutLinear, {"p": layer.dropout}) if layer.dropout else (torch.nn.Linear, {})
     # Uninitialised, so that PyTorch's random state stays as it is.
     linear = torch.nn.utils.skip_init(kind, D, K, **named, dtype=_tensor(torch, layer.b.value).dtype)
-    dense = isinstance(W, DenseWeight) and W.mask is None
-    array, mask = (W.array, None) if dense else mask_from_csr(csr_of(W))
+    array, mask = (W.toarray(), None) if W.full else mask_from_csr(csr_of(W))
     with torch.no_grad():
         linear.weight.copy_(_tensor(torch, array))
         linear.bias.copy_(_tensor(torch, layer.b.value[0]))
@@ -86,7 +84,7 @@ def _batch_norm(torch: Any, layer: BatchNormLayer) -> Any:
     return norm
 
 
-def _activation(torch: Any, output: Identity) -> Iterator[Any]:
+def _activation(torch: Any, output: Output) -> Iterator[Any]:
     """No module for the identity, else one."""
     from .torch_modules import AllReLU, SReLU, TReLU
 
@@ -103,7 +101,7 @@ def _activation(torch: Any, output: Identity) -> Iterator[Any]:
         yield nn.LogSoftmax(dim=1)
     elif isinstance(output, Pointwise) and output.name in factories:
         yield factories[output.name](*output.f.parameters)
-    elif type(output) is not Identity:
+    elif type(output) is not Output:
         raise NervaError(f"network has the activation {output.name}, for which there is no PyTorch module here")
 
 

@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 from nerva_py.equations import activations
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
-from nerva_py.network.outputs import Identity, LogSoftmax, Pointwise, Softmax, TrainedSReLU
-from nerva_py.network.parameter import Weight
+from nerva_py.network.outputs import LogSoftmax, Output, Pointwise, Softmax, TrainedSReLU
+from nerva_py.sparse import Weight
 
 from .masks import csr_from_mask, weight_of
 from .matrices import bias_of
@@ -29,7 +29,6 @@ def from_torch(
     drop_zeros: bool = False,
     dtype: DTypeLike | None = None,
     backend: str = "numba",
-    seed: int | np.random.Generator | None = None,
     check: bool = True,
 ) -> MLP:
     """The network of a `torch.nn.Sequential`, or of any module that calls its children in the order in which they are made.
@@ -61,7 +60,7 @@ def from_torch(
             raise NervaError(f"module {name or 'itself'} ({type(leaf).__name__}): {error}") from None
     for layer in layers:
         layer.astype(chosen)
-    network = MLP(layers, np.random.default_rng(seed))
+    network = MLP(layers)
     if check:
         _compare(torch, module, network)
     return network
@@ -102,7 +101,7 @@ def _append(torch: Any, layers: list[Layer], leaf: Any, dtype: np.dtype, backend
         kind = next(kind for kind in _activations(torch) if isinstance(leaf, kind))
         output = _activations(torch)[kind](leaf)
         last = layers[-1] if layers else None
-        if isinstance(last, LinearLayer) and type(last.output) is Identity:
+        if isinstance(last, LinearLayer) and type(last.output) is Output:
             last.output = output
         else:
             layers.append(ActivationLayer(output))
@@ -138,7 +137,7 @@ def _activations(torch: Any) -> dict[Any, Any]:
     }
 
 
-def _by_rows(leaf: Any, kind: type[Identity]) -> Identity:
+def _by_rows(leaf: Any, kind: type[Output]) -> Output:
     if leaf.dim not in (1, -1, None):  # None means 1 for a matrix
         raise NervaError(f"dim={leaf.dim}; 1 (or -1), the outputs of a sample, is allowed")
     return kind()

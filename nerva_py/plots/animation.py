@@ -11,7 +11,7 @@ from matplotlib import colormaps
 
 from nerva_py.errors import NervaError
 from nerva_py.files import write_atomically
-from nerva_py.training import Callback, Epoch, TrainingState
+from nerva_py.training import Callback, Epoch, Run
 
 from .matrices import draw_pixels
 from .style import AMOUNT
@@ -30,18 +30,16 @@ class ConnectivityRecorder(Callback):
     It sees each epoch after the method has changed the topology.
     """
 
-    reads_gradients = False
-
     def __init__(self) -> None:
         self.epochs: list[int] = []
         self._degrees: list[np.ndarray] = []
 
-    def on_train_begin(self, state: TrainingState) -> None:
+    def on_train_begin(self, run: Run) -> None:
         self.epochs, self._degrees = [], []
-        self._record(state, 0)
+        self._record(run, 0)
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
-        self._record(state, epoch.epoch)
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
+        self._record(run, epoch.epoch)
 
     def state_dict(self) -> dict[str, Any]:
         return {"epochs": self.epochs, "degrees": self._degrees}
@@ -49,9 +47,9 @@ class ConnectivityRecorder(Callback):
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.epochs, self._degrees = list(saved["epochs"]), list(saved["degrees"])
 
-    def _record(self, state: TrainingState, epoch: int) -> None:
+    def _record(self, run: Run, epoch: int) -> None:
         self.epochs.append(epoch)
-        self._degrees.append(degrees_of(matrix_of(state.network), "out").astype(np.int32))
+        self._degrees.append(degrees_of(matrix_of(run.network), "out").astype(np.int32))
 
     @property
     def degrees(self) -> np.ndarray:

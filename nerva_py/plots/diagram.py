@@ -9,7 +9,6 @@ import numpy as np
 
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP
-from nerva_py.sparse import DenseWeight
 
 from .style import BLUE, RED, axes_or_new
 from .weights import support_of
@@ -78,8 +77,7 @@ def _edges(W: Any) -> Edges:
     """(neurons, inputs, weights) of what exists."""
     support = support_of(W)
     rows = support.rows()
-    weights = W.array[rows, support.indices] if isinstance(W, DenseWeight) else W.data
-    return rows, support.indices, weights
+    return rows, support.indices, W.values
 
 
 def _draw_edges(ax: Axes, places: list[np.ndarray], edges: list[Edges]) -> None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nerva_py.data import Dataset, gather
-from nerva_py.engine import one_blas_thread, workspace
+from nerva_py.data import Dataset
 from nerva_py.errors import NervaError, ShapeError, unknown
 from nerva_py.network import MLP
-from nerva_py.training.evaluation import BATCH
+from nerva_py.training.evaluation import predicted
 
 from .style import axes_or_new
 
@@ -83,9 +82,4 @@ def confusion_matrix(
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # as in evaluation
 def predicted_labels(network: MLP, data: Dataset, U: np.ndarray) -> np.ndarray:
     """The class with the largest output for each sample, which is normalised as in training: (M,)."""
-    labels = np.empty(len(U), np.int64)
-    with workspace(), one_blas_thread:
-        for start in range(0, len(U), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(U)))
-            labels[rows] = network.forward(gather(U, rows, data.scale, data.shift, network.dtype)).argmax(axis=1)
-    return labels
+    return predicted(network, data, U).argmax(axis=1)

@@ -6,10 +6,10 @@ import numpy as np
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.network import MLP
-from nerva_py.sparse import DenseWeight, SparseWeight, Support
+from nerva_py.sparse import Support, Weight
 from nerva_py.topology import in_degrees, out_degrees
 
-Matrix = Support | SparseWeight | DenseWeight
+Matrix = Support | Weight
 
 
 def matrix_of(drawn: MLP | Matrix, layer: int = 1) -> Matrix:
@@ -24,22 +24,16 @@ def matrix_of(drawn: MLP | Matrix, layer: int = 1) -> Matrix:
 
 def support_of(matrix: Matrix) -> Support:
     """The positions of its weights."""
-    if isinstance(matrix, Support):
-        return matrix
-    if isinstance(matrix, SparseWeight):
-        return matrix.support
-    return Support.from_mask(np.ones(matrix.shape, np.uint8) if matrix.mask is None else matrix.mask)
+    return matrix if isinstance(matrix, Support) else matrix.support
 
 
 def degrees_of(matrix: Matrix, direction: str) -> np.ndarray:
-    """Weights of each column ("out", of an input) or of each row ("in", of a neuron). No support of a dense array is made."""
+    """Weights of each column ("out", of an input) or of each row ("in", of a neuron). A full matrix needs no support."""
     if direction not in ("in", "out"):
         raise NervaError(f'direction must be "in" or "out", not {direction!r}')
-    if isinstance(matrix, DenseWeight):
+    if not isinstance(matrix, Support) and matrix.full:
         K, D = matrix.shape
-        if matrix.mask is None:
-            return np.full(D, K) if direction == "out" else np.full(K, D)
-        return matrix.mask.sum(axis=0 if direction == "out" else 1, dtype=np.int64)
+        return np.full(D, K) if direction == "out" else np.full(K, D)
     return (out_degrees if direction == "out" else in_degrees)(support_of(matrix))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .backends import Backend
 from .break_even import break_even_density
 from .dense_weight import DenseWeight
 from .remap import Remap
@@ -21,7 +22,9 @@ Weight = SparseWeight | DenseWeight
 Stored = tuple[Weight, list[np.ndarray]]
 
 
-def stored(support: Support, values: np.ndarray, vectors: Sequence[np.ndarray] = (), backend: str = "numba") -> Stored:
+def stored(
+    support: Support, values: np.ndarray, vectors: Sequence[np.ndarray] = (), backend: str | Backend = "numba"
+) -> Stored:
     """The weight with these values (nnz,) as it is best stored, and vectors (nnz,) of its numbers aligned with its data."""
     sparse = SparseWeight(support, values, backend)
     if sparse.density <= break_even_density(sparse.shape[0]):
@@ -52,7 +55,7 @@ def cut(W: Weight, rows: np.ndarray, columns: np.ndarray, vectors: Sequence[np.n
     """What is left of W, and of what belongs to it, in the rows and columns that booleans (K,) and (D,) mark."""
     if W.full:
         block = np.ix_(rows, columns)
-        left = DenseWeight(np.ascontiguousarray(W.toarray()[block]), None, W.backend)
+        left = DenseWeight(np.ascontiguousarray(W.toarray()[block]), None, backend_name(W))
         return left, [vector.reshape(W.shape)[block].reshape(-1) for vector in vectors]
     support, kept = W.support.submatrix(rows, columns)
     return stored(support, W.values[kept], [W.compact(vector)[kept] for vector in vectors], W.backend)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 
 from nerva_py.data import Dataset, gather
@@ -12,7 +14,28 @@ from nerva_py.network.mlp import fitting_batch
 
 from .samples import targets
 
+
+class Normalized(Protocol):
+    """Samples u of which x = u · scale + shift is what a network sees."""
+
+    @property
+    def scale(self) -> np.ndarray: ...
+
+    @property
+    def shift(self) -> np.ndarray: ...
+
+
 BATCH = 1000  # samples at a time: a few megabytes of activations, less in a very wide network
+
+
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the outputs
+def predicted(network: MLP, data: Normalized, U: Any) -> np.ndarray:
+    """Y (M, K) of raw samples U (M, D), normalised as those of the data are, in evaluation mode."""
+
+    def batch(rows: slice) -> Any:
+        return gather(U, np.arange(rows.start, rows.stop), data.scale, data.shift, network.dtype)
+
+    return network.predict_rows(U.shape[0], fitting_batch(network.sizes, BATCH), batch)
 
 
 def evaluate(

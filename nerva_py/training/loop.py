@@ -68,15 +68,14 @@ def train(
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
     with the epochs so far.
     """
-    parallel = distributed or OneProcess()
     run = begin(
         network, data, loss, optimizer, learning_rate, epochs, batch_size, shuffle, augmentation, statistics,
-        sample_weight, seed, callbacks, timer, parallel,
+        sample_weight, seed, callbacks, timer, distributed,
     )  # fmt: skip
     continue_callbacks = None if resume is None else resuming.resume(run, resume)
-    parallel.begin(run)
+    run.distribution.begin(run)
     begun: list[Callback] = []
-    with parallel.guard():
+    with run.distribution.guard():
         compile_kernels(run)
         try:
             for callback in run.callbacks:
@@ -94,10 +93,8 @@ def train(
             run.history.interrupted = True
         finally:
             run.history.phases = {name: phase.seconds for name, phase in run.phases.items()} if timer else {}
-            run.outputs = None
             end_all(begun, run)
-            for parameter in network.parameters():
-                parameter.states = []
+            run.end()
     return run.history
 
 
@@ -109,16 +106,17 @@ def begin(
     learning_rate: float | str | Schedule,
     epochs: int,
     batch_size: int,
-    shuffle: bool,
-    augmentation: CropFlip | None,
-    statistics: bool | Literal["running"],
-    sample_weight: ArrayLike | None,
-    seed: int | None,
-    callbacks: Sequence[Callback],
-    timer: bool,
-    parallel: Distribution,
+    shuffle: bool = True,
+    augmentation: CropFlip | None = None,
+    statistics: bool | Literal["running"] = True,
+    sample_weight: ArrayLike | None = None,
+    seed: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    timer: bool = False,
+    distributed: Distribution | None = None,
 ) -> Run:
     """A run before its first step; see `train`. Everything that can be wrong is looked at before anything is changed."""
+    parallel = distributed or OneProcess()
     chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
     check_run(network, data, epochs, batch_size, augmentation)
     seed, callbacks = parallel.agree(network, seed, callbacks)

@@ -17,16 +17,14 @@ from nerva_py.checkpoints.datasets import DataDescription, build_description
 from nerva_py.checkpoints.generators import build_generator, build_seeds, generator_tree, seeds_tree
 from nerva_py.checkpoints.networks import build_network, described
 from nerva_py.checkpoints.trees import well_formed
-from nerva_py.data import gather
 from nerva_py.data.checks import as_samples, check_finite
 from nerva_py.errors import DataError, NervaError, ShapeError
 from nerva_py.files import reading
 from nerva_py.network import MLP, Parameter
-from nerva_py.network.mlp import fitting_batch
 from nerva_py.sparse.storage import backend_name
 
 from .callbacks import Callback, Order
-from .evaluation import BATCH
+from .evaluation import predicted
 from .history import Epoch, History
 from .optimizers import Optimizer
 from .run import Run
@@ -57,12 +55,7 @@ class Checkpoint:
         check_finite("X", X)
         if self.data is None:
             return self.network.predict(X)
-        network, scale, shift = self.network, self.data.scale, self.data.shift
-
-        def batch(rows: slice) -> Any:
-            return gather(X, np.arange(rows.start, rows.stop), scale, shift, network.dtype)
-
-        return network.predict_rows(X.shape[0], fitting_batch(network.sizes, BATCH), batch)
+        return predicted(self.network, self.data, X)
 
 
 def read_checkpoint(path: str | PathLike[str], backend: str | None = None) -> Checkpoint:
@@ -91,7 +84,7 @@ def training_tree(run: Run) -> Tree:
     return {
         **{name: getattr(run, name) for name in names},
         "seconds": time.perf_counter() - run.epoch_start,
-        "running": None if run.running is None else vars(run.running),
+        "running": None if run.running is None else run.running.state_dict(),
         "order": run.order_state,
         "augmentation": generator_tree(run.augmentation_rng),
         "rng": generator_tree(run.rng),

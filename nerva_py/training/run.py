@@ -180,6 +180,12 @@ class Run:
                 f"Try a learning rate below {self.learning_rate:g}"
             )
 
+    def end(self) -> None:
+        """Forget what only a run that goes on needs: the optimizer's states and the last outputs."""
+        self.outputs = None
+        for parameter in self.network.parameters():
+            parameter.states = []
+
     # ------------------------------------------------------------------------------------------------------- for callbacks
 
     @property

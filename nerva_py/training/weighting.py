@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,19 +43,36 @@ def described_weights(weights: np.ndarray | None) -> str | None:
     return None if weights is None else f"{len(weights)} weights, {hashlib.sha256(weights.tobytes()).hexdigest()[:16]}"
 
 
+Share = tuple[float, float]  # of a sum: Σ w L of some samples, and Σ w
+
+
 class RunningLoss:
     """The mean of the losses of mini-batches, each as it was before its step."""
 
     def __init__(self, total: float = 0.0, weight: float = 0.0):
         self.total, self.weight = total, weight
+        self.pending: list[Share] = []  # of mini-batches, or of this process's shards of one, that are not added up yet
 
     def add(self, loss: Loss, Y: np.ndarray, T: np.ndarray, w: np.ndarray | None) -> None:
-        """Take a mini-batch into the mean; w (N, 1) are the weights of its samples, if they have any."""
-        self.total += float(loss.total(Y, T) if w is None else loss.weighted_total(Y, T, w))
-        self.weight += len(T) if w is None else float(w.sum())
+        """Take samples into the mean; w (N, 1) are their weights, if they have any."""
+        total = float(loss.total(Y, T) if w is None else loss.weighted_total(Y, T, w))
+        self.pending.append((total, len(T) if w is None else float(w.sum())))
+
+    def settle(self, everyone: Iterable[Sequence[Share]] | None = None) -> None:
+        """Add up what is pending, of all processes that share the mini-batches, in their order."""
+        for total, weight in chain.from_iterable([self.pending] if everyone is None else everyone):
+            self.total += total
+            self.weight += weight
+        self.pending = []
 
     def take(self) -> float | None:
         """The mean since the last call; None if there was no mini-batch."""
+        self.settle()
         mean = self.total / self.weight if self.weight else None
         self.total = self.weight = 0.0
         return mean
+
+    def state_dict(self) -> dict[str, float]:
+        """What a checkpoint keeps."""
+        self.settle()
+        return {"total": self.total, "weight": self.weight}
