@@ -95,7 +95,7 @@ class _LargestOfCandidates:
         X = X.dense() if isinstance(X, ByteBatch) else X
         n = max(count, round(self.candidates * layer.nnz))
         rows = draw(np.abs(DZ).sum(axis=0), n, rng)
-        strengths: np.ndarray = abs(X).sum(axis=0)  # type: ignore[attr-defined]
+        strengths: np.ndarray = abs(X).sum(axis=0)
         columns = rng.permutation(draw(strengths, n, rng))
         proposed = without(Support.among(layer.shape, rows, columns), kept)
         if proposed.nnz <= count:  # too few different free ones: the others at random

@@ -149,7 +149,7 @@ def resume(run: Run, path: str | PathLike[str]) -> Callable[[], None]:
         order = build_generator(fields.field(tree, "order"))
         changes = {
             **position, "stop": fields.flag(tree, "stop"), "seconds": fields.number(tree, "seconds"), "resumed": True,
-            "start": fields.field(tree, "start"), "order_rng": order, "order_state": order.bit_generator.run,
+            "start": fields.field(tree, "start"), "order_rng": order, "order_state": order.bit_generator.state,
             "running": _running(run, fields.field(tree, "running")), "rng": build_generator(fields.field(tree, "rng")),
             "augmentation_rng": build_generator(fields.field(tree, "augmentation")),
         }  # fmt: skip

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .parallel import Distribution
     from .schedules import Schedule
 
+Statistics = tuple[float | None, float | None, float | None, float | None]
 Step = Iterator[tuple[Layer, Any, tuple[Any, ...]]]
 
 
@@ -164,7 +165,7 @@ class Run:
         self.order_state = dict(self.order_rng.bit_generator.state)
         return self.order_rng.permutation(self.pool) if self.shuffle else self.pool
 
-    def _evaluation(self) -> tuple[float | None, ...]:
+    def _evaluation(self) -> Statistics:
         """Loss and accuracy on the training data, then on the test data, if they are wanted."""
         if not self.statistics:
             return None, None, None, None

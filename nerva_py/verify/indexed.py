@@ -221,6 +221,26 @@ table.ones.register(IndexedMatrix)(lambda like, m, n: IndexedMatrix(m, n, lambda
 table.identity.register(IndexedMatrix)(lambda like, n: IndexedMatrix(n, n, lambda i, j: sp.KroneckerDelta(i, j)))
 
 
+@table.updated.register(IndexedMatrix)
+def updated(f, W, G, states, constants):
+    """Where a sparse W has no weight, S[i, j] = 0, weight and states are 0 before and after, if f(0, 0, ...) is 0."""
+
+    def part(number: int) -> IndexedMatrix:
+        def entry(i: Any, j: Any) -> Any:
+            result = f(W.entry(i, j), G.entry(i, j), *(s.entry(i, j) for s in states), *constants)
+            return sp.sympify(result[number] if states else result)
+
+        return IndexedMatrix(*W.shape, entry, W.support, W.base)
+
+    return part(0), tuple(part(number + 1) for number in range(len(states)))
+
+
+@table.draw_mask.register(IndexedMatrix)
+def draw_mask(rng, like, rate):
+    """A matrix of free symbols, which `rng.matrix(rows, columns)` names."""
+    return rng.matrix(*like.shape)
+
+
 @table.product_on.register(IndexedMatrix)
 def product_on(W, A, B):
     product = A @ B
