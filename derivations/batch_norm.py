@@ -16,7 +16,8 @@ $$\begin{gathered}
    $$\mathrm{D}x_i = \tfrac1N \sigma^{-1/2} \Big(N\, \mathrm{D}z_i - \sum_k \mathrm{D}z_k - z_i \sum_k z_k\, \mathrm{D}z_k\Big).$$
 
 Step 2 used $\sigma^{-1} r_i r_k = z_i z_k$, which holds for $\epsilon > 0$ too, as long as $Z$ was made with the same $\epsilon$: nothing is
-approximated. The paper writes the sums as products with $N I_N - \mathbf{1}_N \mathbf{1}_N^\top$ and with $\operatorname{diag}(Z^\top \mathrm{D}Z)$;
+approximated. Where nobody needs $\mathrm{D}X$, as in a first layer, the same function gives $\mathrm{D}\gamma$ and $\mathrm{D}\beta$ alone.
+The paper writes the sums as products with $N I_N - \mathbf{1}_N \mathbf{1}_N^\top$ and with $\operatorname{diag}(Z^\top \mathrm{D}Z)$;
 the executed form makes neither the $N \times N$ nor the $D \times D$ matrix.
 
 **Why the generic cotangent matters.** With $\mathcal{L} = \sum_{ij} y_{ij}$ the gradient $\mathrm{D}X$ is *zero*, and so it is for
@@ -26,10 +27,12 @@ it, whatever its signs. The claim below shows how a wrong formula passes such a 
 
 from __future__ import annotations
 
+from itertools import product
+
 import sympy as sp
 
 from derivations.book import CONCRETE, NotProved, claim
-from derivations.proving import EPSILON, EVERY_SIZE, SETTINGS, Setting, confirm, confirm_equal
+from derivations.proving import EPSILON, EVERY_SIZE, SETTINGS, Setting, confirm, confirm_equal, confirm_without_DX
 from nerva_py.equations import batch_norm as bn
 from nerva_py.matrix import columns_sum, hadamard, ones, row_repeat, zeros
 from nerva_py.verify import concrete
@@ -42,7 +45,10 @@ BATCHES = [s for s in SETTINGS if s is EVERY_SIZE or s.N > 1]
 def test_training(s: Setting) -> None:
     X, gamma, beta, DY = s.matrix("X", s.N, s.D), s.matrix("g", 1, s.D), s.matrix("b", 1, s.D), s.matrix("DY", s.N, s.D)
     Y, Z, _, variance = bn.batch_norm(X, gamma, beta, EPSILON)
-    confirm(Y, DY, zip((X, gamma, beta), bn.batch_norm_backward(Z, variance, gamma, DY, EPSILON), strict=True))
+    claimed = bn.batch_norm_backward(Z, variance, gamma, DY, EPSILON)
+    confirm(Y, DY, zip((X, gamma, beta), claimed, strict=True))
+    without = bn.batch_norm_backward(Z, variance, gamma, DY, EPSILON, False)
+    confirm_without_DX(claimed, without, (gamma, beta))
 
 
 @claim("Batch norm, evaluation: DX, Dγ, Dβ", cases=SETTINGS)
@@ -105,6 +111,26 @@ def test_running_average() -> None:
     for n in range(1, 4):
         running = bn.running_average(running, batch, mu)
         confirm_equal(running, (1 - mu) ** n * first + (1 - (1 - mu) ** n) * batch)
+
+
+@claim("Batch norm: Σ N / (N − 1) is 1ᵀ ((X − 1 mean) ⊙ (X − 1 mean)) / (N − 1)", cases=BATCHES)
+def test_unbiased_variance(s: Setting) -> None:
+    X, N = s.matrix("X", s.N, s.D), sp.sympify(s.N)
+    _, mean, variance = bn.standardize(X, EPSILON)
+    R = X - row_repeat(mean, s.N)
+    confirm_equal((N - 1) * bn.unbiased_variance(variance, N), columns_sum(hadamard(R, R)))
+
+
+@claim("Batch norm: over all samples of N from a population, the mean of Σ N / (N − 1) is its variance", CONCRETE,
+       "N = 2, 3 of 3")  # fmt: skip
+def test_unbiased() -> None:
+    """Every sample of so many, one and the same element possibly several times, is as likely as every other."""
+    population = concrete.matrix("x", 3, 1)
+    _, _, variance = bn.standardize(population, EPSILON)
+    for N in (2, 3):
+        samples = [sp.Matrix(chosen) for chosen in product(population, repeat=N)]
+        variances = (bn.unbiased_variance(bn.standardize(X, EPSILON)[2], sp.Integer(N)) for X in samples)
+        confirm_equal(sum(variances, start=sp.zeros(1, 1)) / len(samples), variance)
 
 
 @claim("With L = Σ Y a wrong batch norm passes; with the generic cotangent it does not", CONCRETE, "3×2")

@@ -43,6 +43,11 @@ class Formula(NamedTuple):
         """name = result"""
         return tuple(f"{name} = {result}" for name, result in zip(self.names, self.results, strict=True))
 
+    @property
+    def place(self) -> str:
+        """Where the function is found: `nerva_py.equations.linear.linear`"""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
 
 def written() -> Iterator[Formula]:
     """Every formula, chapter by chapter."""
@@ -89,8 +94,8 @@ def _matrix_functions() -> Iterator[Call]:
     parameters = sp.symbols("a_l t_l a_r t_r")
     yield linear.linear, ("Y",), (X, W, b)
     yield linear.linear_backward, (DX, DW, DB), (X, W, G)
-    yield activation_layer.activation_layer, ("Y", "Z"), (X, W, b, f)
-    yield activation_layer.activation_layer_backward, (DX, DW, DB), (X, W, S, G, f)
+    yield activation_layer.activation_layer, ("Y",), (X, W, b, f)
+    yield Activation.backward, (DZ,), (f, G, S)
     names = tuple(rf"\mathrm{{D}}{name}" for name in parameters)
     yield activations.srelu_parameter_gradients, names, (G, S, *parameters)
     yield softmax.softmax, ("Y",), (S,)
@@ -109,6 +114,7 @@ def _matrix_functions() -> Iterator[Call]:
     )
     yield batch_norm.batch_norm_input_gradient_paper, (DX,), (Z, variance, gamma, G_D, EPSILON)
     yield batch_norm.batch_norm_evaluation, ("Y",), (X, gamma, beta, mean, variance, EPSILON)
+    yield batch_norm.unbiased_variance, (r"\Sigma'",), (variance, N)
     yield dropout.dropout_linear, ("Y",), (X, W, b, R)
     yield dropout.dropout_linear_backward, (DX, DW, DB), (X, W, G, R)
     yield dropout.dropout, ("Y",), (X, R_D)

@@ -14,6 +14,10 @@ $$\frac{\partial L}{\partial x_{pq}} = \sum_j (\mathrm{D}Y)_{pj} w_{jq}, \qquad
 
 in matrix form $\mathrm{D}X = \mathrm{D}Y\, W$, $\mathrm{D}W = \mathrm{D}Y^\top X$, $\mathrm{D}b = \mathbf{1}_N^\top\, \mathrm{D}Y$.
 
+The gradient of $W$ is a product that waits: `linear_backward` returns its two factors (`Outer`), and the values are computed where they are
+asked for. Here they are asked for on all of $W$, in the chapter on sparse layers on its support. Where nobody needs $\mathrm{D}X$, as in the
+first layer, the same function leaves it out.
+
 **Activation layers.** With $Z = X W^\top + \mathbf{1}_N b$ and $Y = f(Z)$ element by element, $\mathrm{D}Z = \mathrm{D}Y \odot f'(Z)$, and the rest
 is the linear layer. This is proved once for an undefined function $f$ and its derivative $f'$; that a certain activation has a certain
 derivative is then a fact about functions of one number, proved on each branch. SReLU has four parameters besides, shared by all elements:
@@ -22,15 +26,26 @@ $\mathrm{D}a_l = \mathbf{1}^\top (\mathrm{D}Y \odot A^l)\, \mathbf{1}$ with $A^l
 
 from __future__ import annotations
 
+from typing import Any
+
 import sympy as sp
 
 from derivations.book import CONCRETE, NUMBERS, NotProved, claim
-from derivations.proving import EVERY_SIZE, SETTINGS, SIZES, Setting, concrete_setting, confirm, confirm_equal
+from derivations.proving import (
+    EVERY_SIZE,
+    SETTINGS,
+    SIZES,
+    Setting,
+    concrete_setting,
+    confirm,
+    confirm_equal,
+    confirm_without_DX,
+)
 from nerva_py.equations import activations
-from nerva_py.equations.activation_layer import activation_layer, activation_layer_backward, activation_layer_evaluation
+from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.activations import Activation
 from nerva_py.equations.linear import linear, linear_backward
-from nerva_py.matrix import apply
+from nerva_py.matrix import apply, ones
 from nerva_py.verify import concrete
 from nerva_py.verify.prover import Derivatives
 
@@ -50,27 +65,37 @@ ACTIVATIONS = (
 )
 
 
-@claim("Linear layer: DX, DW, Db", cases=SETTINGS)
+def matrices(s: Setting) -> tuple[Any, Any, Any, Any]:
+    """X, W, b and DY of a layer with a dense W."""
+    return s.matrix("X", s.N, s.D), s.matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("DY", s.N, s.K)
+
+
+@claim("Linear layer: Y = X Wᵀ + 1 b, and DX, DW, Db", cases=SETTINGS)
 def test_linear(s: Setting) -> None:
-    X, W, b, DY = s.matrix("X", s.N, s.D), s.matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("DY", s.N, s.K)
+    X, W, b, DY = matrices(s)
+    confirm_equal(linear(X, W, b), X @ W.T + ones(X, s.N, 1) @ b)
     confirm(linear(X, W, b), DY, zip((X, W, b), linear_backward(X, W, DY), strict=True))
+
+
+@claim("Linear layer: where DX is not needed, DW and Db are the same", cases=SETTINGS)
+def test_linear_without_DX(s: Setting) -> None:
+    X, W, b, DY = matrices(s)
+    confirm_without_DX(linear_backward(X, W, DY), linear_backward(X, W, DY, False), (W, b))
 
 
 @claim("Activation layer, any f: DX, DW, Db", cases=SETTINGS)
 def test_activation_layer(s: Setting) -> None:
-    X, W, b, DY = s.matrix("X", s.N, s.D), s.matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("DY", s.N, s.K)
+    X, W, b, DY = matrices(s)
     f, derivatives = any_function(s)
-    Y, Z = activation_layer(X, W, b, f)
-    confirm(Y, DY, zip((X, W, b), activation_layer_backward(X, W, Z, DY, f), strict=True), derivatives)
-    confirm_equal(activation_layer_evaluation(X, W, b, f), Y)
+    DZ = f.backward(DY, linear(X, W, b))
+    confirm(activation_layer(X, W, b, f), DY, zip((X, W, b), linear_backward(X, W, DZ), strict=True), derivatives)
 
 
 @claim("{case} layer: DX, DW, Db", CONCRETE, "×".join(map(str, SIZES[1])), cases=ACTIVATIONS)
 def test_each_activation_layer(f: Activation) -> None:
-    s = concrete_setting(*SIZES[1])
-    X, W, b, DY = s.matrix("X", s.N, s.D), s.matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("DY", s.N, s.K)
-    Y, Z = activation_layer(X, W, b, f)
-    confirm(Y, DY, zip((X, W, b), activation_layer_backward(X, W, Z, DY, f), strict=True))
+    X, W, b, DY = matrices(concrete_setting(*SIZES[1]))
+    DZ = f.backward(DY, linear(X, W, b))
+    confirm(activation_layer(X, W, b, f), DY, zip((X, W, b), linear_backward(X, W, DZ), strict=True))
 
 
 @claim("{case}: f′ is the derivative of f on each branch", NUMBERS, "one number", cases=ACTIVATIONS)

@@ -16,7 +16,8 @@ Outputs $Y$ and targets $T$ are $N \times K$; a loss $\mathcal{L}$ is a number, 
 
 **Weights of samples.** Every loss is a sum $\sum_i \ell(y_i, t_i)$ over the rows, so $y_p$ occurs in one term only. With weights
 $w_i > 0$ the mean becomes $\sum_i w_i \ell(y_i, t_i) / \sum_i w_i$, and row $p$ of its gradient is $w_p / \sum_i w_i$ times
-$\nabla \ell(y_p, t_p)$: the gradient of the plain mean, with row $p$ multiplied by $N w_p / \sum_i w_i$.
+$\nabla \ell(y_p, t_p)$: the gradient of the plain mean, with row $p$ multiplied by $N w_p / \sum_i w_i$. Where these $N$ samples are only a
+part of a mini-batch, as on one of several processes, the *total* weight of the mini-batch takes the place of $\sum_i w_i$.
 
 A single sample is the case $N = 1$, proved as one of the sizes; one-hot targets are a case of general ones.
 """
@@ -98,24 +99,41 @@ def mean_cross_entropy_gradient(Y: sp.Matrix, T: sp.Matrix) -> sp.Matrix:
     return LOSSES["CrossEntropy"].gradient(Y, T) / Y.shape[0]
 
 
-MeanCrossEntropy = Loss("MeanCrossEntropy", mean_cross_entropy, mean_cross_entropy_gradient, averaged=True)
+MeanCrossEntropy = Loss(
+    "MeanCrossEntropy",
+    mean_cross_entropy,
+    mean_cross_entropy_gradient,
+    averaged=True,
+    samples=LOSSES["CrossEntropy"].samples,
+)
+EVERY_LOSS = (*LOSSES.values(), MeanCrossEntropy)
+TOTAL = sp.Symbol("total", positive=True)
 
 
 @claim("{case}: total is the sum of the losses of the single samples", CONCRETE, "3×2",
-       cases=(*LOSSES.values(), MeanCrossEntropy))  # fmt: skip
+       cases=EVERY_LOSS)  # fmt: skip
 def test_total(loss: Loss) -> None:
     """So that a mean over the samples is one, whether the loss is a sum or (`averaged`) a mean of its own."""
     Y, T = concrete.matrix("Y", 3, 2, positive=True), concrete.matrix("T", 3, 2)
     confirm_equal(loss.total(Y, T), sum(loss(Y[i, :], T[i, :]) for i in range(3)))
 
 
-@claim("{case}: total and mean_gradient are those of the sum over the batch and of its mean", CONCRETE, "3×2",
-       cases=(*LOSSES.values(), MeanCrossEntropy))  # fmt: skip
+@claim("{case}: mean_gradient is that of the mean, and of Σ L(y_i, t_i) / total", CONCRETE, "3×2", cases=EVERY_LOSS)
 def test_mean(loss: Loss) -> None:
     """Training descends the mean over the N samples; a loss that is a mean already is not divided again."""
     s = concrete_setting(3, 1, 2)
     Y, T = concrete.matrix("Y", s.N, s.K, positive=True), s.matrix("T", s.N, s.K)
+    for total in (None, sp.Integer(3), TOTAL):
+        mean = loss.total(Y, T) / (s.N if total is None else total)
+        confirm_gradients(mean, [(Y, loss.mean_gradient(Y, T, None, total))])
+
+
+@claim("{case}: the same for every size", INDEXED, "all N, K", cases=LOSSES.values())
+def test_mean_every_size(loss: Loss) -> None:
+    s = EVERY_SIZE
+    Y, T = s.matrix("Y", s.N, s.K), s.matrix("T", s.N, s.K)
     confirm_gradients(loss.total(Y, T) / s.N, [(Y, loss.mean_gradient(Y, T))])
+    confirm_gradients(loss.total(Y, T) / TOTAL, [(Y, loss.mean_gradient(Y, T, None, TOTAL))])
 
 
 @claim("{case}: the losses of the single samples add up to the total", INDEXED, "all N, K", cases=LOSSES.values())
@@ -134,23 +152,27 @@ def test_samples(loss: Loss) -> None:
 
 
 @claim(
-    "{case}: weighted_mean_gradient is that of Σ w_i L(y_i, t_i) / Σ w_i", INDEXED, "all N, K", cases=LOSSES.values()
+    "{case}: with weights mean_gradient is that of Σ w_i L(y_i, t_i) / Σ w_i, and with a total of Σ w_i L(y_i, t_i) / total",
+    INDEXED,
+    "all N, K",
+    cases=LOSSES.values(),
 )
 def test_weighted_every_size(loss: Loss) -> None:
     s = EVERY_SIZE
     Y, T, w = s.matrix("Y", s.N, s.K), s.matrix("T", s.N, s.K), s.matrix("w", s.N, 1)
-    mean = loss.weighted_total(Y, T, w) / elements_sum(w)
-    confirm_gradients(mean, [(Y, loss.weighted_mean_gradient(Y, T, w))])
+    L = loss.weighted_total(Y, T, w)
+    confirm_gradients(L / elements_sum(w), [(Y, loss.mean_gradient(Y, T, w))])
+    confirm_gradients(L / TOTAL, [(Y, loss.mean_gradient(Y, T, w, TOTAL))])
 
 
-@claim("{case}: the same on concrete sizes, where Σ w_i L(y_i, t_i) is written out", CONCRETE, "3×2",
-       cases=LOSSES.values())  # fmt: skip
+@claim("{case}: the same on concrete sizes, where Σ w_i L(y_i, t_i) is written out", CONCRETE, "3×2", cases=EVERY_LOSS)
 def test_weighted(loss: Loss) -> None:
     Y, T = concrete.matrix("Y", 3, 2, positive=True), concrete.matrix("T", 3, 2)
     w = concrete.matrix("w", 3, 1, positive=True)
-    total = sum(w[i] * loss(Y[i, :], T[i, :]) for i in range(3))
-    confirm_equal(loss.weighted_total(Y, T, w), total)
-    confirm_gradients(total / sum(w), [(Y, loss.weighted_mean_gradient(Y, T, w))])
+    L = sum(w[i] * loss(Y[i, :], T[i, :]) for i in range(3))
+    confirm_equal(loss.weighted_total(Y, T, w), L)
+    confirm_gradients(L / sum(w), [(Y, loss.mean_gradient(Y, T, w))])
+    confirm_gradients(L / TOTAL, [(Y, loss.mean_gradient(Y, T, w, TOTAL))])
 
 
 @claim("log σ: the stable form min(x, 0) − log(1 + e^(−|x|)) is the definition on both branches", NUMBERS, "one number")

@@ -15,6 +15,9 @@ $d = g + \lambda\theta$, the gradient of $\mathcal{L} + \tfrac{\lambda}{2}\theta
   little yet. A new weight has $m = v = \tau = 0$, as every weight has at the beginning; of one age, $\tau \ge T_w$, all are Adam's. A layer
   of density $d$ learns with the rate $\eta/d$. The executed form writes $\beta^\tau = \exp(\tau \log \beta)$.
 
+In a matrix each number is updated by itself; of a sparse $W$ those on the support. The gradient of a weight is asked for there, and what is
+no weight stays none.
+
 A **schedule** gives the learning rate of epoch $i$; each closed form is proved against its recurrence. The **initial weights** are uniform
 on $[-a, a]$, with variance $a^2/3$, or normal with deviation $\sigma$; their moments follow.
 """
@@ -28,14 +31,16 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from derivations.book import NUMBERS, NotProved, claim
-from derivations.proving import confirm_equal
+from derivations.book import INDEXED, NUMBERS, NotProved, claim
+from derivations.proving import EVERY_SIZE, SETTINGS, Setting, confirm_equal
 from nerva_py.equations import initial, schedules, updates
 from nerva_py.errors import NervaError
+from nerva_py.matrix import dense, hadamard, updated
 from nerva_py.network.initializers import INITIALIZERS
 from nerva_py.network.specs import build
 from nerva_py.training.optimizers import SMET, Adam, AdamW
 from nerva_py.verify import concrete
+from nerva_py.verify.indexed import IndexedMatrix
 
 theta, eta, decay, mu, delta = sp.symbols("theta eta lambda mu Delta", real=True)
 beta1, beta2, epsilon = sp.symbols("beta_1 beta_2 epsilon", positive=True)
@@ -211,6 +216,95 @@ def test_smet_constants() -> None:
         ):
             if optimizer.scale(SimpleNamespace(value=value)) != expected:  # type: ignore[misc, arg-type]
                 raise NotProved(f"the factor of {value} is not {expected}")
+
+
+# ------------------------------------------------------------------------------------------------- all numbers of a matrix
+
+
+def any_update(states: int) -> Any:
+    """An update of which nothing is known: θ, s₁, ... = f₀(θ, g, s₁, ..., c), f₁(θ, g, s₁, ..., c), ..."""
+    functions = [sp.Function(f"f{number}") for number in range(states + 1)]
+
+    def update(*numbers: Any) -> Any:
+        return tuple(f(*numbers) for f in functions) if states else functions[0](*numbers)
+
+    return update
+
+
+CONSTANTS = sp.symbols("c_1 c_2", real=True)
+
+
+@claim("updated, any f: θ, s₁, ... = f(θ, g, s₁, ..., c) for each number; where W has no weight, nothing changes",
+       cases=SETTINGS)  # fmt: skip
+def test_updated(s: Setting) -> None:
+    for states in range(4):
+        f, G = any_update(states), s.matrix("G", s.K, s.D)
+        kept = [s.matrix(f"s{number}", s.K, s.D) for number in range(states)]
+        for W in (s.matrix("W", s.K, s.D), s.sparse_matrix("W", s.K, s.D)):
+            theta, after = updated(f, W, G, kept, CONSTANTS)
+            for number, result in enumerate((theta, *after)):
+                confirm_equal(result, _number_by_number(f, W, G, kept, number))
+            if s is EVERY_SIZE and any(result.support is not W.support for result in (theta, *after)):
+                raise NotProved("the weights have another support after the update")
+
+
+def _number_by_number(f: Any, W: Any, G: Any, states: list[Any], number: int) -> Any:
+    """Result f_number of the update, written out."""
+    matrices = (W, G, *states)
+
+    def value(numbers: list[Any]) -> Any:
+        results = f(*numbers, *CONSTANTS)
+        return results[number] if states else results
+
+    if isinstance(W, IndexedMatrix):
+        return IndexedMatrix(*W.shape, lambda i, j: value([X.entry(i, j) for X in matrices]))
+    before = (W, *states)[number]
+    return sp.Matrix(*W.shape, lambda i, j: value([X[i, j] for X in matrices]) if W[i, j] != 0 else before[i, j])
+
+
+@claim("updated, S ⊙ V with any support: {case} of V on the support", INDEXED, "all K, D",
+       cases=(updates.gradient_descent, updates.momentum, updates.nesterov))  # fmt: skip
+def test_updated_on_the_support(update: Any) -> None:
+    s = EVERY_SIZE
+    W = s.sparse_matrix("W", s.K, s.D)
+    states = [] if update is updates.gradient_descent else [s.matrix("Delta", s.K, s.D)]
+    V, G = IndexedMatrix.symbol("W", s.K, s.D), s.matrix("G", s.K, s.D)
+    constants = (eta, decay, mu)[: 2 + len(states)]
+    theta, after = updated(update, W, hadamard(W.support, G), [hadamard(W.support, x) for x in states], constants)
+    expected, expected_after = updated(update, V, G, states, constants)
+    for given, right in zip((theta, *after), (expected, *expected_after), strict=True):
+        confirm_equal(given, hadamard(W.support, right))
+
+
+@claim("What is no weight does not become one: θ = g = 0 and no state give θ′ = 0; {case}", NUMBERS, "one number",
+       cases=(updates.gradient_descent, updates.momentum, updates.nesterov, updates.adam, updates.adamw, updates.smet))  # fmt: skip
+def test_no_weight(update: Any) -> None:
+    """So that a matrix S ⊙ V of any support, or an array with a mask, may be updated everywhere. (Its age grows, in SMET.)"""
+    states = {"gradient_descent": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2, "smet": 3}[update.__name__]
+    parameters = update.__code__.co_varnames[2 + states : update.__code__.co_argcount]
+    result = update(*[sp.Integer(0)] * (2 + states), *sp.symbols(parameters, positive=True))
+    for value in result[: min(states + 1, 3)] if states else [result]:
+        confirm_equal(value, sp.Integer(0))
+
+
+@claim("updated without a compiler: the same, in place", "numpy.ndarray", "2×3 symbols")
+def test_updated_in_plain_numpy() -> None:
+    for states in range(4):
+        f = any_update(states)
+        W, G, *kept = (_array(name, 2, 3) for name in ("W", "G", *(f"s{number}" for number in range(states))))
+        vectors = [state.reshape(-1) for state in kept]
+        before = [array.copy() for array in (W, G, *kept)]
+        theta, after = dense.updated(f, W, G, vectors, CONSTANTS)
+        if theta is not W or after is not vectors or (before[1] != G).any():
+            raise NotProved("the arrays that are returned are not those that were given, or the gradient has changed")
+        for index in np.ndindex(2, 3):
+            results = f(*(array[index] for array in before), *CONSTANTS)
+            if (W[index], *(state[index] for state in kept)) != (results if states else (results,)):
+                raise NotProved(f"number {index} is {W[index]}, should be {results}")
+
+
+def _array(name: str, rows: int, columns: int) -> np.ndarray:
+    return np.array(concrete.matrix(name, rows, columns).tolist(), object)
 
 
 # ------------------------------------------------------------------------------------------------------------- schedules

@@ -16,13 +16,11 @@ from __future__ import annotations
 
 import sympy as sp
 
-from derivations.book import claim
+from derivations.book import CONCRETE, claim
 from derivations.linear import any_function
 from derivations.proving import SETTINGS, Setting, confirm, confirm_equal
 from nerva_py.matrix import (
     Diag,
-    affine,
-    affine_apply,
     apply,
     column_repeat,
     columns_max,
@@ -46,8 +44,10 @@ from nerva_py.matrix import (
     rows_mean,
     rows_sum,
     sqrt,
+    stack_rows,
     zeros,
 )
+from nerva_py.verify import concrete
 
 
 @claim("columns_sum(X) = 1ᵀ X and rows_sum(X) = X 1", cases=SETTINGS)
@@ -79,12 +79,10 @@ def test_elements_sum(s: Setting) -> None:
     confirm_equal(s.number(dot(X, Y)), columns_sum(diag(X @ Y.T)))
 
 
-@claim("The fused primitives: affine, affine_apply, hadamard_apply", cases=SETTINGS)
+@claim("hadamard_apply(A, f, X) = A ⊙ f(X)", cases=SETTINGS)
 def test_fused(s: Setting) -> None:
-    X, W, b, A = s.matrix("X", s.N, s.D), s.matrix("W", s.K, s.D), s.matrix("b", 1, s.K), s.matrix("A", s.N, s.D)
-    confirm_equal(affine(X, W, b), X @ W.T + ones(X, s.N, 1) @ b)
+    X, A = s.matrix("X", s.N, s.D), s.matrix("A", s.N, s.D)
     f, _ = any_function(s)
-    confirm_equal(affine_apply(X, W, b, f.function), apply(f.function, affine(X, W, b)))
     confirm_equal(hadamard_apply(A, f.function, X), hadamard(A, apply(f.function, X)))
 
 
@@ -108,11 +106,20 @@ def test_functions(s: Setting) -> None:
     confirm_equal(exp(-log_sigmoid(X)), ones(X, s.N, s.D) + exp(-X))
 
 
-@claim("rows_max and columns_max: the largest of each row and column", "sympy.Matrix", "2×3")
+@claim("rows_max and columns_max: the largest of each row and column", CONCRETE, "2×3")
 def test_maxima() -> None:
     X = sp.Matrix([[1, 5, 3], [7, 2, 4]])
     confirm_equal(rows_max(X), sp.Matrix([5, 7]))
     confirm_equal(columns_max(X), sp.Matrix([[7, 5, 4]]))
+
+
+@claim("stack_rows: the rows of the first, then those of the others; the product of two stacks is the sum of the products",
+       CONCRETE, "1×2, 2×2, 1×2")  # fmt: skip
+def test_stack_rows() -> None:
+    A, B = ([concrete.matrix(f"{name}{k}", m, 2) for k, m in enumerate((1, 2, 1))] for name in "AB")
+    stacked = stack_rows(*A)
+    confirm_equal(stacked, sp.Matrix([x.row(i) for x in A for i in range(x.rows)]))
+    confirm_equal(stacked.T @ stack_rows(*B), A[0].T @ B[0] + A[1].T @ B[1] + A[2].T @ B[2])
 
 
 @claim("(X Y)ᵀ = Yᵀ Xᵀ, (X Y) Z = X (Y Z), X (Y + Z) = X Y + X Z", cases=SETTINGS)

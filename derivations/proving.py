@@ -1,12 +1,14 @@
 """One proof for two carriers: matrices of symbols of concrete sizes, and matrices of symbolic size.
 
-A `Setting` makes the matrices; `confirm` compares the claimed gradients with those of L = Σ DY ⊙ Y.
+A `Setting` makes the matrices; `confirm` compares the claimed gradients with those of L = Σ DY ⊙ Y. A gradient that waits for
+its support (`Outer`) is asked for its values on that of the matrix whose gradient it is claimed to be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import sympy as sp
@@ -15,6 +17,7 @@ from derivations.book import CONCRETE, INDEXED, NotProved
 from nerva_py.verify import concrete
 from nerva_py.verify.expressions import to_sympy
 from nerva_py.verify.indexed import IndexedMatrix, sparse
+from nerva_py.verify.layer_functions import values_on
 from nerva_py.verify.prover import Derivatives, difference, equal, gradient_difference, inner_product
 
 N, D, K = sp.symbols("N D K", integer=True, positive=True)
@@ -65,6 +68,21 @@ EVERY_SIZE = Setting(INDEXED, N, D, K, IndexedMatrix.symbol, sparse)
 SETTINGS = (*(concrete_setting(*sizes) for sizes in SIZES), EVERY_SIZE)
 
 
+class Symbols:
+    """In the place of a random generator: what is drawn for a mask are free symbols."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def symbol(self) -> sp.Symbol:
+        """For one element of a mask."""
+        return sp.Symbol(f"r_{next(self._numbers)}", real=True)
+
+    def matrix(self, rows: Any, columns: Any) -> IndexedMatrix:
+        """For a mask of symbolic size."""
+        return IndexedMatrix.symbol(f"R{next(self._numbers)}", rows, columns)
+
+
 def confirm(Y: Any, DY: Any, gradients: Iterable[tuple[Any, Any]], derivatives: Derivatives | None = None) -> None:
     """Each pair is (X, DX): X a matrix of symbols, DX its claimed gradient. Raises NotProved at the first that is wrong."""
     L = inner_product(DY, Y) if isinstance(Y, IndexedMatrix) else concrete.inner_product(DY, Y)
@@ -75,7 +93,8 @@ def confirm_gradients(L: sp.Expr, gradients: Iterable[tuple[Any, Any]], derivati
     """As `confirm`, for a number L."""
     if is_matrix(L):
         raise NotProved(f"{L} is not a number")
-    for X, DX in gradients:
+    for X, gradient in gradients:
+        DX = values_on(X, gradient)
         if not is_matrix(DX):
             raise NotProved(f"{DX} is not a matrix, but the gradient of one is claimed")
         if isinstance(X, IndexedMatrix):
@@ -84,6 +103,14 @@ def confirm_gradients(L: sp.Expr, gradients: Iterable[tuple[Any, Any]], derivati
                 raise NotProved(f"the gradient of {X.base} differs by {to_sympy(rest)}")
         else:
             _confirm_concrete(concrete.gradient(L, X), DX, "the gradient of " + str(next(x for x in X if x != 0)))
+
+
+def confirm_without_DX(gradients: Sequence[Any], without: Sequence[Any], parameters: Sequence[Any]) -> None:
+    """Of DX and the gradients of the parameters: where DX is not needed, it is None, and the others are the same."""
+    if without[0] is not None:
+        raise NotProved(f"DX is not needed and yet computed: {without[0]}")
+    for X, left, right in zip(parameters, without[1:], gradients[1:], strict=True):
+        confirm_equal(values_on(X, left), values_on(X, right))
 
 
 def confirm_equal(left: Any, right: Any) -> None:

@@ -28,7 +28,7 @@ from derivations.book import KERNEL, NotProved, claim
 from derivations.kernels import PATTERNS, garbage, loop, product, same, sparse, symbols, writes
 from derivations.topology import SMALL, bits_of, confirm, csr, largest_arguments, problem
 from nerva_py.engine import SparseBatch, sparse_columns
-from nerva_py.equations.linear import linear, linear_parameter_gradients
+from nerva_py.equations.linear import linear, linear_backward
 from nerva_py.sparse import DenseWeight, SparseWeight
 from nerva_py.sparse.kernels import dense_sparse_input as dense_weights
 from nerva_py.sparse.kernels import largest, sparse_input
@@ -199,12 +199,14 @@ def test_the_executed_layer(form: str) -> None:
     DY, b = (rng.integers(-8, 9, shape).astype(np.float64) for shape in ((5, 6), (1, 6)))
     array = rng.integers(1, 9, (5, 9)) * (rng.random((5, 9)) < 0.3)
     X = SparseBatch.from_csr(csr_array(array.astype(np.float64)))
-    numeric = (linear(X, W, b), *linear_parameter_gradients(X, W, DY))
+    _, DW, Db = linear_backward(X, W, DY, False)
+    numeric = linear(X, W, b), DW.on(W), Db
     exact_X, exact_W, exact_DY, exact_b = (sp.Matrix(A.astype(int).tolist()) for A in (array, V.toarray(), DY, b))
     if form == "dense":  # SymPy's matrix would take a zero for a position without a weight
         exact = (linear(exact_X, exact_W, exact_b), exact_DY.T * exact_X, sp.ones(1, 5) * exact_DY)
     else:
-        exact = (linear(exact_X, exact_W, exact_b), *linear_parameter_gradients(exact_X, exact_W, exact_DY))
+        _, DW, Db = linear_backward(exact_X, exact_W, exact_DY, False)
+        exact = linear(exact_X, exact_W, exact_b), DW.on(exact_W), Db
     for name, A, B in zip(("Y", "DW", "Db"), numeric, exact, strict=True):
         if not np.array_equal(A if isinstance(A, np.ndarray) else A.toarray(), np.array(B.tolist(), dtype=float)):
             raise NotProved(f"{name}: {A} is not {B}")

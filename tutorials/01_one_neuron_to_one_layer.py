@@ -198,9 +198,10 @@ def linear_by_loops(X, W, b):
 print(inspect.getsource(linear))
 
 # %% [markdown]
-# `affine(X, W, b)` is the name that the library's table of matrix operations has for `X @ W.T + row_repeat(b, N)`, and
-# `row_repeat(b, N)` is $\mathbf{1}_N\, b$. Are loops and formula the same? `check_function` calls both with random
-# matrices of several sizes, all of them different, and compares. You will meet it again in the exercises.
+# `row_repeat(b, N)` is $\mathbf{1}_N\, b$. The line that begins with `@primitive` says that a kind of matrix may bring a
+# faster way of its own to compute the same; what stands below it is the definition. Are loops and formula the same?
+# `check_function` calls both with random matrices of several sizes, all of them different, and compares. You will meet
+# it again in the exercises.
 
 # %%
 check = check_function(linear_by_loops, linear, {"X": ("N", "D"), "W": ("K", "D"), "b": (1, "K")})
@@ -312,13 +313,15 @@ linear(IndexedMatrix.symbol("X", N, D), IndexedMatrix.symbol("W", K, D), Indexed
 
 # %% [markdown]
 # And on a *sparse* $W$, most of whose weights do not exist: they are not stored, not multiplied, and not trained. Here
-# one weight in ten exists. Its gradient, which is the subject of the next notebook, exists at the same places only.
+# one weight in ten exists. Its gradient, which is the subject of the next notebook, is asked for at the same places
+# only: `DW.on(W_sparse)`.
 
 # %%
 W_sparse = nv.SparseWeight.random((10, 64), density=0.1, rng=rng)
 X_batch, DY = X[:5].astype(np.float32), np.ones((5, 10), np.float32)
 Y = linear(X_batch, W_sparse, np.zeros((1, 10), np.float32))
 DX, DW, Db = linear_backward(X_batch, W_sparse, DY)
+DW = DW.on(W_sparse)
 stored = W_sparse.toarray() != 0
 print("weights:", W_sparse.nnz, "of", stored.size, " numbers in the gradient:", DW.nnz)
 assert W_sparse.nnz == DW.nnz == 64

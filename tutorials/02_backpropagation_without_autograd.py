@@ -97,6 +97,24 @@ WrittenMatrix(r",\qquad ".join(formulas), N, D)
 # is $(N, D)$, there is one product of the shape $(K, D)$. That is a good way to remember the formulas. It is no proof:
 # it cannot see a sign or a factor, and says nothing where two sizes are equal.
 #
+# ## A product that waits
+#
+# Before we go on, a word about the second gradient. $\mathrm{D}Y^\top X$ has a number for each of the $K D$ positions of
+# $W$. In this notebook all of them are weights. In a *sparse* layer, the subject of notebook 6, most of them are not, and
+# nobody wants to know the gradient of a weight that does not exist. So `linear_backward` does not compute this product.
+# It returns the two factors, and waits for the question *where?*
+
+# %%
+DW = linear_backward(np.ones((5, 3)), np.ones((2, 3)), np.ones((5, 2)))[1]
+print(DW, DW.shape)
+DW.on(np.ones((2, 3)))
+
+# %% [markdown]
+# An `Outer` is a product that waits. `DW.on(W)` is its answer: $\mathrm{D}Y^\top X$ at the places where $W$ has weights,
+# which for an array is everywhere. (Each entry is a sum over the five samples.) It is like a bill that says "5 metres at
+# 3 € a metre": all that is needed to work out the amount is on it. You can read `DW.on(W)` as "the gradient with respect
+# to $W$", and forget about this until there is something to save.
+#
 # ## The generic cotangent
 #
 # How do we check formulas that are to be right for *every* loss? Replace the loss by the simplest one that has the
@@ -136,10 +154,10 @@ by_sympy
 
 # %%
 DX, DW, Db = linear_backward(X, W, DY)
-assert by_sympy == DW
+assert by_sympy == DW.on(W)
 assert concrete.gradient(L, X) == DX
 assert concrete.gradient(L, b) == Db
-DW
+DW.on(W)
 
 # %% [markdown]
 # This is exact: no rounding, and all numbers at once. It is a proof, for these sizes. `check_layer` does the same at
@@ -185,7 +203,7 @@ DX, DW, Db = linear_backward(X, W, DY)
 
 errors = {
     "DX": abs(DX - finite_differences(lambda X: dot(DY, linear(X, W, b)), X)).max(),
-    "DW": abs(DW - finite_differences(lambda W: dot(DY, linear(X, W, b)), W)).max(),
+    "DW": abs(DW.on(W) - finite_differences(lambda W: dot(DY, linear(X, W, b)), W)).max(),
     "Db": abs(Db - finite_differences(lambda b: dot(DY, linear(X, W, b)), b)).max(),
 }
 for name, error in errors.items():
@@ -363,7 +381,7 @@ def backward(X, parameters, Z, H, DY):
     DH, DW2, Db2 = linear_backward(H, W2, DY)
     DZ = f.backward(DH, Z)
     _, DW1, Db1 = linear_backward(X, W1, DZ)  # nobody asks for DX of the first layer
-    return DW1, Db1, DW2, Db2
+    return DW1.on(W1), Db1, DW2.on(W2), Db2
 
 
 parameters = [0.1 * rng.standard_normal(shape) for shape in ((32, 64), (1, 32), (10, 32), (1, 10))]
@@ -372,15 +390,16 @@ gradients = backward(X, parameters, Z, H, SoftmaxCrossEntropy.mean_gradient(Y, T
 [gradient.shape for gradient in gradients]
 
 # %% [markdown]
-# Is it right? A network made by the library of the same weights must have the same gradients:
+# Is it right? A network made by the library of the same weights must have the same gradients. Its `forward` returns $Y$
+# and the *tapes*: for each layer what that one needs on the way back, which above were `Z` and `H`.
 
 # %%
 W1, b1, W2, b2 = parameters
 network = nv.from_scipy([W1, W2], [b1[0], b2[0]], "ReLU;Linear")
-outputs = network.forward(X, training=True)
-network.backward(SoftmaxCrossEntropy.mean_gradient(outputs, T))
-for mine, parameter in zip(gradients, network.parameters(), strict=True):
-    theirs = parameter.gradient.toarray() if hasattr(parameter.gradient, "toarray") else parameter.gradient
+outputs, tapes = network.forward(X)
+of_the_library = network.gradients(tapes, SoftmaxCrossEntropy.mean_gradient(outputs, T))
+for mine, parameter, theirs in zip(gradients, network.parameters(), of_the_library, strict=True):
+    theirs = theirs.toarray() if hasattr(theirs, "toarray") else theirs
     assert np.allclose(mine, theirs)
     print(parameter.name, mine.shape, "largest difference:", abs(mine - theirs).max())
 
@@ -410,7 +429,8 @@ assert np.mean(losses[-14:]) < 0.25 * losses[0]
 assert accuracy > 0.88
 
 # %% [markdown]
-# No autograd, no tape, no graph: two functions that stand beside each other, and a check that they belong together.
+# No autograd, no graph: two functions that stand beside each other, what the first one notes for the second, and a check
+# that they belong together.
 #
 # ## Exercises
 #

@@ -25,7 +25,6 @@
 # minute; reading them and doing the exercises, two hours.
 
 # %%
-import copy
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -345,6 +344,10 @@ assert abs(one_pass - exact) > 0.5  # at 10 000
 #
 # In *evaluation* it uses these *running* values, which are constants. Then each row of $Y$ depends on its own row of
 # $X$ only, and the layer is linear.
+#
+# In the library these are two methods: `layer.forward(X)` for training, `layer.predict(X)` for evaluation. The first one
+# returns $Y$ and a *tape*, on which stands what the way back needs, and here the new running values, too. It does not
+# change the layer; `layer.store(tape)` does.
 
 # %%
 population = np.array([[170.0, 0.25]]), np.array([[100.0, 0.0025]])  # mean and variance of the two features
@@ -352,7 +355,8 @@ layer = nv.BatchNormLayer(2, np.float64, momentum=0.1)
 means = []
 for _ in range(80):
     batch = population[0] + np.sqrt(population[1]) * rng.standard_normal((16, 2))
-    layer.forward(batch, training=True, rng=rng)
+    _, tape = layer.forward(batch)
+    layer.store(tape)
     means.append([batch[:, 0].mean(), layer.mean[0, 0]])
 
 figure, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
@@ -384,12 +388,14 @@ assert 0.73 < plain < 0.77
 batch = population[0] + np.sqrt(population[1]) * rng.standard_normal((4, 2))
 other = batch.copy()
 other[1:] += 5  # the same first sample among other ones
-row = {}
-for training in (True, False):
-    row[training] = [copy.deepcopy(layer).forward(x, training, rng)[0] for x in (batch, other)]
-    print("training:  " if training else "evaluation:", *row[training])
-assert not np.allclose(*row[True])
-assert np.allclose(*row[False])
+row = {
+    "training": [layer.forward(x)[0][0] for x in (batch, other)],  # of (Y, tape) Y, and of Y the first row
+    "evaluation": [layer.predict(x)[0] for x in (batch, other)],
+}
+for mode, rows in row.items():
+    print(f"{mode:10}", *rows)
+assert not np.allclose(*row["training"])
+assert np.allclose(*row["evaluation"])
 
 # %% [markdown]
 # If the running values happen to be those of the batch, both modes are the same function, again for every size:
@@ -438,20 +444,19 @@ assert histories["with batch normalisation"][-1].test_accuracy > histories["with
 
 # %%
 network = networks["with batch normalisation"]
-in_training = copy.deepcopy(network)  # because training mode changes the running values
 right = {"evaluation": [], "training": []}
 for x, t in zip(bad.Xtest[:100], bad.Ttest[:100], strict=True):
     x = x.reshape(1, 64)
-    right["evaluation"].append(network.forward(x, training=False).argmax() == t)
-    right["training"].append(in_training.forward(x, training=True).argmax() == t)
+    right["evaluation"].append(network.predict(x).argmax() == t)
+    right["training"].append(network.forward(x)[0].argmax() == t)
 for mode, answers in right.items():
     print(f"{mode:10} mode: {np.mean(answers):.1%} right")
 assert np.mean(right["evaluation"]) > 0.8
 assert np.mean(right["training"]) < 0.2
 
 # %% [markdown]
-# In training mode the network gives the same answer to every picture. Forgetting to switch is a mistake that everybody
-# makes once; here, `predict` and `evaluate` switch by themselves.
+# In training mode the network gives the same answer to every picture. Where a network has a switch between the modes,
+# forgetting it is a mistake that everybody makes once. Here there is no switch: `predict` always is evaluation.
 #
 # ## Exercises
 #

@@ -254,10 +254,11 @@ readable(derivative)
 readable(to_sympy(normalize(derivative)))
 
 # %% [markdown]
-# **Line 6.** The claim: entry $(p, q)$ of what `linear_backward` returns.
+# **Line 6.** The claim: entry $(p, q)$ of what `linear_backward` returns, asked for on $W$.
 
 # %%
 DX, DW, Db = linear_backward(X, W, DY)
+DW = DW.on(W)
 readable(DW.entry(p, q))
 
 # %% [markdown]
@@ -304,6 +305,7 @@ readable(to_sympy(rest))
 W = sparse("W", K, D)
 Y = linear(X, W, b)
 _, DW, _ = linear_backward(X, W, DY)
+DW = DW.on(W)
 assert gradient_difference(inner_product(DY, Y), W, DW) == {}
 readable(sp.Tuple(W.entry(p, q), DW.entry(p, q)))
 

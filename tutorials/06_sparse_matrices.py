@@ -184,12 +184,15 @@ DX
 # and with respect to the weights,
 
 # %%
-DW
+DW.on(symbolic["W"])
 
 # %% [markdown]
 # So a layer needs three products: with $W^\top$, with $W$, and one whose *result* has the shape of $W$. In the last one
 # lies the point of sparse training. $\mathrm{D}Y^\top X$ has an entry for each of the $K D$ positions, but only those
-# where a weight exists are wanted: the gradient lives **on the support of $W$**, and nothing else is computed.
+# where a weight exists are wanted: the gradient lives **on the support of $W$**, and nothing else is computed. That is
+# why `linear_backward` returns an `Outer`, a product that waits: it keeps the two factors, of $N (K + D)$ numbers, and
+# computes what it is asked for. `DW.on(W)` asks for the values on the support. The dense gradient exists only as a
+# question, and nobody asks it.
 #
 # Over CSR all three are the same two loops, around one line that differs.
 
@@ -232,6 +235,7 @@ N = 3
 X, DY, b = rng.standard_normal((N, 5)), rng.standard_normal((N, 4)), np.zeros((1, 4))
 Y = linear(X, W, b)
 DX, DW, Db = linear_backward(X, W, DY)
+DW = DW.on(W)
 assert np.allclose(product_with_transpose(indptr, indices, data, X), Y)
 assert np.allclose(product(indptr, indices, data, DY, 5), DX)
 assert np.allclose(product_on_support(indptr, indices, DY, X), DW.data)
@@ -482,7 +486,7 @@ def gradient_on_support(DY, X, indptr, indices):
 # %%
 def librarys_gradient(DY, X, indptr, indices):
     W = nv.SparseWeight(nv.Support((DY.shape[1], X.shape[1]), indptr, indices), np.zeros(len(indices)))
-    return linear_backward(X, W, DY)[1].data
+    return linear_backward(X, W, DY)[1].on(W).data
 
 
 example = nv.Support.random((4, 3), 7, rng)

@@ -130,7 +130,7 @@ def root_mean_squares(weights):
     X = nv.batch_layout((data.Xtrain * data.scale + data.shift).astype(np.float32))
     result = [float(np.sqrt(np.square(X).mean()))]
     for layer in network.linear_layers:
-        X = layer.forward(X, False, network.rng)
+        X = layer.predict(X)
         result.append(float(np.sqrt(np.square(X).mean())))
     return result
 

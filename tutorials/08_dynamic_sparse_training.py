@@ -36,8 +36,8 @@ import numpy as np
 
 import nerva_py as nv
 from nerva_py import plots
+from nerva_py.matrix import Outer
 from nerva_py.sparse import Remap, first_free, random_free
-from nerva_py.sparse.gradient_growth import largest_free
 from nerva_py.topology import Coverage, Grow, TopologyLayer, in_degrees, out_degrees
 from nerva_py.topology.drop import nearest_zero_of_each_sign
 from nerva_py.topology.schedules import DECAYS
@@ -133,7 +133,7 @@ smallest = np.argsort(np.abs(W.data), kind="stable")[: int(0.3 * W.nnz)]
 kept = np.ones(W.nnz, bool)
 kept[smallest] = False
 remap = Remap(W.support, kept)
-grown = largest_free(remap.support, nv.batch_layout(DY), nv.batch_layout(X), remap.dropped)
+grown = Outer(DY, X).largest(remap.dropped, outside=remap.support)
 
 free = remap.support.mask() == 0
 chosen = grown.mask() == 1
@@ -155,9 +155,10 @@ legend = ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2, frame
 
 # %% [markdown]
 # Here $G$ was a dense array of 48 numbers. For a layer with millions of positions that would be the very array that
-# sparse training wants to avoid, so the library computes $G$ block by block, keeps the best candidates of each block
-# and forgets the rest; the result is the same, exactly. The *work* of a dense product remains, though, and that is why
-# RigL updates only every 100 steps or so.
+# sparse training wants to avoid. The library has it only as an `Outer`, the product that waits (notebooks 2 and 6). In
+# each step it is asked for its values on the support; RigL asks it another question, for the `largest` elsewhere. Then
+# $G$ is computed block by block, the best candidates of each block are kept, and the rest is forgotten; the result is the
+# same, exactly. The *work* of a dense product remains, though, and that is why RigL updates only every 100 steps or so.
 #
 # The share that moves falls along a cosine,
 # $f(t) = \frac{\alpha}{2} \left(1 + \cos \frac{\pi t}{T_{\text{end}}}\right)$ with $\alpha = 0.3$: much at the
@@ -335,17 +336,16 @@ for ax, name in zip(axes, ("SET", "RigL"), strict=True):
 class Union(nv.Callback):
     """R_s after each epoch, by definition."""
 
-    def on_train_begin(self, state):
-        self.shares, self.ever = [], [self.mask(layer) for layer in state.network.linear_layers]
+    def on_train_begin(self, run):
+        self.shares, self.ever = [], [self.mask(layer) for layer in run.network.linear_layers]
 
-    def on_epoch_end(self, state, epoch):
-        self.ever = [a | self.mask(layer) for a, layer in zip(self.ever, state.network.linear_layers, strict=True)]
+    def on_epoch_end(self, run, epoch):
+        self.ever = [a | self.mask(layer) for a, layer in zip(self.ever, run.network.linear_layers, strict=True)]
         self.shares.append(sum(a.sum() for a in self.ever) / sum(a.size for a in self.ever))
 
     @staticmethod
     def mask(layer):
-        W = layer.W.value
-        return (W.support.mask() if hasattr(W, "support") else W.mask) == 1
+        return layer.W.value.support.mask() == 1
 
 
 union = Union()
@@ -368,7 +368,8 @@ assert np.allclose(union.shares, measured)
 # ```
 #
 # where `layer.shape` is $(K, D)$, `kept` the support of the weights that stay, and `rng` a random generator. The
-# positions come back as a `Support` or as two arrays, rows and columns. Here is one that lets the rich get richer: new
+# positions come back as a `Support` or as two arrays, rows and columns. (A rule that wants the gradient finds it as
+# `layer.outer`; the whole of RigL's rule is `layer.outer.largest(count, outside=kept)`.) Here is one that lets the rich get richer: new
 # weights prefer inputs that have many already. `first_free` takes proposals, leaves out what is taken, and fills up at
 # random if they do not suffice.
 
@@ -472,7 +473,7 @@ def rigl_grow(G, kept, count):
 # %%
 def librarys_growth(G, kept, count):
     # With DY = I the gradient DYᵀ X of the positions is X itself.
-    return largest_free(nv.Support.from_mask(kept), np.eye(len(G)), np.asarray(G), count).mask()
+    return Outer(np.eye(len(G)), np.asarray(G)).largest(count, outside=nv.Support.from_mask(kept)).mask()
 
 
 inputs = {
@@ -530,7 +531,7 @@ def feed_the_hungry(layer, kept, count, rng):
 # %%
 def after_dropping(density):
     """A layer of 60 neurons and 40 inputs after a third of its weights has been dropped."""
-    layer = TopologyLayer(1, nv.mlp("Linear", [40, 60], layer_densities=[density], seed=1).linear_layers[0], [])
+    layer = TopologyLayer(1, nv.mlp("Linear", [40, 60], layer_densities=[density], seed=1).linear_layers[0])
     return layer, Remap(layer.support, np.arange(layer.nnz) % 3 > 0)
 
 

@@ -42,8 +42,7 @@ from nerva_py.doctor.speed import dense_rate, product_rates
 from nerva_py.doctor.timing import seconds
 from nerva_py.equations.linear import linear
 from nerva_py.equations.updates import nesterov
-from nerva_py.network import Parameter
-from nerva_py.training.optimizers import Nesterov, OptimizerState
+from nerva_py.matrix import updated
 from nerva_py.verify import check_function
 
 SHORT = os.environ.get("NERVA_TUTORIALS") == "short"  # smaller settings, for tests
@@ -185,9 +184,8 @@ n = 2_000_000 if SHORT else 8_000_000
 
 
 def update_of_a_long_vector():
-    parameter = Parameter("theta", np.zeros((1, n), np.float32), np.ones((1, n), np.float32))
-    state = OptimizerState(parameter, Nesterov(0.9))
-    return lambda: state.step(1e-3, 1)
+    W, G, velocity = np.zeros((1, n), np.float32), np.ones((1, n), np.float32), np.zeros(n, np.float32)
+    return lambda: updated(nesterov, W, G, [velocity], (1e-3, 0.0, 0.9))  # in place
 
 
 bandwidth = 20e-9 * n / seconds(update_of_a_long_vector(), LEAST)["minimum"]
@@ -403,8 +401,8 @@ for rival in names[2:]:
 # %% [markdown]
 # **Fourth: where does it lose?** A comparison without a single loss was probably chosen. Rows in which `predict` loses
 # are as much a result as the others: they say for which N one should use something else, or what to improve. (`forward`
-# is the same network without the checking and copying that `predict` does for a user; the difference between the two is
-# the price of that.)
+# is the same pass without the checking and copying that `predict` does for a user; the difference between the two is the
+# price of that.)
 #
 # **Fifth: does the text follow from the data?** The README says that changing a topology takes a time *linear in the
 # number of weights and, for random growth, flat in K·D*. On logarithmic axes a power law $t \propto x^e$ is a line of

@@ -18,6 +18,7 @@ from nerva_py import matrix as table
 from nerva_py.verify import concrete
 from nerva_py.verify.expressions import to_sympy
 from nerva_py.verify.indexed import IndexedMatrix
+from nerva_py.verify.layer_functions import values_on
 from nerva_py.verify.prover import equal, gradient_difference
 
 # The sizes of the proofs, and no two equal numbers in their place, so that a mismatch cannot hide.
@@ -157,9 +158,9 @@ def prove_equal(left: IndexedMatrix, right: IndexedMatrix) -> None:
         raise NotProved(f"left − right = {to_sympy(rest)}")
 
 
-def prove_gradient(L: sp.Expr, X: IndexedMatrix, claimed: IndexedMatrix) -> None:
+def prove_gradient(L: sp.Expr, X: IndexedMatrix, claimed: Any) -> None:
     """∂L/∂X = claimed, entry by entry and for every size."""
-    if rest := gradient_difference(L, X, claimed):
+    if rest := gradient_difference(L, X, values_on(X, claimed)):
         raise NotProved(f"∂L/∂X − claimed = {to_sympy(rest)}")
 
 

@@ -6,7 +6,7 @@ import sympy as sp
 
 from nerva_py.equations.batch_norm import batch_norm, batch_norm_backward
 from nerva_py.equations.dropout import dropout_linear, dropout_linear_backward
-from nerva_py.equations.linear import linear, linear_parameter_gradients
+from nerva_py.equations.linear import linear, linear_backward
 from nerva_py.matrix import column_repeat, diag, hadamard, identity, inv_sqrt, row_repeat, rows_mean
 from nerva_py.verify.indexed import IndexedMatrix, total
 from nerva_py.verify.prover import inner_product
@@ -78,7 +78,8 @@ def sum_printed(DY, X, i, j, l):
 def weight_gradient_entry(DY, X, i, j, l):
     """(DYᵀ X)_ij, as executed"""
     W = sp.ones(DY.shape[1], X.shape[1])
-    return linear_parameter_gradients(X, W, DY)[0][i - 1, j - 1]
+    _, DW, _ = linear_backward(X, W, DY)
+    return DW.on(W)[i - 1, j - 1]
 
 
 def sum_holds():
@@ -92,7 +93,8 @@ def sum_holds():
             K,
         ),
     )
-    prove_equal(linear_parameter_gradients(X, W, DY)[0], corrected)
+    _, DW, _ = linear_backward(X, W, DY)
+    prove_equal(DW.on(W), corrected)
     prove_gradient(inner_product(DY, linear(X, W, b)), W, corrected)
 
 

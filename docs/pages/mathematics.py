@@ -48,7 +48,7 @@ def chapter_of(formula: Formula) -> str:
 
 def latex_by_name() -> dict[str, tuple[str, ...]]:
     """The equations of each function under the name that the API reference gives it."""
-    return {f"{f.function.__module__}.{f.function.__name__}": f.equations for f in written()}
+    return {f.place: f.equations for f in written()}
 
 
 def page(chapter: str, formulas: list[Formula]) -> Iterator[str]:
@@ -70,8 +70,7 @@ def page(chapter: str, formulas: list[Formula]) -> Iterator[str]:
 
 
 def _formula(formula: Formula) -> Iterator[str]:
-    name = f"{formula.function.__module__}.{formula.function.__name__}"
-    yield from ("", f"{{py:obj}}`{formula.function.__name__} <{name}>`", "")
+    yield from ("", f"{{py:obj}}`{formula.function.__qualname__} <{formula.place}>`", "")
     for equation in formula.equations:
         yield from ("$$", equation, "$$", "")
 

@@ -9,7 +9,7 @@ import inspect
 from html import escape
 from pathlib import Path
 
-from nerva_py.equations.linear import linear_parameter_gradients
+from nerva_py.equations.linear import linear_backward
 
 FILE = Path(__file__).parents[1] / "pictures" / "one-equation.svg"
 WIDTH, HEIGHT = 960, 372
@@ -25,7 +25,7 @@ MONO = "font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans
 
 def picture() -> str:
     """The function in the middle, and below it what it runs on. On a light card of its own, for light and dark pages."""
-    lines = inspect.getsource(linear_parameter_gradients).rstrip().split("\n")
+    lines = inspect.getsource(linear_backward).rstrip().split("\n")
     lines = [line.partition("        ->")[0] + '"""' if "        ->" in line else line for line in lines]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img"'
@@ -33,11 +33,11 @@ def picture() -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="14" fill="#fbfaf7" stroke="#d9d5cb"/>',
         f'<text x="{WIDTH / 2:g}" y="40" text-anchor="middle" font-size="21" font-weight="600" fill="#222" style="{SANS}">'
         "Every equation is written once. What is proved is what is executed.</text>",
-        f'<rect x="150" y="64" width="{WIDTH - 300}" height="108" rx="8" fill="#fff" stroke="#222" stroke-width="1.4"/>',
+        f'<rect x="110" y="60" width="{WIDTH - 220}" height="114" rx="8" fill="#fff" stroke="#222" stroke-width="1.4"/>',
     ]
     for i, line in enumerate(lines):
         parts.append(
-            f'<text x="172" y="{94 + 29 * i}" font-size="17" fill="{"#2b6a30" if i == 1 else "#222"}"'
+            f'<text x="132" y="{87 + 25 * i}" font-size="16.5" fill="{"#2b6a30" if i == 1 else "#222"}"'
             f' xml:space="preserve" style="{MONO}; white-space: pre">{escape(line, quote=False)}</text>'
         )
     width, gap = 212, 20

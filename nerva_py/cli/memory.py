@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, Layer, LinearLayer
-from nerva_py.sparse import DenseWeight, SparseWeight
-from nerva_py.sparse.kernels import few_samples
+from nerva_py.sparse import DenseWeight, SparseWeight, plan
 from nerva_py.training.optimizers import Optimizer
 
 from .screen import aligned, size
@@ -56,7 +55,7 @@ def layer_memory(
                 if isinstance(value, SparseWeight):
                     case = value.nnz, value.shape[1], batch_size
                     by_columns = layer.dropout or sparse_batch
-                    if by_columns or (inner and not few_samples.scatters(*case)):
+                    if by_columns or (inner and not plan.scatters(*case)):
                         training += _csc_bytes(value)
             dense_weights += numbers
             dense_training += (1 + copies) * numbers

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from nerva_py.data.augmentation import Crops, check_crops, column_table, line_table
 from nerva_py.engine.byte_batch import ByteBatch
 from nerva_py.engine.compiling import column, kernel
-from nerva_py.engine.layout import batch_empty
+from nerva_py.engine.memory import batch_empty
 from nerva_py.engine.rowwise import mark_labels
 from nerva_py.engine.sparse_batch import SparseBatch
 from nerva_py.errors import DataError
@@ -38,7 +38,8 @@ def gather(
     dtype: DTypeLike = np.float32,
     augmentation: Crops | None = None,
     image_shape: tuple[int, int, int] | None = None,
-) -> np.ndarray | SparseBatch:
+    as_bytes: bool = False,
+) -> np.ndarray | SparseBatch | ByteBatch:
     """Y[i, j] = X[rows[i], j] · scale[j] + shift[j]     X (M, D), rows (N,), scale and shift (D,) -> Y (N, D)
 
     X is C-contiguous, of uint8, float32 or float64; Y is batch-contiguous, of `dtype` (float32 or float64). With an
@@ -47,9 +48,12 @@ def gather(
     Cost: O(N·D), one pass over the chosen rows.
 
     Of a `csr_array` X the batch is a `SparseBatch`, computed in float64 in O(nonzeros of these rows): nothing of size N·D
-    or D is made. Its shift must be 0, which `Dataset` looks after. Raises DataError.
+    or D is made. Its shift must be 0, which `Dataset` looks after. `as_bytes`: bytes that are not augmented stay bytes, as
+    a `ByteBatch`. Raises DataError.
     """
     dtype = np.dtype(dtype)
+    if as_bytes and X.dtype == np.uint8 and augmentation is None:
+        return gather_as_bytes(X, rows, scale, shift, dtype)
     if isinstance(X, csr_array):
         if augmentation is not None:
             raise DataError("augmentation: X is sparse; only images of uint8 can be augmented")
@@ -103,6 +107,13 @@ def one_hot(labels: np.ndarray, K: int, dtype: DTypeLike = np.float32) -> np.nda
     T = batch_empty(len(labels), K, dtype)
     mark_labels(_vector(labels, np.intp), T)
     return T
+
+
+def targets(T: np.ndarray, rows: np.ndarray, num_classes: int | None, dtype: np.dtype) -> np.ndarray:
+    """The target matrix (N, K) of these samples: one-hot rows of class labels, or the targets of a regression."""
+    if num_classes is None:
+        return T[rows].astype(dtype, copy=False)
+    return one_hot(T[rows], num_classes, dtype)
 
 
 # ------------------------------------------------------------------------------------------------------------- kernels

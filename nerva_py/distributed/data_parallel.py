@@ -93,20 +93,19 @@ class DataParallel:
                 result.append(run.batch(rows[part], cropped(crops, part), total, shard))
         return result
 
-    def network(self, run: Run) -> MLP:
+    def _passed(self, network: MLP) -> MLP:
         """The network itself, or one with the same parameters whose batch normalisations take the batch of all ranks."""
-        if self._repeated or not _normalizing(run.network) or self.ranks.size == 1:
-            return run.network
-        return MLP([_view(layer, self.ranks) for layer in run.network.layers])
+        if self._repeated or not _normalizing(network) or self.ranks.size == 1:
+            return network
+        return MLP([_view(layer, self.ranks) for layer in network.layers])
 
-    def generator(self, run: Run, shard: int | None) -> np.random.Generator:
-        """The same masks for a shard, whichever rank it is on."""
-        return np.random.default_rng([self.seed, run.t, shard or 0])
-
-    def reduced(self, run: Run, shards: Sequence[Batch], parts: Sequence[Step]) -> Step:
+    def reduced(self, run: Run, shards: Sequence[Batch]) -> Step:
         """The gradients of the mini-batch of all ranks: those of W an `Outer` whose values on the support are known, and which
         asks all ranks for DZ and X where others are wanted."""
-        lists = {batch.shard: list(part) for batch, part in zip(shards, parts, strict=True)}
+        network, lists = self._passed(run.network), {}
+        for batch in shards:  # each draws the same masks, whichever rank it is on
+            rng = np.random.default_rng([self.seed, run.t, batch.shard or 0])
+            lists[batch.shard] = list(run.gradients(batch, network, rng))
         layers = run.network.layers[run.network.first_trained :][::-1]
         sizes = [parameter.vector.size for layer in layers for parameter in layer.parameters]
         counted = not (self._repeated and self.ranks.rank)  # all ranks took the same samples, and rank 0 counts

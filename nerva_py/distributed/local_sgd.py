@@ -52,15 +52,9 @@ class LocalSGD(DataParallel):
         part = slice(N * self.ranks.rank // R, N * (self.ranks.rank + 1) // R)
         return [run.batch(rows[part], cropped(crops, part))] if part.start < part.stop else []
 
-    def network(self, run: Run) -> MLP:
-        return run.network
-
-    def generator(self, run: Run, shard: int | None) -> np.random.Generator:
-        return run.rng
-
-    def reduced(self, run: Run, shards: Sequence[Batch], parts: Sequence[Step]) -> Step:
+    def reduced(self, run: Run, shards: Sequence[Batch]) -> Step:
         """Those of this rank alone; none where it has no samples."""
-        return parts[0] if parts else iter(())
+        return run.gradients(shards[0], run.network, run.rng) if shards else iter(())
 
     def after_step(self, run: Run) -> None:
         ends = run.step_of_epoch == run.steps_per_epoch

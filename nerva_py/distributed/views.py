@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from nerva_py.matrix import Outer, stack_rows, updated
 from nerva_py.matrix.outer import Term
-from nerva_py.network import BatchNormLayer, Layer, Parameter
+from nerva_py.network import BatchNormLayer, Layer
 from nerva_py.network.layers import BatchNormTape
 from nerva_py.network.outputs import Gradients
 
@@ -60,11 +60,8 @@ class SynchronousBatchNorm(Layer):
 
     def __init__(self, layer: BatchNormLayer, ranks: Ranks):
         self.layer, self.ranks = layer, ranks
+        self.parameters = layer.parameters
         self.buffers = layer.buffers  # type: ignore[misc]
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        return self.layer.parameters
 
     def forward(self, X: Any, rng: Any = None) -> tuple[Any, SynchronousTape]:
         counts = self.ranks.from_all(X.shape[0])

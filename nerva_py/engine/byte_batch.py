@@ -6,7 +6,7 @@ import numpy as np
 
 from nerva_py.matrix import primitives as table
 
-from .layout import batch_empty
+from .memory import batch_empty
 
 
 class ByteBatch:

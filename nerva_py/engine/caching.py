@@ -7,7 +7,7 @@ own among them), and helpers that the compiler replaces by code of this package:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -17,10 +17,17 @@ from numba.core.caching import FunctionCache
 
 
 class KernelCache(FunctionCache):
-    """Numba's cache with a key that covers the functions which a kernel calls."""
+    """Numba's cache with a key that covers the functions which a kernel calls, and the options it is compiled with."""
+
+    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]):
+        super().__init__(function)
+        self._options = repr(
+            [(name, sorted(value) if isinstance(value, set) else value) for name, value in sorted(options.items())]
+        )
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
-        return (*super()._index_key(sig, codegen), fingerprint(self._py_func), _package_fingerprint())
+        own = fingerprint(self._py_func), _package_fingerprint(), self._options
+        return (*super()._index_key(sig, codegen), *own)
 
 
 def fingerprint(function: Callable[..., Any]) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -16,6 +18,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.errors import TypingError
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
@@ -38,31 +41,41 @@ FLAGS: dict[str, Any] = {
 
 JIT = not numba.config.DISABLE_JIT
 
-# A batch of 100 is 12 vectors of 8 numbers and 4 numbers more. By default LLVM takes what is left over one by one unless its
-# vectors have 16; so told, it takes them by vectors of 4, which makes the three products 10 to 15 % faster with AVX2. These
-# options are LLVM's own and hold for the process. One that does not exist would end it: versions not known are left alone.
-if (12, 0) <= llvm.llvm_version_info < (23, 0):
-    llvm.set_option("nerva_py", "--epilogue-vectorization-minimum-VF=4")
-    llvm.set_option("nerva_py", "--epilogue-vectorization-force-VF=4")
-
 # `A[at(i)]` is `A[i]` for an i ≥ 0. Numba tests of a number with a sign whether it counts from the end: three instructions for
 # each element, which before the short loops of a product were a tenth of its time.
 at = np.uint64
 
 
+# What the letters of a signature stand for: a type variable each, one type wherever it occurs in that signature; and the kinds
+# of numbers that it may be.
+REAL, INTEGER, UNSIGNED, ANY = "f", "iu", "u", "fiu"
+VARIABLES = {
+    "F": REAL,  # in which is computed
+    **dict.fromkeys("GS", ANY),  # of samples; of what is moved or found
+    **dict.fromkeys("IJKLPQRTC", INTEGER),  # indices, pointers, counters
+    **dict.fromkeys("UMW", UNSIGNED),  # bytes, masks, words
+}
+
+
+DTYPE = attrgetter("dtype")
+
+
 def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[..., None]], Kernel]:
     """Decorator: compile a kernel on first use for the types that `signature` describes.
 
-    One token an argument, separated by commas: `i` an intp, `f` a scalar of type F; a capital letter is a type variable
-    followed by the number of dimensions: `F1` a contiguous vector, `F2` a matrix of any layout, `F2r` one that
-    may be read-only; `t3` a tuple of three
-    scalars of type F. So `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
+    One token an argument, separated by commas: `i` an intp, `f` a scalar of type F; a capital letter is a type variable, one of
+    `VARIABLES`, followed by the number of dimensions: `F1` a contiguous vector, `F2` a matrix of any layout, `F2r` one that
+    may be read-only; `t3` a tuple of three scalars of type F. So `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors,
+    their values, two matrices.
     """
     return lambda function: Kernel(function, signature, parallel)
 
 
 class Kernel:
-    """A function that compiles itself for the element types that it is called with; see `kernel`."""
+    """A function that is compiled for each combination of element types when it is first looked up; see `kernel`.
+
+    Each version is a dispatcher of its own, which is complete before anybody sees it: several threads may start cold.
+    """
 
     def __init__(self, function: Callable[..., None], signature: str, parallel: bool):
         functools.update_wrapper(self, function)
@@ -71,63 +84,85 @@ class Kernel:
         self.parallel = parallel
         self.options = {**FLAGS, "parallel": parallel}
         self._tokens = re.split(r",\s*", signature)
-        self._dispatcher: Any = self._jit() if JIT else function
-        self._run = function if not JIT else _not_compiled
+        letters = [token[0] for token in self._tokens]
+        self.variables = [letter for letter in dict.fromkeys(letters) if letter.isupper()]
+        # Of the arguments, the first of each type, as a tuple also where there is only one.
+        first = [letters.index(variable) for variable in self.variables]
+        self._showing = itemgetter(*first, *(first if len(first) == 1 else []))
+        self.versions: dict[tuple[np.dtype, ...], Callable[..., None]] = {}
 
-    def _jit(self) -> Any:
-        dispatcher = numba.jit(**self.options)(self.py_func)
-        dispatcher._cache = KernelCache(self.py_func)
-        return dispatcher
+    def __call__(self, *arguments: Any) -> None:
+        given = tuple(map(DTYPE, self._showing(arguments)))
+        version = self.versions.get(given)
+        if version is None:
+            version = self._compiled(given)
+        version(*arguments)
 
-    def __call__(self, *arguments: Any) -> Any:
-        try:
-            return self._run(*arguments)
-        except TypeError:
-            if not JIT or not self._compile(arguments):
-                raise
-            return self._run(*arguments)
+    def _compiled(self, given: tuple[np.dtype, ...]) -> Callable[..., None]:
+        """The version for these element types, made by the first thread that asks for it."""
+        if not JIT:
+            self.versions[given] = self.py_func
+            return self.py_func
+        with global_compiler_lock:
+            if given not in self.versions:
+                know_scalar_functions()
+                self._check(given)
+                variables = {name: numba.from_dtype(dtype) for name, dtype in zip(self.variables, given, strict=False)}
+                signature = tuple(_type(token, variables) for token in self._tokens)
+                dispatcher = numba.jit(**self.options)(self.py_func)
+                dispatcher._cache = KernelCache(self.py_func, self.options)
+                try:
+                    with short_remainders():
+                        dispatcher.compile(signature)
+                except TypingError as error:
+                    raise NervaError(
+                        f"cannot compile {self.py_func.__name__} for {', '.join(map(str, signature))}: {error}\n(a function "
+                        "of numbers may call others if they are decorated with nerva_py.matrix.scalars.scalar_function)"
+                    ) from error
+                dispatcher.disable_compile()  # or every mixture of memory layouts would give a version of its own
+                self.versions[given] = dispatcher
+            return self.versions[given]
 
-    def _compile(self, arguments: tuple[Any, ...]) -> bool:
-        """Compile for the element types of these arguments; False when that version exists already."""
-        know_scalar_functions()
-        variables: dict[str, types.Type] = {}
-        for token, argument in zip(self._tokens, arguments, strict=True):
-            if token[0].isupper():
-                variables.setdefault(token[0], numba.from_dtype(argument.dtype))
-        signature = tuple(self._type(token, variables) for token in self._tokens)
-        if signature in self._dispatcher.overloads:
-            return False
-        # Numba itself must not compile at a call: every mixture of memory layouts would give a version of its own.
-        self._dispatcher.disable_compile(False)
-        try:
-            self._dispatcher.compile(signature)
-        except TypingError as error:
-            raise NervaError(
-                f"cannot compile {self.py_func.__name__} for {', '.join(map(str, signature))}: {error}\n"
-                "(a function of numbers may call others if they are decorated with nerva_py.matrix.scalars.scalar_function)"
-            ) from error
-        finally:
-            if self._dispatcher.signatures:
-                self._dispatcher.disable_compile()
-        self._run = self._dispatcher
-        return True
-
-    @staticmethod
-    def _type(token: str, variables: dict[str, types.Type]) -> types.Type:
-        if token == "i":
-            return types.intp
-        if token == "f":
-            return variables["F"]
-        dimensions = int(token[1])
-        if token[0] == "t":
-            return types.UniTuple(variables["F"], dimensions)
-        return types.Array(
-            variables[token[0]], dimensions, "C" if dimensions == 1 else "A", readonly=token.endswith("r")
-        )
+    def _check(self, given: tuple[np.dtype, ...]) -> None:
+        for name, dtype in zip(self.variables, given, strict=False):
+            if dtype.kind not in VARIABLES[name] or not dtype.isnative:
+                raise TypeError(f"{self.py_func.__name__}: {dtype} is no type for {name} of {self.signature!r}")
 
 
-def _not_compiled(*arguments: Any) -> None:
-    raise TypeError("no version of this kernel has been compiled yet")
+def _type(token: str, variables: dict[str, types.Type]) -> types.Type:
+    if token == "i":
+        return types.intp
+    if token == "f":
+        return variables["F"]
+    dimensions = int(token[1])
+    if token[0] == "t":
+        return types.UniTuple(variables["F"], dimensions)
+    layout = "C" if dimensions == 1 else "A"
+    return types.Array(variables[token[0]], dimensions, layout, readonly=token.endswith("r"))
+
+
+@contextmanager
+def short_remainders() -> Iterator[None]:
+    """While a kernel is compiled: what is left of a loop is taken by vectors of four, not one by one.
+
+    A batch of 100 is 12 vectors of 8 numbers and 4 numbers more. By default LLVM does so only where its vectors have 16; with
+    it the three products are 10 to 15 % faster with AVX2. The options are LLVM's own and hold for the process, so they are put
+    back; nobody else compiles meanwhile, as Numba's lock is held. One that does not exist would end the process: versions not
+    known are left alone.
+    """
+    known = (12, 0) <= llvm.llvm_version_info < (23, 0)
+    try:
+        if known:
+            _remainders(4, 4)
+        yield
+    finally:
+        if known:
+            _remainders(16, 1)
+
+
+def _remainders(least: int, forced: int) -> None:
+    llvm.set_option("nerva_py", f"--epilogue-vectorization-minimum-VF={least}")
+    llvm.set_option("nerva_py", f"--epilogue-vectorization-force-VF={forced}")
 
 
 def column(X: np.ndarray, j: Any) -> np.ndarray:

@@ -13,7 +13,8 @@ from nerva_py.matrix.dense import dropout_mask
 
 from . import elementwise
 from .elementwise import BLOCK, FEW, apply_kernel, hadamard_apply_kernel, update_kernel
-from .layout import batch_empty, batch_layout
+from .layout import batch_layout
+from .memory import batch_empty
 
 
 @table.apply.register(np.ndarray)
@@ -49,9 +50,16 @@ def columns_sum(X: np.ndarray) -> np.ndarray:
 def updated(
     f: Callable[..., Any], W: np.ndarray, G: np.ndarray, states: Sequence[np.ndarray], constants: tuple[float, ...]
 ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
-    theta = W.reshape(-1)
-    update_kernel(f, len(states), len(constants), theta.size > BLOCK)(theta, G.reshape(-1), *states, constants)
+    run = update_kernel(f, len(states), len(constants), W.size > BLOCK)
+    run(W.reshape(-1), G.reshape(-1), *states, constants)
     return W, states
+
+
+def update_numbers(
+    f: Callable[..., Any], theta: np.ndarray, g: np.ndarray, states: Sequence[np.ndarray], constants: tuple[float, ...]
+) -> None:
+    """θ, s₁, ... = f(θ, g, s₁, ..., c₁, ...) in place, for each number of these vectors."""
+    update_kernel(f, len(states), len(constants), theta.size > BLOCK)(theta, g, *states, constants)
 
 
 @table.draw_mask.register(np.ndarray)

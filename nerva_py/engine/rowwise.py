@@ -13,8 +13,6 @@ from numba import prange
 from nerva_py.matrix.scalars import exp, maximum
 
 from .compiling import Kernel, column, kernel
-from .elementwise import FEW
-from .layout import batch_empty, batch_layout
 
 SAMPLES = 256  # in a block
 
@@ -48,14 +46,6 @@ def residual_kernel(parallel: bool) -> Kernel:
                     d[i] = d[i] * factor[i] - t[i]
 
     return residual
-
-
-def softmax_residual(Y: np.ndarray, T: np.ndarray) -> np.ndarray:
-    """softmax(Y) ⊙ (T 1_K 1_Kᵀ) − T in one pass over arrays of one shape and one element type."""
-    Y = batch_layout(Y)
-    DY = batch_empty(Y.shape[0], Y.shape[1], Y.dtype)
-    residual_kernel(Y.size > FEW)(Y, batch_layout(T), DY)
-    return DY
 
 
 @kernel("I1, F2")

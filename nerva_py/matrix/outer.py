@@ -42,6 +42,8 @@ class Outer:
 
     def on(self, W: Any) -> Any:
         """Σ (DZᵀ X) ⊙ R on the support of W        -> like W; the terms are added as `tree_sum` says"""
+        if len(self.terms) == 1:
+            return _values(W, *self.terms[0])
         return tree_sum([_values(W, *term) for term in self.terms])
 
     def update(self, f: Callable[..., Any], W: Any, states: Sequence[Any], constants: Sequence[Any]) -> tuple[Any, Any]:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nerva_py.errors import NervaError
-from nerva_py.sparse import break_even_density, nonzeros
-from nerva_py.sparse.kernels import few_samples
+from nerva_py.sparse import break_even_density, nonzeros, plan
 from nerva_py.sparse.support import index_dtype
 
 # Bytes a weight that the largest layer takes for a moment, as layers are dealt with one after another: while its positions (64
@@ -59,8 +58,8 @@ def footprint(
         training += nnz * item * states
         gradients = max(gradients, nnz * item)  # of one layer at a time
         if number:
-            if few_samples.scatters(nnz, D, N):  # the same memory for one layer after another
-                sums = max(sums, few_samples.PARTS * D * 2 * N * item)
+            if plan.scatters(nnz, D, N):  # the same memory for one layer after another
+                sums = max(sums, plan.PARTS * D * 2 * N * item)
             else:
                 training += (2 * nnz + D + 1) * index
         largest = max(largest, nnz)

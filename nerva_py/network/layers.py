@@ -29,20 +29,16 @@ CENTRES = (
 
 
 class Layer:
-    """One step of a network. A layer of your own overrides `forward`, `backward` and, with parameters, `parameters`.
+    """One step of a network. A layer of your own overrides `forward` and `backward`, and sets `parameters` if it has any.
 
     `buffers` names attributes that are state but not trained: the tape of a forward pass may bring new ones, as a dict
     `tape.buffers`, which `store` puts in place. `accepts`: which kinds of batches X may be. What can be derived from these is
     here: conversion, removal of neurons, `arguments`, by which a checkpoint makes the layer again.
     """
 
+    parameters: tuple[Parameter, ...] = ()
     buffers: ClassVar[tuple[str, ...]] = ()
     accepts: ClassVar[tuple[type, ...]] = (np.ndarray,)
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """The trained parameters."""
-        return ()
 
     def forward(self, X: Any, rng: Any = None) -> tuple[Any, Any]:
         """Y (N, K) of a batch X (N, D) in training, and the tape for `backward`; `rng` draws what is random."""
@@ -113,10 +109,7 @@ class LinearLayer(Layer):
         self.b = Parameter("b", b, decays=False)
         self.output = output or Output()
         self.dropout = checked_rate(dropout)
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        return (self.W, self.b, *self.output.parameters)
+        self.parameters = (self.W, self.b, *self.output.parameters)
 
     def forward(self, X: Batch, rng: Any = None) -> tuple[Any, LinearTape]:
         W, b, R = self.W.value, self.b.value, None
@@ -193,14 +186,11 @@ class BatchNormLayer(Layer):
             raise NervaError(f"batch norm needs epsilon > 0 and momentum in (0, 1], not {epsilon}, {momentum}")
         self.gamma = Parameter("gamma", np.ones((1, D), dtype), decays=False)
         self.beta = Parameter("beta", np.zeros((1, D), dtype), decays=False)
+        self.parameters = (self.gamma, self.beta)
         self.mean = np.zeros((1, D), dtype)
         self.variance = np.ones((1, D), dtype)
         self.epsilon = epsilon
         self.momentum = momentum
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        return (self.gamma, self.beta)
 
     def forward(self, X: Any, rng: Any = None) -> tuple[Any, BatchNormTape]:
         Y, Z, mean, variance = batch_norm.batch_norm(self._dense(X), self.gamma.value, self.beta.value, self.epsilon)

@@ -14,6 +14,7 @@ from nerva_py.engine import SparseBatch, batch_layout, one_blas_thread, workspac
 from nerva_py.engine.sparse_batch import canonical_csr
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import Outer
+from nerva_py.sparse import plan
 
 from .layers import Layer, LinearLayer
 from .outputs import Gradients
@@ -30,17 +31,15 @@ class MLP:
 
     def __init__(self, layers: Sequence[Layer]):
         self.layers = list(layers)
+        self.linear_layers = [
+            layer for layer in self.layers if isinstance(layer, LinearLayer)
+        ]  # those with a weight matrix
         sizes = [layer.W.value.shape for layer in self.linear_layers]
         if not sizes:
             raise ShapeError("layers must contain at least one linear layer")
         for (K, _), (_, D) in pairwise(sizes):
             if K != D:
                 raise ShapeError(f"layers: one has {K} outputs, the next {D} inputs; shapes (K, D): {sizes}")
-
-    @property
-    def linear_layers(self) -> list[LinearLayer]:
-        """The layers that have a weight matrix."""
-        return [layer for layer in self.layers if isinstance(layer, LinearLayer)]
 
     @property
     def sizes(self) -> list[int]:
@@ -96,6 +95,11 @@ class MLP:
         for layer in self.layers:
             X = layer.predict(X)
         return X
+
+    def takes_bytes(self, N: int) -> bool:
+        """Whether batches of N samples of bytes are best given to the first layer as bytes."""
+        first = self.layers[0]
+        return isinstance(first, LinearLayer) and plan.takes_bytes(first.W.value, N)
 
     def store(self, tapes: list[Any]) -> None:
         """Take over the running statistics that a forward pass has computed."""

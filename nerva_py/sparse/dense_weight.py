@@ -12,7 +12,9 @@ from numpy.typing import DTypeLike
 from nerva_py.engine.blas import gemm_address, matmul, matmul_bias, one_blas_thread
 from nerva_py.engine.byte_batch import ByteBatch
 from nerva_py.engine.compiling import column, kernel
-from nerva_py.engine.layout import batch_empty, batch_layout, vector_empty
+from nerva_py.engine.layout import batch_layout, vector_empty
+from nerva_py.engine.memory import batch_empty
+from nerva_py.engine.passes import update_numbers
 from nerva_py.engine.sparse_batch import SparseBatch
 from nerva_py.equations.linear import linear
 from nerva_py.errors import ShapeError
@@ -33,6 +35,7 @@ class DenseWeight:
 
     __slots__ = ("_support", "array", "backend", "mask", "nnz")
     __array_ufunc__ = None  # so that `X @ W` asks this class, not NumPy
+    sparse = False  # stored in an array
 
     def __init__(self, array: np.ndarray, mask: np.ndarray | None = None, backend: str = "numba"):
         if array.ndim != 2 or array.dtype.char not in "fd":
@@ -212,7 +215,7 @@ def product_on_bytes(W: DenseWeight, A: np.ndarray, B: ByteBatch) -> Any:
 def updated(
     f: Callable[..., Any], W: DenseWeight, G: DenseWeight, states: Sequence[np.ndarray], constants: tuple[float, ...]
 ) -> tuple[DenseWeight, Sequence[np.ndarray]]:
-    table.updated(f, W.array, G.array, states, constants)
+    update_numbers(f, W.data, G.data, states, constants)
     return W, states
 
 

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, issparse, sparray
 
 from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine.passes import update_numbers
 from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.activations import Activation
 from nerva_py.equations.linear import linear
@@ -32,8 +33,9 @@ class SparseWeight:
     Raises ShapeError unless `data` has a value of float32 or float64 for each position.
     """
 
-    __slots__ = ("backend", "data", "support")
+    __slots__ = ("backend", "data", "dtype", "nnz", "shape", "support")
     __array_ufunc__ = None  # so that `X @ W` asks this class, not NumPy
+    sparse = True  # stored in CSR
 
     def __init__(self, support: Support, data: np.ndarray, backend: str | Backend = "numba"):
         if data.shape != (support.nnz,) or data.dtype.char not in "fd":
@@ -41,6 +43,9 @@ class SparseWeight:
                 f"data must hold {support.nnz} values of float32 or float64, not {data.dtype} {data.shape}"
             )
         self.support = support
+        self.shape = support.shape  # (K, D)
+        self.nnz = data.size  # number of stored weights
+        self.dtype = data.dtype  # float32 or float64
         self.data = data if data.flags.carray else data.copy()  # kernels are compiled for contiguous, writeable arrays
         self.backend = get_backend(backend) if isinstance(backend, str) else backend
 
@@ -87,9 +92,6 @@ class SparseWeight:
         data = rng.uniform(-1, 1, support.nnz) / np.sqrt(shape[1]) if values is None else values(support, rng)
         return cls(support, np.asarray(data, dtype), backend)
 
-    shape = property(lambda self: self.support.shape, doc="(K, D)")
-    dtype = property(lambda self: self.data.dtype, doc="float32 or float64")
-    nnz = property(lambda self: self.data.size, doc="number of stored weights")
     density = property(
         lambda self: self.nnz / (self.shape[0] * self.shape[1]), doc="share of positions that are stored"
     )
@@ -126,7 +128,12 @@ class SparseWeight:
 
     def like(self, data: np.ndarray) -> SparseWeight:
         """A matrix on the same support with other values: a gradient, an optimizer state, a dropout mask."""
-        return SparseWeight(self.support, data, self.backend)
+        if data.shape != self.data.shape:
+            raise ShapeError(f"data must hold {self.nnz} values, not {data.shape}")
+        other = object.__new__(SparseWeight)
+        other.support, other.backend, other.shape, other.nnz = self.support, self.backend, self.shape, self.nnz
+        other.data, other.dtype = data if data.flags.carray else data.copy(), data.dtype
+        return other
 
     def astype(self, dtype: DTypeLike) -> SparseWeight:
         """The same matrix with values of another element type."""
@@ -215,7 +222,7 @@ def product_on_bytes(W: SparseWeight, A: np.ndarray, B: ByteBatch) -> SparseWeig
 def updated(
     f: Callable[..., Any], W: SparseWeight, G: SparseWeight, states: Sequence[np.ndarray], constants: tuple[float, ...]
 ) -> tuple[SparseWeight, Sequence[np.ndarray]]:
-    table.updated(f, W.data, G.data, states, constants)
+    update_numbers(f, W.data, G.data, states, constants)
     return W, states
 
 

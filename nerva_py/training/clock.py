@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 
@@ -15,8 +15,9 @@ class Phase:
     def __init__(self) -> None:
         self.seconds = 0.0
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Phase:
         self._start = time.perf_counter()
+        return self
 
     def __exit__(self, *error: object) -> None:
         self.seconds += time.perf_counter() - self._start
@@ -30,14 +31,8 @@ def no_phases() -> Phases:
     return defaultdict(nullcontext)
 
 
-def timed(phase: AbstractContextManager[None], steps: Iterator[Any]) -> Iterator[Any]:
+def timed(phase: Phase, steps: Iterator[Any]) -> Iterator[Any]:
     """The steps of a generator; the time that each takes is counted, that between them is not."""
-    if not isinstance(phase, Phase):
-        return steps
-    return _timed(phase, steps)
-
-
-def _timed(phase: Phase, steps: Iterator[Any]) -> Iterator[Any]:
     while True:
         with phase:
             step = next(steps, None)

@@ -6,13 +6,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nerva_py.data import Dataset, gather
+from nerva_py.data import Dataset, gather, targets
 from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import Loss
 from nerva_py.network import MLP
 from nerva_py.network.mlp import fitting_batch
-
-from .samples import targets
 
 
 class Normalized(Protocol):

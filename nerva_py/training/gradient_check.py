@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nerva_py.data import Dataset, gather
+from nerva_py.data import Dataset, gather, targets
 from nerva_py.engine import SparseBatch
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
@@ -20,7 +20,6 @@ from . import intervals
 from .callbacks import Callback
 from .history import Epoch
 from .run import Run
-from .samples import targets
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import fields
 from os import PathLike
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,7 +25,7 @@ from .callbacks import Callback, end_all
 from .clock import Phase, no_phases
 from .history import History
 from .optimizers import OPTIMIZERS, Optimizer
-from .parallel import Distribution, OneProcess
+from .parallel import Distribution, SharedRun
 from .run import Run
 from .schedules import SCHEDULES, Constant, Schedule
 from .weighting import RunningLoss, checked_weights, described_weights
@@ -73,9 +74,10 @@ def train(
         sample_weight, seed, callbacks, timer, distributed,
     )  # fmt: skip
     continue_callbacks = None if resume is None else resuming.resume(run, resume)
-    run.distribution.begin(run)
+    if distributed is not None:
+        distributed.begin(run)
     begun: list[Callback] = []
-    with run.distribution.guard():
+    with nullcontext() if distributed is None else distributed.guard():
         compile_kernels(run)
         try:
             for callback in run.callbacks:
@@ -116,10 +118,10 @@ def begin(
     distributed: Distribution | None = None,
 ) -> Run:
     """A run before its first step; see `train`. Everything that can be wrong is looked at before anything is changed."""
-    parallel = distributed or OneProcess()
     chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
     check_run(network, data, epochs, batch_size, augmentation)
-    seed, callbacks = parallel.agree(network, seed, callbacks)
+    if distributed is not None:
+        seed, callbacks = distributed.agree(network, seed, callbacks)
     weights, pool = checked_weights(sample_weight, data, chosen_loss)
     batch_size = min(batch_size, len(pool))
     optimizers = resolve_optimizers(network, optimizer)
@@ -132,14 +134,20 @@ def begin(
         "augmentation": None if augmentation is None else repr(augmentation),
         "sample_weight": described_weights(weights),
     }  # fmt: skip
-    return Run(
-        network, data, chosen_loss, optimizers, schedule, epochs, batch_size, parallel, callbacks,
+    run = Run(
+        network, data, chosen_loss, optimizers, schedule, epochs, batch_size, list(callbacks),
         seed=seed, order_rng=np.random.default_rng(order), augmentation_rng=np.random.default_rng(crops),
         rng=np.random.default_rng(masks), seeds=seeds, pool=pool, weights=weights, shuffle=shuffle,
         augmentation=augmentation, statistics=bool(statistics), settings=settings, start=resuming.start_of(network),
         running=RunningLoss() if statistics == "running" else None,
         phases=defaultdict(Phase) if timer else no_phases(),
     )  # fmt: skip
+    return run if distributed is None else SharedRun(**vars_of(run), distribution=distributed)
+
+
+def vars_of(run: Run) -> dict[str, Any]:
+    """What a `Run` is made of, by name."""
+    return {field.name: getattr(run, field.name) for field in fields(Run)}
 
 
 def compile_kernels(run: Run) -> None:
@@ -150,10 +158,11 @@ def compile_kernels(run: Run) -> None:
         rows = run.pool[:size]
         crops = run.augmentation.draw(np.random.default_rng(0), len(rows)) if run.augmentation else None
         network, optimizers = copy.deepcopy((run.network, run.optimizers))
-        shadow = replace(
-            run, network=network, optimizers=optimizers, rng=np.random.default_rng(0), running=None,
-            distribution=OneProcess(), callbacks=[], phases=no_phases(), learning_rate=0.0,
-        )  # fmt: skip
+        changed = {
+            "network": network, "optimizers": optimizers, "rng": np.random.default_rng(0), "running": None, "callbacks": [],
+            "phases": no_phases(), "learning_rate": 0.0,
+        }  # fmt: skip
+        shadow = Run(**vars_of(run) | changed)
         shadow.step(shadow.batch(rows, crops))
 
 

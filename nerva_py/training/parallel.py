@@ -1,23 +1,23 @@
-"""What a `Run` does where several processes may train one network together; here: one process alone.
+"""A run that several processes share: what each of them does differently is said by a `Distribution`.
 
-`nerva_py.distributed` has the implementations for many.
+`nerva_py.distributed` has the implementations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from . import evaluation
+from .run import Batch, Run, Step
 
 if TYPE_CHECKING:
     from nerva_py.network import MLP
 
     from .callbacks import Callback
-    from .run import Batch, Run, Step
 
 
 class Distribution(Protocol):
@@ -33,51 +33,35 @@ class Distribution(Protocol):
         """Before the first step."""
 
     def shards(self, run: Run, rows: np.ndarray, crops: Any) -> list[Batch]:
-        """This process's shards of the mini-batch of these samples."""
+        """As `Run.shards`."""
 
-    def network(self, run: Run) -> MLP:
-        """The network as a pass goes through it, which may see the samples of other processes."""
-
-    def generator(self, run: Run, shard: int | None) -> np.random.Generator:
-        """What draws the dropout masks of a shard."""
-
-    def reduced(self, run: Run, shards: Sequence[Batch], parts: Sequence[Step]) -> Step:
-        """The gradients of the mini-batch of all processes from those of this one's shards."""
+    def reduced(self, run: Run, shards: Sequence[Batch]) -> Step:
+        """As `Run.reduced`: the gradients of the mini-batch of all processes."""
 
     def after_step(self, run: Run) -> None:
         """After the callbacks of a step."""
 
     def evaluate(self, run: Run, part: str) -> tuple[float, float | None]:
-        """As `evaluation.evaluate`."""
+        """As `Run.evaluate`."""
 
 
-class OneProcess:
-    """One shard, and nobody to agree with."""
+@dataclass
+class SharedRun(Run):
+    """A run of several processes."""
 
-    def guard(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    distribution: Any = None
 
-    def agree(self, network: MLP, seed: int | None, callbacks: Sequence[Callback]) -> tuple[Any, list[Callback]]:
-        return seed, list(callbacks)
+    def shards(self, rows: np.ndarray, crops: Any) -> list[Batch]:
+        result: list[Batch] = self.distribution.shards(self, rows, crops)
+        return result
 
-    def begin(self, run: Run) -> None:
-        """Nothing to prepare."""
+    def reduced(self, shards: Sequence[Batch]) -> Step:
+        result: Step = self.distribution.reduced(self, shards)
+        return result
 
-    def shards(self, run: Run, rows: np.ndarray, crops: Any) -> list[Batch]:
-        return [run.batch(rows, crops)]
+    def after_step(self) -> None:
+        self.distribution.after_step(self)
 
-    def network(self, run: Run) -> MLP:
-        return run.network
-
-    def generator(self, run: Run, shard: int | None) -> np.random.Generator:
-        return run.rng
-
-    def reduced(self, run: Run, shards: Sequence[Batch], parts: Sequence[Step]) -> Step:
-        return parts[0]
-
-    def after_step(self, run: Run) -> None:
-        """Nothing to compare."""
-
-    def evaluate(self, run: Run, part: str) -> tuple[float, float | None]:
-        weights = run.weights if part == "train" else None
-        return evaluation.evaluate(run.network, run.data, run.loss, part, weights)
+    def evaluate(self, part: str) -> tuple[float, float | None]:
+        result: tuple[float, float | None] = self.distribution.evaluate(self, part)
+        return result

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nerva_py.data import CropFlip, Dataset
+from nerva_py.data import CropFlip, Dataset, gather, targets
 from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import DivergedError
@@ -17,13 +17,12 @@ from nerva_py.network import MLP, Layer
 
 from .callbacks import Callback, overriding
 from .clock import Phases, no_phases, timed
+from .evaluation import evaluate
 from .history import Epoch, History
 from .optimizers import Optimizer
-from .samples import gathered, targets
 from .weighting import RunningLoss
 
 if TYPE_CHECKING:
-    from .parallel import Distribution
     from .schedules import Schedule
 
 Statistics = tuple[float | None, float | None, float | None, float | None]
@@ -56,7 +55,6 @@ class Run:
     schedule: Schedule
     epochs: int
     batch_size: int
-    distribution: Distribution
     callbacks: list[Callback]
     # From the seed of the run: the order of the samples, augmentation, dropout masks, what callbacks draw.
     seed: Any
@@ -93,37 +91,50 @@ class Run:
     # ------------------------------------------------------------------------------------------------------ one mini-batch
 
     def step(self, *shards: Batch) -> None:
-        """One mini-batch: forward, gradient of the loss, backward, update. It is given as the shards of this process, one
-        unless several processes train together."""
+        """One mini-batch: forward, gradient of the loss, backward, update; from the last layer to the first.
+
+        It is given as the shards of this process: one, unless several processes train together.
+        """
         self.t += 1
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"), workspace(), one_blas_thread:
-            parts = [self.gradients(shard) for shard in shards]
-            for layer, tape, gradients in self.distribution.reduced(self, shards, parts):
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"), workspace():
+            for layer, tape, gradients in self.reduced(shards):
                 for callback in self.watching:
                     callback.on_gradients(self, layer, tape, gradients)
                 with self.phases["optimize"]:
                     self.optimizers[layer].step(layer, gradients, self.learning_rate, self.t)
 
-    def gradients(self, batch: Batch) -> Step:
-        """(layer, tape, gradients) from the last layer to the first, of the mean loss of a mini-batch."""
-        network, rng = self.distribution.network(self), self.distribution.generator(self, batch.shard)
+    def reduced(self, shards: Sequence[Batch]) -> Step:
+        """The gradients of the whole mini-batch from those of its shards; one process has one."""
+        return self.gradients(shards[0], self.network, self.rng)
+
+    def gradients(self, batch: Batch, network: MLP, rng: Any) -> Step:
+        """(layer, tape, gradients) of the mean loss, as `network.backward` yields them."""
         with self.phases["feedforward"]:
             Y, tapes = network.forward(batch.X, rng)  # X (N, D) -> Y (N, K)
             network.store(tapes)
         self.outputs = Y
         if self.running is not None:
             self.running.add(self.loss, Y, batch.T, batch.w)
-        with self.phases["backpropagate"]:
+        with self.phases["backpropagate"] as phase:
             DY = self.loss.mean_gradient(Y, batch.T, batch.w, batch.total)
-        return timed(self.phases["backpropagate"], network.backward(tapes, DY))
+        steps = network.backward(tapes, DY)
+        return steps if phase is None else timed(phase, steps)
 
     def batch(self, rows: np.ndarray, crops: Any = None, total: float | None = None, shard: int | None = None) -> Batch:
         """These training samples, of a mini-batch of that total weight."""
+        data, dtype = self.data, self.network.dtype
         with self.phases["gather"]:
-            X = gathered(self.network, self.data, rows, crops)
-            T = targets(self.data.Ttrain, rows, self.data.num_classes, self.network.dtype)
-            w = None if self.weights is None else self.weights[rows, None].astype(self.network.dtype, copy=False)
-        return Batch(X, T, w, self.weight(rows) if total is None else total, shard)
+            as_bytes = self.network.takes_bytes(len(rows))
+            X = gather(data.Xtrain, rows, data.scale, data.shift, dtype, crops, data.image_shape, as_bytes)
+            T = targets(data.Ttrain, rows, data.num_classes, dtype)
+            w = None if self.weights is None else self.weights[rows, None].astype(dtype, copy=False)
+        if total is None:
+            total = len(rows) if self.weights is None else self.weight(rows)
+        return Batch(X, T, w, total, shard)
+
+    def shards(self, rows: np.ndarray, crops: Any) -> list[Batch]:
+        """This process's shards of the mini-batch of these samples."""
+        return [self.batch(rows, crops)]
 
     def weight(self, rows: np.ndarray) -> float:
         """The total weight of these samples."""
@@ -146,12 +157,12 @@ class Run:
             for first in range(self.step_of_epoch * self.batch_size, len(order), self.batch_size):
                 rows = order[first : first + self.batch_size]
                 crops = self.augmentation.draw(self.augmentation_rng, len(rows)) if self.augmentation else None
-                self.step(*self.distribution.shards(self, rows, crops))
+                self.step(*self.shards(rows, crops))
                 self.step_of_epoch += 1
                 for callback in self.stepping:
                     with self.phases[callback.phase]:
                         callback.on_step_end(self)
-                self.distribution.after_step(self)
+                self.after_step()
         seconds = time.perf_counter() - self.epoch_start
         self._check_finite(self.outputs)
         record = Epoch(number, self.learning_rate, seconds, *self._evaluation())
@@ -169,10 +180,16 @@ class Run:
         """Loss and accuracy on the training data, then on the test data, if they are wanted."""
         if not self.statistics:
             return None, None, None, None
-        of = self.distribution.evaluate
-        test = of(self, "test") if len(self.data.Ttest) else (None, None)
-        train = of(self, "train") if self.running is None else (self.running.take(), None)
+        test = self.evaluate("test") if len(self.data.Ttest) else (None, None)
+        train = self.evaluate("train") if self.running is None else (self.running.take(), None)
         return (*train, *test)
+
+    def evaluate(self, part: str) -> tuple[float, float | None]:
+        """Mean loss and share of right answers on the "train" or "test" part of the data."""
+        return evaluate(self.network, self.data, self.loss, part, self.weights if part == "train" else None)
+
+    def after_step(self) -> None:
+        """After the callbacks of a step; for those who share the run."""
 
     def _check_finite(self, numbers: Any) -> None:
         if numbers is not None and not np.isfinite(numbers).all():

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from nerva_py.errors import NervaError
+from nerva_py.matrix import Outer
 
 from .check_layer import check_layer
-from .layer_functions import Shape
+from .layer_functions import Shape, values_on
 from .prover import Derivatives
 
 # Numbers for the sizes: no two equal, so that a transpose or a wrong axis cannot hide, and each of the first three once 1.
@@ -62,7 +63,8 @@ def check_function(
 
     An input is a shape in names of sizes and numbers, such as ("N", "D") or (1, "K"), () for a number: float64 numbers are
     drawn for it, at several sizes that all differ. Or it is a callable rng -> value, or a value of its own. What is returned
-    may be a number, an array, a sparse matrix, or a tuple of these; `rtol` is relative to the largest expected number.
+    may be a number, an array, a sparse matrix, an `Outer`, or a tuple of these; an `Outer` counts with its values, those on
+    the support if an argument of its shape has one. `rtol` is relative to the largest expected number.
     `hint` is added to what is said of a wrong answer. Raises NervaError for a shape that is none.
     """
     name = getattr(function, "__name__", "the function")
@@ -72,10 +74,10 @@ def check_function(
     for trial, numbers in enumerate(SIZES):
         sizes = dict(zip(letters, numbers, strict=False))
         arguments = _arguments(inputs, sizes, np.random.default_rng((seed, trial)))
-        expected = reference(*copy.deepcopy(arguments).values())
+        expected = _values(reference(*copy.deepcopy(arguments).values()), arguments)
         given_to = copy.deepcopy(arguments)
         try:
-            given = function(*given_to.values())
+            given = _values(function(*given_to.values()), arguments)
         except Exception as error:  # noqa: BLE001  a student's function may fail in any way
             problem = f"raises {type(error).__name__}: {error}{_at(sizes)}"
         else:
@@ -164,6 +166,16 @@ def _arguments(inputs: Mapping[str, Any], sizes: Mapping[str, int], rng: np.rand
 
 
 # ---------------------------------------------------------------------------------------------------------- the comparison
+
+
+def _values(result: Any, arguments: Mapping[str, Any]) -> Any:
+    """What was returned, with the values of each `Outer` in its place."""
+    if isinstance(result, tuple | list) and any(isinstance(one, Outer) for one in result):
+        return tuple(_values(one, arguments) for one in result)
+    if not isinstance(result, Outer):
+        return result
+    weights = (X for X in arguments.values() if hasattr(X, "support") and X.shape == result.shape)
+    return values_on(next(weights, None), result)
 
 
 def _problem(expected: Any, given: Any, rtol: float, sizes: Mapping[str, int]) -> str:

@@ -38,8 +38,9 @@ def check_layer(
 
     `forward(**inputs, **parameters)` returns Y, a matrix. `backward` takes those of the same arguments that it needs, DY, the
     gradient of the loss with respect to Y, and perhaps Y. It returns the gradients as a tuple in the order of inputs and
-    parameters, or as a dictionary by name, {"X": DX, ...} or {"DX": DX, ...}. A shape is a pair of names of sizes or
-    numbers, ("N", "D") or (1, "K"); () is a number. Further arguments that have a default value are left alone.
+    parameters, or as a dictionary by name, {"X": DX, ...} or {"DX": DX, ...}; each is a matrix or an `Outer`. A shape is a
+    pair of names of sizes or numbers, ("N", "D") or (1, "K"); () is a number. Further arguments that have a default value are
+    left alone.
 
     Both functions must be written over the primitives of `nerva_py.matrix`. The loss is L = Σ DY ⊙ Y with DY free, so a
     gradient that passes is right for every loss. At a kink, such as that of ReLU at 0, either one-sided derivative is right.

@@ -230,7 +230,7 @@ def updated(f, W, G, states, constants):
             result = f(W.entry(i, j), G.entry(i, j), *(s.entry(i, j) for s in states), *constants)
             return sp.sympify(result[number] if states else result)
 
-        return IndexedMatrix(*W.shape, entry, support=W.support)
+        return IndexedMatrix(W.shape[0], W.shape[1], entry, W.support)
 
     return part(0), tuple(part(number + 1) for number in range(len(states)))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 
+from nerva_py.matrix import Outer
 from nerva_py.matrix import primitives as table
 
 SUM, HADAMARD, PRODUCT, ATOM = 0, 1, 2, 3  # how tightly the outermost operation of a formula binds
@@ -64,6 +65,8 @@ def latex(equation: Callable[..., Any], *arguments: Any, **named: Any) -> str | 
 
 
 def _latex(value: Any) -> str:
+    if isinstance(value, Outer):  # which weights there are is no part of a formula
+        value = value.on(WrittenMatrix("W", *value.shape))
     if isinstance(value, WrittenMatrix):
         return value.text
     if isinstance(value, sp.Expr) and not value.is_Atom:

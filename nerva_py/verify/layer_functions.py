@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
 import sympy as sp
 
 from nerva_py.errors import NervaError, unknown
+from nerva_py.matrix import Outer, ones
 
 from .indexed import IndexedMatrix
 
@@ -44,7 +46,7 @@ def call_forward(forward: Callable[..., Any], arguments: Mapping[str, Any], size
 def call_backward(
     backward: Callable[..., Any], arguments: Mapping[str, Any], shapes: Mapping[str, Shape], sizes: str
 ) -> dict[str, Any]:
-    """The gradients that backward(...) returns, by name; that of a number as a 1×1 matrix."""
+    """The gradients that backward(...) returns, by name: that of a number as a 1×1 matrix, of an `Outer` its values."""
     names = list(shapes)
     result = _call("backward", backward, arguments, sizes)
     if isinstance(result, Mapping):
@@ -66,8 +68,21 @@ def call_backward(
             count = "1 gradient" if len(values) == 1 else f"{len(values)} gradients"
             raise NervaError(f"backward returns {count}; it must return {len(names)}: {wanted}")
         gradients = dict(zip(names, values, strict=True))
+    with _told("backward", sizes):
+        gradients = {name: values_on(arguments[name], gradients[name]) for name in names}
     symbolic = isinstance(arguments["DY"], IndexedMatrix)
     return {name: gradients[name] if shapes[name] else _as_matrix(gradients[name], symbolic) for name in names}
+
+
+def values_on(X: Any, gradient: Any) -> Any:
+    """What is claimed to be the gradient of X, as a matrix: of an `Outer` the values on the support of X.
+
+    One that has another shape than X is asked for all its values.
+    """
+    if not isinstance(gradient, Outer):
+        return gradient
+    fits = gradient.shape == getattr(X, "shape", None)
+    return gradient.on(X if fits else ones(gradient.terms[0].DZ, *gradient.shape))
 
 
 def size_of(shape: Shape, sizes: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -90,11 +105,18 @@ def _fraction(x: float) -> sp.Expr:
 
 
 def _call(role: str, function: Callable[..., Any], arguments: Mapping[str, Any], sizes: str) -> Any:
-    """The function of those arguments that it names. What goes wrong in it is told with a hint; its traceback is kept."""
+    """The function of those arguments that it names."""
     signature = inspect.signature(function)
     bound = signature.bind(**{name: value for name, value in arguments.items() if name in signature.parameters})
-    try:
+    with _told(role, sizes):
         return function(*bound.args, **bound.kwargs)
+
+
+@contextmanager
+def _told(role: str, sizes: str) -> Iterator[None]:
+    """What goes wrong inside is told with a hint; its traceback is kept."""
+    try:
+        yield
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         hints = [hint for part, hint in HINTS.items() if part in message]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nerva_py.engine import batch_empty, batch_layout, vector_empty, workspace
-from nerva_py.engine.layout import CACHE_LINE, PAGE, _workspace, batch_stride
+from nerva_py.engine.memory import CACHE_LINE, PAGE, _workspace, batch_stride
 
 SIZES = st.integers(1, 5000)
 ITEMSIZES = st.sampled_from([4, 8])

@@ -89,6 +89,21 @@ def test_a_single_sample_gives_beta(rng):
     assert_close(B.batch_norm(X, np.ones((1, D)), beta, EPSILON)[0], beta)
 
 
+def test_the_unbiased_variance_is_that_of_a_sample(case):
+    X, *_ = case
+    _, _, variance = B.standardize(X, EPSILON)
+    assert_close(B.unbiased_variance(variance, N), X.astype(np.float64).var(axis=0, ddof=1, keepdims=True), X.dtype)
+
+
+def test_without_DX_the_other_gradients_are_the_same(case):
+    X, gamma, beta, DY = case
+    _, Z, _, variance = B.batch_norm(X, gamma, beta, EPSILON)
+    DX, *others = B.batch_norm_backward(Z, variance, gamma, DY, EPSILON, needs_DX=False)
+    assert DX is None
+    for one, other in zip(others, B.batch_norm_backward(Z, variance, gamma, DY, EPSILON)[1:], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_the_running_average_forgets_exponentially():
     running = np.zeros((1, 1))
     for _ in range(3):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from nerva_py.equations import activation_layer, activations, batch_norm, dropout, linear, losses, softmax
+from nerva_py.matrix import Outer
+from nerva_py.matrix.dispatch import Primitive
 from tests.samples import DTYPES, batch, dense, sparse
 
 N, D, K = 6, 5, 4
@@ -34,18 +36,11 @@ EPSILON = 1e-5
 CASES = {
     linear.linear: ("X", "W", "b"),
     linear.linear_backward: ("X", "W", "DY"),
-    linear.linear_bias_gradient: ("DY",),
-    linear.linear_input_gradient: ("W", "DY"),
-    linear.linear_parameter_gradients: ("X", "W", "DY"),
     activation_layer.activation_layer: ("X", "W", "b", F),
-    activation_layer.activation_layer_evaluation: ("X", "W", "b", F),
-    activation_layer.activation_layer_backward: ("X", "W", "Z", "DY", F),
     dropout.dropout: ("X", "DX"),
     dropout.dropout_backward: ("DX", "X"),
     dropout.dropout_linear: ("X", "W", "b", "R"),
     dropout.dropout_linear_backward: ("X", "W", "DY", "R"),
-    dropout.dropout_linear_input_gradient: ("W", "DY", "R"),
-    dropout.dropout_linear_parameter_gradients: ("X", "W", "DY", "R"),
     activations.srelu_parameter_gradients: ("DY", "Z", *F.parameters),
     softmax.shifted: ("Z",),
     softmax.softmax: ("Z",),
@@ -67,20 +62,22 @@ CASES = {
     batch_norm.batch_norm_evaluation: ("X", "row", "beta", "beta", "variance", EPSILON),
     batch_norm.batch_norm_evaluation_backward: ("X", "row", "beta", "variance", "DX", EPSILON),
     batch_norm.running_average: ("row", "beta", 0.1),
+    batch_norm.unbiased_variance: ("variance", N),
     **{loss.value: PAIR for loss in losses.LOSSES.values()},
     **{loss.gradient: PAIR for loss in losses.LOSSES.values()},
     **{loss.total: PAIR for loss in losses.LOSSES.values()},
     **{loss.samples: PAIR for loss in losses.LOSSES.values()},
     **{loss.weighted_total: (*PAIR, "w") for loss in losses.LOSSES.values()},
-    **{loss.weighted_mean_gradient: (*PAIR, "w") for loss in losses.LOSSES.values()},
-    **{loss.mean_gradient: PAIR for loss in losses.LOSSES.values()},
 }
 
 
-def leaves(result):
+def leaves(result, W):
     if isinstance(result, tuple):
         for part in result:
-            yield from leaves(part)
+            yield from leaves(part, W)
+    elif isinstance(result, Outer):
+        yield result.on(W)
+        yield result.column_maxima()
     else:
         yield result
 
@@ -91,8 +88,17 @@ def leaves(result):
 def test_the_element_type_is_kept(equation, weight, dtype):
     inputs = Inputs(dtype, weight(np.random.default_rng(1), K, D, dtype=dtype))
     arguments = [getattr(inputs, a) if isinstance(a, str) else a for a in CASES[equation]]
-    for result in leaves(equation(*arguments)):
+    for result in leaves(equation(*arguments), inputs.W):
         assert result.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
+@pytest.mark.parametrize("weighting", [(), ("w",), ("w", 7.5), (None, 7.5)], ids=str)
+@pytest.mark.parametrize("loss", losses.LOSSES.values(), ids=losses.LOSSES)
+def test_gradients_of_the_mean_loss_keep_the_element_type(loss, weighting, dtype):
+    inputs = Inputs(dtype, sparse(np.random.default_rng(1), K, D, dtype=dtype))
+    arguments = [getattr(inputs, a) if isinstance(a, str) else a for a in (*PAIR, *weighting)]
+    assert loss.mean_gradient(*arguments).dtype == dtype
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
@@ -102,12 +108,16 @@ def test_activations_keep_the_element_type(name, dtype):
     assert {f(inputs.Z).dtype, f.gradient(inputs.Z).dtype, f.backward(inputs.DY, inputs.Z).dtype} == {np.dtype(dtype)}
 
 
+def _is_equation(value):
+    return inspect.isfunction(value) or isinstance(value, Primitive)
+
+
 def test_every_equation_is_tested():
     """Functions of numbers (activations, updates, schedules) apart, which have no element type."""
     equations = {
         function
         for module in MODULES
-        for name, function in inspect.getmembers(module, inspect.isfunction)
+        for name, function in inspect.getmembers(module, _is_equation)
         if function.__module__ == module.__name__
         and not name.startswith("_")
         and (module is not activations or "parameter_gradients" in name)

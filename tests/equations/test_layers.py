@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from nerva_py.equations import activations
-from nerva_py.equations.activation_layer import activation_layer, activation_layer_backward, activation_layer_evaluation
+from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.dropout import dropout, dropout_backward, dropout_linear, dropout_linear_backward
 from nerva_py.equations.linear import linear, linear_backward
+from nerva_py.matrix import Outer
 from tests import naive
 from tests.samples import DTYPES, assert_close, batch, dense, sparse
 
@@ -51,9 +52,11 @@ def test_linear(layer):
     X, W, b, DY = layer
     assert_close(linear(X, W, b), naive.affine(X, array(W), b))
     DX, DW, Db = linear_backward(X, W, DY)
-    assert type(DW) is type(W)
+    assert isinstance(DW, Outer)
+    assert DW.shape == W.shape
+    assert type(DW.on(W)) is type(W)
     assert_close(DX, naive.product(DY, array(W)))
-    assert_close(array(DW), naive.product_on(stored(W), DY, X))
+    assert_close(array(DW.on(W)), naive.product_on(stored(W), DY, X))
     assert_close(Db, naive.columns(DY, sum))
 
 
@@ -62,16 +65,17 @@ def test_linear(layer):
 )
 def test_activation_layer(layer, f):
     X, W, b, DY = layer
-    Y, Z = activation_layer(X, W, b, f)
-    assert_close(Z, naive.affine(X, array(W), b))
-    assert_close(activation_layer_evaluation(X, W, b, f), Y)
-    assert_close(activation_layer_evaluation(X[:1], W, b, f), Y[:1])  # a single sample has kernels of its own
+    Z = naive.affine(X, array(W), b)
+    Y = activation_layer(X, W, b, f)
+    assert Y.dtype == X.dtype
     assert_close(Y, naive.elementwise(lambda z: f.function(z, *f.parameters), Z))
+    assert_close(activation_layer(X[:1], W, b, f), Y[:1])  # a single sample has kernels of its own
+    assert_close(f(linear(X, W, b)), Y)
     DZ = naive.elementwise(lambda dy, z: dy * f.derivative(z, *f.parameters), DY, Z)
-    DX, DW, Db = activation_layer_backward(X, W, Z, DY, f)
-    assert_close(DX, naive.product(DZ, array(W)))
-    assert_close(array(DW), naive.product_on(stored(W), DZ, X))
-    assert_close(Db, naive.columns(DZ, sum))
+    DX, DW, Db = linear_backward(X, W, f.backward(DY, linear(X, W, b)))
+    assert_close(DX, naive.product(DZ, array(W)), X.dtype)
+    assert_close(array(DW.on(W)), naive.product_on(stored(W), DZ, X), X.dtype)
+    assert_close(Db, naive.columns(DZ, sum), X.dtype)
 
 
 def mask_like(W, rng):
@@ -87,8 +91,21 @@ def test_dropout_on_weights(layer, rng):
     assert_close(dropout_linear(X, W, b, R), naive.affine(X, dropped, b))
     DX, DW, Db = dropout_linear_backward(X, W, DY, R)
     assert_close(DX, naive.product(DY, dropped))
-    assert_close(array(DW), naive.product_on(stored(W), DY, X) * array(R))
+    assert_close(array(DW.on(W)), naive.product_on(stored(W), DY, X) * array(R))
     assert_close(Db, naive.columns(DY, sum))
+
+
+def test_the_first_layer_needs_no_gradient_of_its_input(layer, rng):
+    """`needs_DX` changes nothing but DX."""
+    X, W, _, DY = layer
+    R = mask_like(W, rng)
+    for with_DX, without in (
+        (linear_backward(X, W, DY), linear_backward(X, W, DY, needs_DX=False)),
+        (dropout_linear_backward(X, W, DY, R), dropout_linear_backward(X, W, DY, R, needs_DX=False)),
+    ):
+        assert without[0] is None
+        np.testing.assert_array_equal(array(without[1].on(W)), array(with_DX[1].on(W)))
+        np.testing.assert_array_equal(without[2], with_DX[2])
 
 
 def test_dropout_on_activations(layer, rng):

@@ -98,9 +98,22 @@ def test_weights_repeat_samples(loss, dtype, rng):
     total = float(loss.total(Y[repeated], T[repeated]))
     assert float(loss.weighted_total(Y, T, w)) == pytest.approx(total, rel=1e-5)
     once = loss.mean_gradient(Y[repeated], T[repeated])[np.searchsorted(repeated, np.arange(N))]
-    gradient = loss.weighted_mean_gradient(Y, T, w)
+    gradient = loss.mean_gradient(Y, T, w)
     assert gradient.dtype == dtype
     assert_close(gradient, once * w)
+
+
+@every_loss
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gradients_of_the_shards_of_a_batch_are_those_of_the_batch(loss, weighted, rng):
+    """`total` is the weight of the whole mini-batch."""
+    Y, T, w = outputs(loss, rng), soft_targets(rng), rng.uniform(0.5, 2, (N, 1)) if weighted else None
+    total = N if w is None else w.sum()
+    parts = [
+        loss.mean_gradient(Y[part], T[part], None if w is None else w[part], total)
+        for part in (slice(0, 2), slice(2, N))
+    ]
+    assert_close(np.concatenate(parts), loss.mean_gradient(Y, T, w))
 
 
 def test_weights_of_a_loss_that_does_not_tell_single_samples():

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nerva_py.equations import updates
-from nerva_py.network import Parameter
+from nerva_py.network import Layer, Parameter
 from nerva_py.network.specs import build
 from nerva_py.training import optimizers
-from nerva_py.training.optimizers import OptimizerState
 from tests.optional import Lazy, needs
 from tests.samples import DTYPES, assert_close
 
@@ -98,6 +97,17 @@ TORCH = {
 }
 
 
+class Single(Layer):
+    """A layer that is nothing but one parameter."""
+
+    def __init__(self, parameter):
+        self.parameter = parameter
+
+    @property
+    def parameters(self):
+        return (self.parameter,)
+
+
 @needs("torch")
 @pytest.mark.parametrize("spec", TORCH)
 @pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
@@ -107,12 +117,13 @@ def test_many_steps_against_torch(spec, dtype, rng):
     start, centre = rng.standard_normal((2, 1, 30)).astype(dtype)
     theirs = torch.tensor(start, requires_grad=True)
     reference = TORCH[spec](torch, [theirs])
-    ours = Parameter("theta", start.copy())
-    state = OptimizerState(ours, build("optimizer", spec, optimizers.OPTIMIZERS))
+    layer = Single(Parameter("theta", start.copy()))
+    optimizer = build("optimizer", spec, optimizers.OPTIMIZERS)
+    (ours,) = layer.parameters
+    ours.begin(optimizer.states)
     for t in range(1, 21):
         reference.zero_grad()
         ((theirs - torch.tensor(centre)) ** 4 / 4).sum().backward()
         reference.step()
-        ours.gradient = (ours.value - centre) ** 3
-        state.step(0.1, t)
+        optimizer.step(layer, [(ours.value - centre) ** 3], 0.1, t)
         assert_close(ours.value, theirs.detach().numpy())

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import nerva_py as nv
+from nerva_py.engine import batch_layout
 from nerva_py.errors import NervaError
 from nerva_py.network.outputs import OUTPUTS
+from nerva_py.network.parameter import vector_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -26,16 +28,15 @@ def network(name: str) -> nv.MLP:
 )
 def test_gradients_are_central_differences(name: str) -> None:
     rng = np.random.default_rng(0)
-    net, X, DY = network(name), nv.batch_layout(rng.standard_normal((6, 5))), rng.standard_normal((6, 3))
-    net.forward(X, training=True)
-    net.backward(nv.batch_layout(DY))
-    for parameter in list(net.parameters()):
-        gradient, h = parameter.gradient_vector.copy(), 1e-6
+    net, X, DY = network(name), batch_layout(rng.standard_normal((6, 5))), rng.standard_normal((6, 3))
+    _, tapes = net.forward(X)
+    for parameter, matrix in zip(net.parameters(), net.gradients(tapes, batch_layout(DY)), strict=True):
+        gradient, h = vector_of(matrix), 1e-6
         for place in range(parameter.vector.size):
             old, values = parameter.vector[place], []
             for step in (h, -h):
                 parameter.vector[place] = old + step
-                values.append((net.forward(X, training=True) * DY).sum())
+                values.append((net.forward(X)[0] * DY).sum())
             parameter.vector[place] = old
             assert gradient[place] == pytest.approx((values[0] - values[1]) / (2 * h), rel=1e-5, abs=1e-6)
 
@@ -50,14 +51,14 @@ def test_it_is_saved_loaded_and_shown(tmp_path: Path) -> None:
     assert "Linear, BatchNorm, ReLU, Linear;" in repr(source)
 
 
-def test_evaluation_keeps_nothing() -> None:
-    net = network("ReLU")
-    net.predict(np.ones((4, 5)))
-    assert "Z" not in vars(net.layers[2].output)
-    net.forward(nv.batch_layout(np.ones((4, 5))), training=True)
-    assert "Z" in vars(net.layers[2].output)
-    net.release()
-    assert "Z" not in vars(net.layers[2].output)
+@pytest.mark.parametrize("name", [name for name in OUTPUTS if name != "SReLU"])
+def test_the_tape_has_what_the_backward_pass_needs_and_nothing_else(name: str) -> None:
+    net, X = network(name), batch_layout(np.ones((4, 5)))
+    before = vars(net.layers[2]).copy(), vars(net.layers[2].output).copy()
+    _, tapes = net.forward(X)
+    kept = [field for field, value in tapes[2]._asdict().items() if value is not None]
+    assert kept == {"Linear": [], "Softmax": ["Y"], "LogSoftmax": ["Y"]}.get(name, ["Z"])
+    assert (vars(net.layers[2]), vars(net.layers[2].output)) == before, "the layer keeps nothing of a pass"
 
 
 def test_trained_activations_belong_to_linear_layers() -> None:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.network import BREAK_EVEN_DENSITY, BatchNormLayer, DropoutLayer, LinearLayer, break_even, building, mlp
+from nerva_py.network import BatchNormLayer, DropoutLayer, LinearLayer, mlp
 from nerva_py.network.building import BETWEEN
 from nerva_py.network.outputs import OUTPUTS
-from nerva_py.sparse import DenseWeight, SparseWeight, erdos_renyi
+from nerva_py.network.parameter import vector_of
+from nerva_py.sparse import BREAK_EVEN_DENSITY, DenseWeight, SparseWeight, break_even, erdos_renyi, storage
 from tests.samples import DTYPES
 
 
@@ -42,7 +43,8 @@ def test_a_narrow_layer_is_stored_dense_at_density_1_only(monkeypatch):
         assert isinstance(W, kind)
         (W,) = weights(mlp("Linear", [20, 11], layer_densities=[density], seed=1))
         assert isinstance(W, SparseWeight) == (density <= BREAK_EVEN_DENSITY)
-    assert isinstance(building.store(SparseWeight.from_dense(np.ones((10, 20)))), DenseWeight)
+    full = SparseWeight.from_dense(np.ones((10, 20)))
+    assert isinstance(storage.stored(full.support, full.data)[0], DenseWeight)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +69,11 @@ def test_a_layer_above_the_break_even_density_is_stored_dense(density, kind, mas
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_layer_can_be_named_and_keeps_the_element_type(name, dtype, rng):
     network = mlp(f"{name};{name.lower()};Linear", [6, 5, 4, 3], overall_density=0.5, dtype=dtype, seed=1)
-    Y = network.forward(np.asfortranarray(rng.standard_normal((7, 6)).astype(dtype)), training=True)
-    network.backward(Y)
+    Y, tapes = network.forward(np.asfortranarray(rng.standard_normal((7, 6)).astype(dtype)), rng)
+    gradients = network.gradients(tapes, Y)
     assert Y.dtype == network.dtype == dtype
     assert {p.vector.dtype for p in network.parameters()} == {np.dtype(dtype)}
-    assert {p.gradient_vector.dtype for p in network.parameters()} == {np.dtype(dtype)}
+    assert {vector_of(gradient).dtype for gradient in gradients} == {np.dtype(dtype)}
 
 
 @pytest.mark.parametrize("name", BETWEEN)

@@ -8,6 +8,7 @@ import pytest
 from nerva_py.equations.losses import LOSSES
 from nerva_py.network import MLP, LinearLayer, mlp
 from nerva_py.network.outputs import OUTPUTS
+from nerva_py.network.parameter import vector_of
 from nerva_py.sparse import DenseWeight, SparseWeight
 from tests import naive
 from tests.network.torch_network import torch_gradients
@@ -56,21 +57,20 @@ def make(layers: str, kind: str, **options) -> MLP:
     return network
 
 
-def forward(network: MLP, X: np.ndarray) -> np.ndarray:
+def forward(network: MLP, X: np.ndarray) -> tuple[np.ndarray, list]:
     """In training mode, with the same dropout masks each time."""
-    network.rng = np.random.default_rng(11)
-    return network.forward(X, training=True)
+    return network.forward(X, np.random.default_rng(11))
 
 
 def gradients(network: MLP, X: np.ndarray, T: np.ndarray, loss) -> list[np.ndarray]:
-    network.backward(loss.gradient(forward(network, X), T))
-    return [parameter.gradient_vector.copy() for parameter in network.parameters()]
+    Y, tapes = forward(network, X)
+    return [vector_of(gradient) for gradient in network.gradients(tapes, loss.gradient(Y, T))]
 
 
 def differences(network: MLP, X: np.ndarray, T: np.ndarray, loss) -> list[np.ndarray]:
     results = []
     for parameter in network.parameters():
-        difference = naive.central_difference(lambda: float(loss(forward(network, X), T)), parameter.vector)
+        difference = naive.central_difference(lambda: float(loss(forward(network, X)[0], T)), parameter.vector)
         mask = getattr(parameter.value, "mask", None)
         results.append(difference if mask is None else difference * mask.reshape(-1))
     return results
@@ -110,7 +110,7 @@ def test_torch(layers, kind, rng):
     network, loss = make(layers, kind, **NETWORKS[layers]), LOSSES["SoftmaxCrossEntropy"]
     X, T = batch(rng, N, SIZES[0]), one_hot(rng, N, SIZES[-1])
     ours = gradients(network, X, T, loss)
-    theirs = torch_gradients(network, X, T, loss.name)
+    theirs = torch_gradients(network, forward(network, X)[1], X, T, loss.name)
     assert len(ours) == len(theirs)
     for parameter, one, other in zip(network.parameters(), ours, theirs, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12, err_msg=parameter.name)
@@ -121,8 +121,8 @@ def test_torch(layers, kind, rng):
 def test_torch_for_every_loss(loss, rng):
     network = make(f"ReLU;HyperbolicTangent;{LAST.get(loss, 'Linear')}", "sparse")
     X, T = batch(rng, N, SIZES[0]), one_hot(rng, N, SIZES[-1])
-    ours = gradients(network, X, T, LOSSES[loss])
-    for one, other in zip(ours, torch_gradients(network, X, T, loss), strict=True):
+    ours, tapes = gradients(network, X, T, LOSSES[loss]), forward(network, X)[1]
+    for one, other in zip(ours, torch_gradients(network, tapes, X, T, loss), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
 
 
@@ -131,10 +131,11 @@ def test_torch_for_every_loss(loss, rng):
 
 def test_the_gradient_of_masked_weights_is_zero_outside_the_mask(rng):
     network = make("ReLU;Sigmoid;Linear", "masked", dropouts=[0.2, 0.2, 0.2])
-    gradients(network, batch(rng, N, 5), one_hot(rng, N, 3), LOSSES["SoftmaxCrossEntropy"])
-    for layer in network.linear_layers:
-        W, gradient = layer.W.value, layer.W.gradient
-        assert (gradient.array[W.mask == 0] == 0).all()
+    result = gradients(network, batch(rng, N, 5), one_hot(rng, N, 3), LOSSES["SoftmaxCrossEntropy"])
+    for layer, gradient in zip(network.linear_layers, result[::2], strict=True):  # W, b, W, b, ...
+        W = layer.W.value
+        assert gradient.any()
+        assert (gradient[W.mask.reshape(-1) == 0] == 0).all()
         assert (W.array[W.mask == 0] == 0).all()
 
 
@@ -144,18 +145,19 @@ def test_the_gradient_of_masked_weights_is_zero_outside_the_mask(rng):
 def test_the_gradient_of_the_networks_input_is_not_computed(kind, layers, dropouts, rng, monkeypatch):
     network = make(layers, kind, dropouts=dropouts)
     X, T = batch(rng, N, 5), one_hot(rng, N, 3)
-    DY = LOSSES["SoftmaxCrossEntropy"].gradient(forward(network, X), T)
+    Y, tapes = forward(network, X)
     results = {}
     original = LinearLayer.backward
 
     def record(layer, *arguments, **named):
-        results[id(layer)] = original(layer, *arguments, **named)
-        return results[id(layer)]
+        DX, gradients = original(layer, *arguments, **named)
+        results[layer] = DX
+        return DX, gradients
 
     monkeypatch.setattr(LinearLayer, "backward", record)
-    network.backward(DY)
-    given = [results[id(layer)] is not None for layer in network.linear_layers]
-    assert given == [False, True, True]
+    passes = list(network.backward(tapes, LOSSES["SoftmaxCrossEntropy"].gradient(Y, T)))
+    assert [results[layer] is not None for layer in network.linear_layers] == [False, True, True]
+    assert [layer for layer, _, _ in passes] == network.linear_layers[::-1], "what comes before has no parameters"
 
 
 def test_sparse_and_masked_dense_weights_give_the_same_gradients(rng):
@@ -164,7 +166,10 @@ def test_sparse_and_masked_dense_weights_give_the_same_gradients(rng):
     for layer in masked.linear_layers:
         layer.W.value = DenseWeight(layer.W.value.toarray(), layer.W.value.support.mask())
     X, T, loss = batch(rng, N, 5), one_hot(rng, N, 3), LOSSES["SoftmaxCrossEntropy"]
+    results = []
     for network in (sparse, masked):
-        gradients(network, X, T, loss)
-    for one, other in zip(sparse.linear_layers, masked.linear_layers, strict=True):
-        np.testing.assert_allclose(one.W.gradient.toarray(), other.W.gradient.toarray(), atol=1e-13)
+        Y, tapes = forward(network, X)
+        results.append(network.gradients(tapes, loss.gradient(Y, T))[::2])  # W, b, W, b, ...
+    for one, other in zip(*results, strict=True):
+        assert (type(one), type(other)) == (SparseWeight, DenseWeight)
+        np.testing.assert_allclose(one.toarray(), other.toarray(), atol=1e-13)

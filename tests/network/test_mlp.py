@@ -8,6 +8,7 @@ import pytest
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer, mlp
+from nerva_py.network.parameter import vector_of
 from nerva_py.sparse import DenseWeight
 from tests import naive
 from tests.samples import assert_close, batch, sparse
@@ -26,15 +27,20 @@ def X(rng):
     return batch(rng, 25, 6, np.float32)
 
 
+def look(network, X) -> None:
+    """So that batch norm has seen something."""
+    network.store(network.forward(X, np.random.default_rng(2))[1])
+
+
 # ------------------------------------------------------------------------------------------------------------- predict
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 24, 25, 26, 1000])
 def test_predict_covers_all_rows_in_order(network, X, batch_size):
-    network.forward(X, training=True)  # so that batch norm has seen something
+    look(network, X)
     Y = network.predict(X, batch_size)
     assert Y.shape == (25, 4)
-    assert_close(Y, np.concatenate([network.forward(X[i : i + 1]) for i in range(25)]))
+    assert_close(Y, np.concatenate([network.evaluate(X[i : i + 1]) for i in range(25)]))
 
 
 def test_predict_of_nothing_is_nothing(network):
@@ -64,36 +70,53 @@ def test_predict_does_not_change_the_network(network, X):
 
 
 def test_in_evaluation_a_sample_does_not_depend_on_its_batch(network, X):
-    network.forward(X, training=True)
-    assert_close(network.forward(X)[:3], network.forward(X[:3]))
+    look(network, X)
+    assert_close(network.evaluate(X)[:3], network.evaluate(X[:3]))
 
 
 def test_in_training_dropout_draws_new_masks(network, X):
-    assert not np.array_equal(network.forward(X, training=True), network.forward(X, training=True))
-    assert np.array_equal(network.forward(X), network.forward(X))
+    rng = np.random.default_rng(3)
+    assert not np.array_equal(network.forward(X, rng)[0], network.forward(X, rng)[0])
+    assert np.array_equal(network.evaluate(X), network.evaluate(X))
 
 
-def test_evaluation_keeps_nothing_for_the_backward_pass(network, X):
-    network.forward(X)
-    for layer in network.linear_layers:
-        assert layer.X is None
-        assert layer.R is None
-        assert not {"Z", "Y"} & set(vars(layer.output))
+def test_the_generator_decides_the_masks(network, X):
+    one, same, other = (network.forward(X, np.random.default_rng(seed))[0] for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
 
 
-def test_release_forgets_gradients_and_activations(network, X):
-    Y = network.forward(X, training=True)
-    network.backward(Y)
-    network.release()
-    assert all(parameter.gradient is None for parameter in network.parameters())
-    for layer in network.linear_layers:
-        assert layer.X is None
-        assert not {"Z", "Y"} & set(vars(layer.output))
+def test_a_network_keeps_nothing_of_a_pass(network, X):
+    """Forward and backward change no bit of it; running statistics wait in the tapes."""
+    before = pickle.dumps(network)
+    Y, tapes = network.forward(X, np.random.default_rng(3))
+    network.gradients(tapes, Y)
+    assert pickle.dumps(network) == before
+    Y, tapes = network.forward(X, np.random.default_rng(3))
+    network.store(tapes)
+    assert pickle.dumps(network) != before
+
+
+def test_the_backward_pass_uses_up_its_tapes(network, X):
+    """From the end, and a layer comes when the one below has gone backward: two layers' gradients at most are alive."""
+    Y, tapes = network.forward(X, np.random.default_rng(3))
+    left = [len(tapes) for _ in network.backward(tapes, Y)]
+    count = len(network.layers)
+    assert left == [*range(count - 2, -1, -1), 0]
+    assert tapes == []
+
+
+def test_gradients_are_those_of_the_parameters_in_order(network, X):
+    Y, tapes = network.forward(X, np.random.default_rng(3))
+    for parameter, gradient in zip(network.parameters(), network.gradients(tapes, Y), strict=True):
+        assert type(gradient) is type(parameter.value)
+        assert gradient.shape == parameter.value.shape
+        assert vector_of(gradient).shape == parameter.vector.shape
 
 
 def test_batch_norm_normalises_with_the_batch_in_training(rng):
     layer, X = BatchNormLayer(3, np.float64), 5 + 2 * batch(rng, 200, 3)
-    Y = layer.forward(X, True, rng)
+    Y, _ = layer.forward(X)
     assert_close(Y.mean(axis=0), np.zeros(3))
     np.testing.assert_allclose(Y.var(axis=0), 1, rtol=1e-4)
 
@@ -102,19 +125,20 @@ def test_batch_norm_evaluates_with_running_statistics(rng):
     layer, batches = BatchNormLayer(3, np.float64, momentum=0.25), [5 + 2 * batch(rng, 50, 3) for _ in range(3)]
     mean, variance = np.zeros((1, 3)), np.ones((1, 3))
     for X in batches:
-        layer.forward(X, True, rng)
+        layer.store(layer.forward(X)[1])
         mean = 0.75 * mean + 0.25 * naive.columns(X, naive.mean)
         variance = 0.75 * variance + 0.25 * naive.columns(X, naive.variance) * 50 / 49  # the unbiased estimate
     assert_close(layer.mean, mean)
     assert_close(layer.variance, variance)
     X = batches[0]
-    assert_close(layer.forward(X, False, rng), (X - mean) / np.sqrt(variance + layer.epsilon))
+    assert_close(layer.predict(X), (X - mean) / np.sqrt(variance + layer.epsilon))
     assert_close(layer.mean, mean)
 
 
 def test_batch_norm_of_a_single_sample_keeps_the_running_variance(rng):
     layer = BatchNormLayer(3, np.float64)
-    Y = layer.forward(batch(rng, 1, 3), True, rng)
+    Y, tape = layer.forward(batch(rng, 1, 3))
+    layer.store(tape)
     assert_close(Y, np.zeros((1, 3)))
     assert_close(layer.variance, np.ones((1, 3)))
 
@@ -122,16 +146,17 @@ def test_batch_norm_of_a_single_sample_keeps_the_running_variance(rng):
 @pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
 def test_dropout_keeps_the_expectation(rate, rng):
     layer, X = DropoutLayer(rate), np.ones((200, 500))
-    Y = layer.forward(X, True, rng)
+    Y, _ = layer.forward(X, rng)
     assert set(np.unique(Y.round(6))) == {0, round(1 / (1 - rate), 6)}
     assert (Y == 0).mean() == pytest.approx(rate, abs=0.01)
-    assert layer.forward(X, False, rng) is X
+    assert layer.predict(X) is X
 
 
 def test_dropout_at_rate_zero_is_the_identity(rng):
     layer, X = DropoutLayer(0.0), np.ones((3, 4))
-    assert layer.forward(X, True, rng) is X
-    assert layer.backward(X) is X
+    Y, tape = layer.forward(X, rng)
+    assert Y is X
+    assert layer.backward(tape, X)[0] is X
 
 
 @pytest.mark.parametrize("kind", ["sparse", "masked"])
@@ -140,11 +165,11 @@ def test_dropout_on_weights_drops_weights(kind, rng):
     layer = LinearLayer(
         W if kind == "sparse" else DenseWeight(W.toarray(), W.support.mask()), np.zeros((1, 100)), None, 0.4
     )
-    Y = layer.forward(np.eye(200), True, rng).T  # the weights, as they are used
+    Y = layer.forward(np.eye(200), rng)[0].T  # the weights, as they are used
     kept = Y[W.toarray() != 0]
     assert (kept == 0).mean() == pytest.approx(0.4, abs=0.03)
     assert_close(Y[Y != 0], (W.toarray() / 0.6)[Y != 0])
-    assert_close(layer.forward(np.eye(200), False, rng).T, W.toarray())
+    assert_close(layer.predict(np.eye(200)).T, W.toarray())
 
 
 # --------------------------------------------------------------------------------------------------------------- types
@@ -155,9 +180,10 @@ def test_astype_converts_everything(network, X):
     network.astype(np.float64)
     assert network.dtype == np.float64
     assert {p.vector.dtype for p in network.parameters()} == {np.dtype(np.float64)}
-    Y = network.forward(X.astype(np.float64), training=True)
-    network.backward(Y)
-    assert {p.gradient_vector.dtype for p in network.parameters()} == {np.dtype(np.float64)}
+    Y, tapes = network.forward(X.astype(np.float64), np.random.default_rng(3))
+    assert {vector_of(gradient).dtype for gradient in network.gradients(tapes, Y)} == {np.dtype(np.float64)}
+    network.store(network.forward(X.astype(np.float64), np.random.default_rng(3))[1])
+    assert network.layers[0].mean.dtype == network.layers[0].variance.dtype == np.float64
     assert network.predict(X).dtype == np.float64
     assert_close(network.astype(np.float32).predict(X).shape, before.shape, np.float32)
 

@@ -10,16 +10,16 @@ from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer
 from nerva_py.sparse import SparseWeight
 
 
-def torch_gradients(network: MLP, X: np.ndarray, T: np.ndarray, loss: str) -> list[np.ndarray]:
-    """Gradients of all parameters, as the vectors that the network has, after its forward pass (whose masks are used)."""
+def torch_gradients(network: MLP, tapes: list[Any], X: np.ndarray, T: np.ndarray, loss: str) -> list[np.ndarray]:
+    """Gradients of all parameters, as the vectors that the network has; the masks are those of a forward pass's tapes."""
     import torch
 
     leaves: list[Any] = []
     Y = torch.tensor(X)
-    for layer in network.layers:
+    for layer, tape in zip(network.layers, tapes, strict=True):
         own = [torch.tensor(_array(parameter.value), requires_grad=True) for parameter in layer.parameters]
         leaves += own
-        Y = _layer(torch, layer, own, Y)
+        Y = _layer(torch, layer, tape, own, Y)
     _loss(torch, loss, Y, torch.tensor(T)).backward()
     parameters = list(network.parameters())
     return [_vector(parameter.value, leaf.grad.numpy()) for parameter, leaf in zip(parameters, leaves, strict=True)]
@@ -37,16 +37,16 @@ def _vector(value: Any, gradient: np.ndarray) -> np.ndarray:
     return (gradient if mask is None else gradient * mask).reshape(-1)
 
 
-def _layer(torch: Any, layer: Any, own: list[Any], X: Any) -> Any:
+def _layer(torch: Any, layer: Any, tape: Any, own: list[Any], X: Any) -> Any:
     if isinstance(layer, DropoutLayer):
-        return X * torch.tensor(layer.R)
+        return X * torch.tensor(tape)
     if isinstance(layer, BatchNormLayer):
         gamma, beta = own
         return torch.nn.functional.batch_norm(X, None, None, gamma[0], beta[0], training=True, eps=layer.epsilon)
     assert isinstance(layer, LinearLayer)
     W, b, *shape = own
-    if layer.R is not None:
-        W = W * torch.tensor(layer.R.toarray())
+    if tape.R is not None:
+        W = W * torch.tensor(tape.R.toarray())
     return _output(torch, layer.output, torch.nn.functional.linear(X, W, b[0]), shape)
 
 

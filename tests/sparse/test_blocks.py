@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerva_py.matrix import affine, product_on
+from nerva_py.equations.linear import linear
+from nerva_py.matrix import product_on
 from nerva_py.sparse import SparseWeight, Support
 from nerva_py.sparse.kernels import numba_backend
 from tests.samples import DTYPES, batch
@@ -51,7 +52,7 @@ def test_the_three_products(density, dtype, rng):
     before = numba.get_num_threads()
     for threads in (1, 2):
         numba.set_num_threads(threads)
-        results.append((affine(X, W, b), DY @ W, product_on(W, DY.T, X).toarray()))
+        results.append((linear(X, W, b), DY @ W, product_on(W, DY.T, X).toarray()))
     numba.set_num_threads(before)
     dense = W.toarray()
     expected = X @ dense.T + b, DY @ dense, (DY.T @ X) * W.support.mask()

@@ -7,15 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from nerva_py.errors import NervaError
-from nerva_py.network import (
-    BREAK_EVEN_DENSITY,
-    break_even_density,
-    load_weights,
-    mlp,
-    save_weights,
-    set_break_even_density,
-)
-from nerva_py.sparse import DenseWeight, SparseWeight
+from nerva_py.network import load_weights, mlp, save_weights
+from nerva_py.sparse import BREAK_EVEN_DENSITY, DenseWeight, SparseWeight, break_even_density, set_break_even_density
 
 VARIABLE = "NERVA_BREAK_EVEN_DENSITY"
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 import nerva_py as nv
 from nerva_py.data import from_arrays, gather, gather_as_bytes
 from nerva_py.engine import ByteBatch
+from nerva_py.equations.linear import linear
 from nerva_py.errors import DataError, ShapeError
-from nerva_py.matrix import affine, product_on
+from nerva_py.matrix import product_on
 from nerva_py.network.layers import LinearLayer
 from nerva_py.sparse import DenseWeight, SparseWeight
 from nerva_py.sparse.kernels import numba_backend
@@ -53,7 +54,7 @@ def check_products(W, X, dense, rng):
     N, K = X.shape[0], W.shape[0]
     DY, b = batch(rng, N, K, W.dtype), rng.standard_normal((1, K)).astype(W.dtype)
     for actual, expected in (
-        (affine(X, W, b), affine(dense, W, b)),
+        (linear(X, W, b), linear(dense, W, b)),
         (product_on(W, DY.T, X), product_on(W, DY.T, dense)),
     ):
         assert actual.dtype == W.dtype
@@ -68,9 +69,9 @@ def test_products_of_a_dense_weight(rng):
 def test_bad_input_is_refused(rng):
     X, _ = make(rng, 9, 30)
     with pytest.raises(ShapeError, match=r"expected a matrix with 31 columns"):
-        affine(X, SparseWeight.random((4, 31), 0.5, rng), np.zeros((1, 4), np.float32))
+        linear(X, SparseWeight.random((4, 31), 0.5, rng), np.zeros((1, 4), np.float32))
     with pytest.raises(ShapeError, match=r"element types differ, float32 and float64"):
-        affine(X, SparseWeight.random((4, 30), 0.5, rng, dtype=np.float64), np.zeros((1, 4)))
+        linear(X, SparseWeight.random((4, 30), 0.5, rng, dtype=np.float64), np.zeros((1, 4)))
     with pytest.raises(ShapeError, match=r"do not fit together"):
         product_on(SparseWeight.random((4, 30), 0.5, rng), np.zeros((4, 8), np.float32), X)
     samples, ones = rng.random((5, 30)), np.ones(30)

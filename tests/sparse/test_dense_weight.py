@@ -6,8 +6,9 @@ import pytest
 
 from nerva_py.engine import one_blas_thread
 from nerva_py.engine.blas import COLUMNS, ROWS, _blas_libraries, block_height
+from nerva_py.equations.linear import linear
 from nerva_py.errors import ShapeError
-from nerva_py.matrix import affine, hadamard, product_on
+from nerva_py.matrix import hadamard, product_on
 from nerva_py.sparse import DenseWeight
 from tests.samples import DTYPES, assert_close, batch, dense
 
@@ -36,7 +37,7 @@ def test_the_three_products(N, D, K, density, dtype, rng):
     support = W.mask if W.mask is not None else np.ones((K, D))
     for actual, expected in (
         (X @ W.T, X @ W.array.T),
-        (affine(X, W, b), X @ W.array.T + b),
+        (linear(X, W, b), X @ W.array.T + b),
         (DY @ W, DY @ W.array),
         (product_on(W, DY.T, X).array, (DY.T @ X) * support),
     ):
@@ -61,7 +62,7 @@ def layouts(A):
 def test_products_do_not_depend_on_the_layout(layout, N, rng):
     W, b = dense(rng, 5, 4), layouts(rng.standard_normal((1, 5)))[layout]
     X, DY = (layouts(rng.standard_normal((N, n)))[layout] for n in (4, 5))
-    assert_close(affine(X, W, b), X @ W.array.T + b)
+    assert_close(linear(X, W, b), X @ W.array.T + b)
     assert_close(DY @ W, DY @ W.array)
     assert_close(product_on(W, DY.T, X).array, DY.T @ X)
 
@@ -173,8 +174,8 @@ def test_impossible_weights(array, mask, message):
         (lambda W: product_on(W, np.ones((4, 2)), np.ones((2, 4))), "expected a matrix with 3 columns"),
         (lambda W: product_on(W, np.ones((3, 2)), np.ones((2, 3))), "expected a matrix with 4 columns"),
         (lambda W: product_on(W, np.ones((3, 2)), np.ones((5, 4))), "do not fit together"),
-        (lambda W: affine(np.ones((2, 4)), W, np.ones((1, 4))), "b must be float64 of shape"),
-        (lambda W: affine(np.ones((2, 4)), W, np.ones((1, 3), np.float32)), "b must be float64 of shape"),
+        (lambda W: linear(np.ones((2, 4)), W, np.ones((1, 4))), "b must be float64 of shape"),
+        (lambda W: linear(np.ones((2, 4)), W, np.ones((1, 3), np.float32)), "b must be float64 of shape"),
     ],
 )
 def test_matrices_that_do_not_fit(product, message, rng):

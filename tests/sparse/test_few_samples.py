@@ -8,7 +8,8 @@ import pytest
 
 from nerva_py.engine.elementwise import update_kernel
 from nerva_py.equations import updates
-from nerva_py.matrix import affine, product_on
+from nerva_py.equations.linear import linear
+from nerva_py.matrix import product_on
 from nerva_py.sparse import SparseWeight, product_update, support
 from nerva_py.sparse.kernels import few_samples
 from tests import naive
@@ -46,7 +47,7 @@ def test_products_with_int64_indices(dtype, rng, monkeypatch):
 def test_products(N, dtype, rng):
     W = wide(rng, dtype)
     X, DY, b = batch(rng, N, 30, dtype), batch(rng, N, 200, dtype), rng.standard_normal((1, 200)).astype(dtype)
-    assert_close(affine(X, W, b), naive.affine(X, W.toarray(), b))
+    assert_close(linear(X, W, b), naive.affine(X, W.toarray(), b))
     assert_close(DY @ W, naive.product(DY, W.toarray()))
     assert_close(product_on(W, DY.T, X).toarray(), naive.product_on(W.support.mask(), DY, X))
     made = "transposed" in vars(W.support)
@@ -81,7 +82,7 @@ def test_the_same_bits_for_every_number_of_threads(N, rng):
         numba.set_num_threads(threads)
         one, own = W.like(W.data.copy()), state.copy()
         DX = product_update.product_update(one, own, DY, X, updates.nesterov, CONSTANTS)
-        results.append([DX, DY @ W, affine(X, W, np.ones((1, 200), np.float32)), one.data, own])
+        results.append([DX, DY @ W, linear(X, W, np.ones((1, 200), np.float32)), one.data, own])
     numba.set_num_threads(before)
     for first, second in zip(*results, strict=True):
         assert np.array_equal(first, second)
@@ -93,7 +94,7 @@ def test_small_layers_compile_no_kernels_for_each_number_of_samples(rng, monkeyp
     for name in ("affine", "product", "product_on"):
         monkeypatch.setattr(few_samples, name, None)  # calling it would raise
     X, DY = batch(rng, 3, 30, np.float32), batch(rng, 3, 200, np.float32)
-    affine(X, W, np.zeros((1, 200), np.float32)), DY @ W, product_on(W, DY.T, X)
+    linear(X, W, np.zeros((1, 200), np.float32)), DY @ W, product_on(W, DY.T, X)
     assert few_samples.pays(few_samples.WEIGHTS, 3)
     assert not few_samples.pays(few_samples.WEIGHTS - 1, 3)
 

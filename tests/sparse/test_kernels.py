@@ -9,7 +9,8 @@ import pytest
 
 from nerva_py import sparse
 from nerva_py.engine import batch_layout
-from nerva_py.matrix import affine, product_on
+from nerva_py.equations.linear import linear
+from nerva_py.matrix import product_on
 from nerva_py.sparse import SparseWeight, get_backend, support
 from tests import naive
 from tests.optional import BACKENDS, needs
@@ -35,7 +36,7 @@ def check_products(W: SparseWeight, X: np.ndarray, DY: np.ndarray, b: np.ndarray
     """All of what a layer computes, against the loops."""
     array, stored = W.toarray(), W.support.mask()
     for actual, expected in (
-        (affine(X, W, b), naive.affine(X, array, b)),
+        (linear(X, W, b), naive.affine(X, array, b)),
         (X @ W.T, naive.affine(X, array, 0 * b)),
         (DY @ W, naive.product(DY, array)),
         (product_on(W, DY.T, X).toarray(), naive.product_on(stored, DY, X)),
@@ -134,7 +135,7 @@ def test_the_backends_agree(dtype, rng):
     X, DY = batch(rng, 130, 301, dtype), batch(rng, 130, 257, dtype)
     b = rng.standard_normal((1, 257)).astype(dtype)
     weights = [SparseWeight(reference.support, reference.data, get_backend(name)) for name in sparse.BACKENDS]
-    results = [(affine(X, W, b), DY @ W, product_on(W, DY.T, X).data) for W in weights]
+    results = [(linear(X, W, b), DY @ W, product_on(W, DY.T, X).data) for W in weights]
     for one, other in itertools.pairwise(results):
         for a, c in zip(one, other, strict=True):
             assert_close(a, c)

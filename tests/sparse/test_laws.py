@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nerva_py.engine import batch_layout
-from nerva_py.matrix import affine, dot, product_on
+from nerva_py.equations.linear import linear
+from nerva_py.matrix import dot, product_on
 from nerva_py.sparse import SparseWeight
 from tests.optional import BACKENDS
 from tests.samples import DTYPES, batch
@@ -72,7 +73,7 @@ def test_results_do_not_depend_on_the_number_of_threads(N, density, dtype, rng):
     results = []
     for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
         numba.set_num_threads(threads)
-        results.append((affine(X, W, b), DY @ W, product_on(W, DY.T, X).data))
+        results.append((linear(X, W, b), DY @ W, product_on(W, DY.T, X).data))
     numba.set_num_threads(before)
     assert len(results) >= 2
     for other in results[1:]:

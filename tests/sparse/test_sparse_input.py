@@ -11,7 +11,7 @@ from nerva_py import sparse
 from nerva_py.engine import SparseBatch
 from nerva_py.equations.linear import linear, linear_parameter_gradients
 from nerva_py.errors import ShapeError
-from nerva_py.matrix import affine, dot, product_on
+from nerva_py.matrix import dot, product_on
 from nerva_py.sparse import DenseWeight, SparseWeight, support
 from tests import naive
 from tests.engine.test_sparse_batch import csr
@@ -60,7 +60,7 @@ def test_products_are_the_formula(case, form, dtype):
     X = SparseBatch.from_csr(csr(rng, N, D, x_density, dtype, index_dtype))
     DY, b = batch(rng, N, K, dtype), rng.standard_normal((1, K)).astype(dtype)
     array = X.toarray()
-    Y, DW = affine(X, W, b), product_on(W, DY.T, X)
+    Y, DW = linear(X, W, b), product_on(W, DY.T, X)
     assert Y.dtype == DW.dtype == dtype
     assert_close(Y / 10, naive.affine(array, W.toarray(), b) / 10)
     assert_close((X @ W.T) / 10, naive.affine(array, W.toarray(), 0 * b) / 10)
@@ -108,7 +108,7 @@ def test_an_empty_batch_and_a_batch_of_empty_samples(form, rng):
         X = SparseBatch.from_csr(csr(rng, N or 1, 4, 0))
         if N == 0:
             X = SparseBatch.from_rows(csr(rng, 2, 4, 0.5), np.zeros(0, int), np.float64)
-        assert np.array_equal(affine(X, W, b), np.repeat(b, N, axis=0))
+        assert np.array_equal(linear(X, W, b), np.repeat(b, N, axis=0))
         assert not product_on(W, np.ones((3, N)), X).toarray().any()
 
 
@@ -118,7 +118,7 @@ def test_int64_indices_of_the_weight(form, rng, monkeypatch):
     W = weight(form, 7, 30, 0.4, rng, np.float64)
     X = SparseBatch.from_csr(csr(rng, 6, 30, 0.2))
     DY, b = batch(rng, 6, 7), np.ones((1, 7))
-    assert_close(affine(X, W, b), X.toarray() @ W.toarray().T + b)
+    assert_close(linear(X, W, b), X.toarray() @ W.toarray().T + b)
     assert_close(product_on(W, DY.T, X).toarray(), (DY.T @ X.toarray()) * stored(W))
 
 
@@ -138,7 +138,7 @@ def test_results_do_not_depend_on_the_number_of_threads(N, form, dtype, rng):
         for count in range(1, numba.config.NUMBA_NUM_THREADS + 1):
             with threads(count):
                 X = SparseBatch.from_csr(A)
-                results.append((*X.parts, affine(X, W, b), product_on(W, DY.T, X).data))
+                results.append((*X.parts, linear(X, W, b), product_on(W, DY.T, X).data))
         assert len(results) >= 2
         for other in results[1:]:
             for one, another in zip(results[0], other, strict=True):

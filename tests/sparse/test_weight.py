@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.sparse import bsr_array, coo_array, csc_array, csr_array, csr_matrix, dok_array, lil_array
 
+from nerva_py.equations.linear import linear
 from nerva_py.errors import MissingBackendError, NervaError, ShapeError
-from nerva_py.matrix import affine, hadamard, product_on
+from nerva_py.matrix import hadamard, product_on
 from nerva_py.sparse import BACKENDS, SparseWeight, Support, backends, get_backend
 from tests.samples import DTYPES, sparse
 
@@ -157,8 +158,8 @@ def test_impossible_weights(make, error, message):
         (lambda W: np.ones((2, 4), np.float32) @ W.T, "element types differ, float32 and float64"),
         (lambda W: product_on(W, np.ones((4, 2)), np.ones((2, 4))), "expected a matrix with 3 columns"),
         (lambda W: product_on(W, np.ones((3, 2)), np.ones((5, 4))), "do not fit together"),
-        (lambda W: affine(np.ones((2, 4)), W, np.ones((1, 4))), "b must be float64 of shape"),
-        (lambda W: affine(np.ones((2, 4)), W, np.ones((1, 3), np.float32)), "b must be float64 of shape"),
+        (lambda W: linear(np.ones((2, 4)), W, np.ones((1, 4))), "b must be float64 of shape"),
+        (lambda W: linear(np.ones((2, 4)), W, np.ones((1, 3), np.float32)), "b must be float64 of shape"),
         (lambda W: hadamard(W, SparseWeight.from_dense(ARRAY.T[:3] @ np.ones((3, 4)))), "supports differ"),
     ],
 )

@@ -39,7 +39,7 @@ class Measure(Callback):
     def __init__(self, values):
         self.values = values
 
-    def on_epoch_end(self, state, epoch):
+    def on_epoch_end(self, run, epoch):
         epoch.measures["chosen"] = {"number": self.values[epoch.epoch - 1]}
 
 
@@ -53,16 +53,16 @@ def test_they_run_by_order_whatever_the_list(data):
         def __init__(self, name, order):
             self.name, self.order = name, order
 
-        def on_train_begin(self, state):
+        def on_train_begin(self, run):
             diary.append(("begin", self.name))
 
-        def on_step_end(self, state):
+        def on_step_end(self, run):
             diary.append(("step", self.name))
 
-        def on_epoch_end(self, state, epoch):
+        def on_epoch_end(self, run, epoch):
             diary.append(("epoch", self.name))
 
-        def on_train_end(self, state):
+        def on_train_end(self, run):
             diary.append(("end", self.name))
 
     given = [
@@ -81,7 +81,7 @@ def test_those_that_began_end_even_if_another_fails(where, data):
     ended = []
 
     class End(Callback):
-        def on_train_end(self, state):
+        def on_train_end(self, run):
             ended.append(self)
 
     def fail(*arguments):
@@ -98,8 +98,8 @@ def test_what_a_callback_sees_of_a_step(data):
     seen = []
 
     class Look(Callback):
-        def on_step_end(self, state):
-            seen.append((state.epoch, state.step, state.t, state.outputs.shape, state.loss.name, state.resumed))
+        def on_step_end(self, run):
+            seen.append((run.epoch, run.step_of_epoch, run.t, run.outputs.shape, run.loss.name, run.resumed))
 
     nv.train(network(), data, epochs=2, batch_size=60, callbacks=[Look()], loss="SquaredError")
     assert seen == [
@@ -115,11 +115,11 @@ def test_it_stops_and_brings_the_best_network_back(data):
     class Keep(Callback):
         """The numbers after each epoch."""
 
-        def on_train_begin(self, state):
+        def on_train_begin(self, run):
             self.kept = []
 
-        def on_epoch_end(self, state, epoch):
-            self.kept.append(numbers(state.network))
+        def on_epoch_end(self, run, epoch):
+            self.kept.append(numbers(run.network))
 
     values, keep = [1.0, 3.0, 2.0, 4.0, 3.0, 3.5, 4.0, 9.0], Keep()
     stopping = EarlyStopping("chosen.number", patience=3, mode="max")
@@ -146,8 +146,8 @@ def test_without_restoring_the_last_network_stays(data):
 
 def test_the_best_network_comes_back_from_an_error(data):
     class Fail(Callback):
-        def on_epoch_begin(self, state):
-            if state.epoch == 3:
+        def on_epoch_begin(self, run):
+            if run.epoch == 3:
                 raise DivergedError("as if")
 
     net, other = network(), network()

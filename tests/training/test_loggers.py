@@ -20,7 +20,7 @@ def test_a_line_an_epoch_as_soon_as_it_is_over(tmp_path: Path) -> None:
     class Reader(nv.Callback):
         order = Order.SAVES  # after those that write
 
-        def on_epoch_end(self, state: object, epoch: Epoch) -> None:
+        def on_epoch_end(self, run: object, epoch: Epoch) -> None:
             seen.append(len(path.read_text().splitlines()))
 
     network = nv.mlp("ReLU;Linear", [8, 5, 3], seed=1)

@@ -9,7 +9,7 @@ from nerva_py.data import CropFlip, from_arrays, load_digits, make_mini
 from nerva_py.equations.losses import LOSSES
 from nerva_py.errors import DivergedError, NervaError, ShapeError
 from nerva_py.network import mlp
-from nerva_py.training import Callback, evaluate, train
+from nerva_py.training import Callback, Run, evaluate, train
 from nerva_py.training.loop import resolve_loss
 
 
@@ -76,8 +76,10 @@ def test_each_linear_layer_may_have_its_own_optimizer(data):
     np.testing.assert_array_equal(numbers(net), np.concatenate(before))
 
     class Names(Callback):
-        def on_train_begin(self, state):
-            self.names = [(s.parameter.name, s.optimizer.name, len(s.vectors)) for s in state.optimizer_states]
+        def on_train_begin(self, run):
+            self.names = [
+                (p.name, o.name, len(p.states)) for layer, o in run.optimizers.items() for p in layer.parameters
+            ]
 
     names = Names()
     train(net, data, optimizer=["GradientDescent", "Adam"], epochs=1, callbacks=[names])
@@ -140,16 +142,13 @@ def test_samples_are_shuffled_anew_every_epoch(data, monkeypatch):
 
 
 def record_batches(monkeypatch) -> list[np.ndarray]:
-    from nerva_py.training import loop, parallel
+    seen, original = [], Run.batch
 
-    seen, original = [], loop.training_step
-
-    def record(network, data, loss, states, rows, *others):
+    def record(run, rows, *others):
         seen.append(rows.copy())
-        return original(network, data, loss, states, rows, *others)
+        return original(run, rows, *others)
 
-    for module in (loop, parallel):  # the step that compiles, and the steps of the run
-        monkeypatch.setattr(module, "training_step", record)
+    monkeypatch.setattr(Run, "batch", record)
     return seen
 
 
@@ -223,52 +222,56 @@ class Diary(Callback):
     def __init__(self, name, diary):
         self.name, self.diary = name, diary
 
-    def on_train_begin(self, state):
+    def on_train_begin(self, run):
         self.diary.append((self.name, "train begins"))
 
-    def on_epoch_begin(self, state):
-        self.diary.append((self.name, f"epoch {state.epoch} begins"))
+    def on_epoch_begin(self, run):
+        self.diary.append((self.name, f"epoch {run.epoch} begins"))
 
-    def on_step_end(self, state):
-        assert all(parameter.gradient is not None for parameter in state.network.parameters())
-        self.diary.append((self.name, f"step {state.step} of {state.steps_per_epoch}"))
+    def on_gradients(self, run, layer, tape, gradients):
+        assert len(gradients) == len(layer.parameters)
+        self.diary.append((self.name, f"gradients of {layer.output.name}"))
 
-    def on_epoch_end(self, state, epoch):
-        assert state.history[-1] is epoch
+    def on_step_end(self, run):
+        self.diary.append((self.name, f"step {run.step_of_epoch} of {run.steps_per_epoch}"))
+
+    def on_epoch_end(self, run, epoch):
+        assert run.history[-1] is epoch
         self.diary.append((self.name, f"epoch {epoch.epoch} ends"))
 
-    def on_train_end(self, state):
+    def on_train_end(self, run):
         self.diary.append((self.name, "train ends"))
 
 
 def test_callbacks_are_called_in_order(data):
     diary = []
     train(network(), data, epochs=2, batch_size=60, callbacks=[Diary("a", diary), Diary("b", diary)])
-    epoch = ["epoch {0} begins", "step 1 of 2", "step 2 of 2", "epoch {0} ends"]
+    gradients = ["gradients of Linear", "gradients of ReLU"]
+    epoch = ["epoch {0} begins", *gradients, "step 1 of 2", *gradients, "step 2 of 2", "epoch {0} ends"]
     events = ["train begins", *(e.format(1) for e in epoch), *(e.format(2) for e in epoch), "train ends"]
     assert diary == [(name, event) for event in events for name in "ab"]
 
 
 def test_a_callback_can_stop_training(data):
     class Stop(Callback):
-        def on_epoch_end(self, state, epoch):
-            state.stop = epoch.epoch == 2
+        def on_epoch_end(self, run, epoch):
+            run.stop = epoch.epoch == 2
 
     history = train(network(), data, epochs=5, callbacks=[Stop()])
     assert len(history) == 2
     assert not history.interrupted
 
 
-@pytest.mark.parametrize("method", ["on_epoch_begin", "on_step_end", "on_epoch_end"])
+@pytest.mark.parametrize("method", ["on_epoch_begin", "on_gradients", "on_step_end", "on_epoch_end"])
 def test_an_interrupt_leaves_a_usable_history_and_network(method, data):
     ended = []
 
     class Interrupt(Callback):
-        def on_train_end(self, state):
-            ended.append(state.epoch)
+        def on_train_end(self, run):
+            ended.append(run.epoch)
 
-    def interrupt(self, state, *others):
-        if state.epoch == 2:
+    def interrupt(self, run, *others):
+        if run.epoch == 2:
             raise KeyboardInterrupt
 
     setattr(Interrupt, method, interrupt)
@@ -286,7 +289,7 @@ def test_callbacks_hear_of_the_end_when_training_fails(data):
     diary = []
 
     class Fail(Diary):
-        def on_step_end(self, state):
+        def on_step_end(self, run):
             raise RuntimeError("boom")
 
     with pytest.raises(RuntimeError, match="boom"):

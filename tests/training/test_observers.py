@@ -15,6 +15,7 @@ from nerva_py import plots
 from nerva_py.data import make_mini
 from nerva_py.errors import DivergedError, MissingBackendError, NervaError
 from nerva_py.training import tensorboard
+from nerva_py.training.loop import begin
 from tests.optional import Lazy, needs
 
 LAYERS = "ReLU;BatchNorm;SReLU;Linear"
@@ -33,42 +34,46 @@ def network(layers=LAYERS, **options):
 
 
 class Break(nv.Callback):
-    """After step t a number is no longer what it should be."""
+    """After step t a number is no longer what it should be; or in it, when a layer's gradients have been computed."""
 
     order = 0
 
-    def __init__(self, t, put):
-        self.t, self.put = t, put
+    def __init__(self, t, put, number=None):
+        self.t, self.put, self.number = t, put, number
 
-    def on_step_end(self, state):
-        if state.t == self.t:
-            self.put(state.network)
+    def on_gradients(self, run, layer, tape, gradients):
+        if run.t == self.t and self.number is not None and layer is run.network.layers[self.number]:
+            self.put(run.network, tape, gradients)
+
+    def on_step_end(self, run):
+        if run.t == self.t and self.number is None:
+            self.put(run.network)
 
 
 @pytest.mark.parametrize(
-    ("put", "said"),
+    ("put", "number", "said"),
     [
-        (lambda net: net.layers[2].W.vector.__setitem__(0, np.nan), r"W of layer 2 \(SReLU\), .* 1 NaN of 108 numbers"),
-        (lambda net: net.layers[3].b.vector.__setitem__(1, np.inf), r"b of layer 3 \(Linear\), .* 1 infinite of 3 numbers"),
-        (lambda net: net.layers[1].gamma.vector.__setitem__(2, np.nan), r"gamma of layer 1 \(BatchNorm\), after its update"),
+        (lambda net: net.layers[2].W.vector.__setitem__(0, np.nan), None, r"W of layer 2 \(SReLU\), .* 1 NaN of 108 numbers"),
+        (lambda net: net.layers[3].b.vector.__setitem__(1, np.inf), None, r"b of layer 3 \(Linear\), .* 1 infinite of 3 "),
+        (lambda net: net.layers[1].gamma.vector.__setitem__(2, np.nan), None, r"gamma of layer 1 \(BatchNorm\), after its"),
         (
-            lambda net: (net.layers[0].W.gradient_vector.fill(np.nan), net.layers[0].W.vector.fill(np.nan)),
-            r"DW, the gradient of W, of layer 1 \(ReLU\) was the first .* 29 NaN of 29 numbers",
+            lambda net, tape, gradients: gradients[0].terms[0].DZ.fill(np.nan),
+            0, r"DW, the gradient of W, of layer 1 \(ReLU\) was the first .* 29 NaN of 29 numbers",
         ),
         (
-            lambda net: (net.layers[3].X.__setitem__((3, 2), -np.inf), net.layers[0].W.vector.fill(np.nan)),
-            r"X, the input of layer 3 \(Linear\) was the first that is not finite: 1 infinite of 180 numbers",
+            lambda net, tape, gradients: (tape.X.__setitem__((3, 2), -np.inf), net.layers[0].W.vector.fill(np.nan)),
+            3, r"X, the input of layer 3 \(Linear\) was the first that is not finite: 1 infinite of 180 numbers",
         ),
         (
-            lambda net: (net.layers[2].output.Z.fill(np.nan), net.layers[0].b.vector.fill(np.nan)),
-            r"Z = X Wᵀ \+ b of layer 2 \(SReLU\) was the first",
+            lambda net, tape, gradients: (tape.Z.fill(np.nan), net.layers[0].b.vector.fill(np.nan)),
+            2, r"Z = X Wᵀ \+ b of layer 2 \(SReLU\) was the first",
         ),
     ],
 )  # fmt: skip
-def test_it_says_what_was_first(put, said, data):
+def test_it_says_what_was_first(put, number, said, data):
     callback = nv.TerminateOnNaN()
     with pytest.raises(DivergedError, match=said) as raised:
-        nv.train(network(), data, epochs=5, batch_size=20, callbacks=[callback, Break(9, put)], seed=1)
+        nv.train(network(), data, epochs=5, batch_size=20, callbacks=[callback, Break(9, put, number)], seed=1)
     assert str(raised.value).startswith("step 3 of epoch 2 (step 9 of the run, learning rate 0.01): ")
     assert callback.report == str(raised.value)
 
@@ -80,8 +85,8 @@ def test_a_run_that_explodes_ends_in_the_step_in_which_it_does(data):
     class Look(nv.Callback):
         order = 0
 
-        def on_step_end(self, state):
-            steps.append(all(np.isfinite(p.vector).all() for p in state.network.parameters()))
+        def on_step_end(self, run):
+            steps.append(all(np.isfinite(p.vector).all() for p in run.network.parameters()))
 
     with pytest.raises(DivergedError, match=r"learning rate 1e\+12\): .* was the first that is not finite"):
         nv.train(network("ReLU;ReLU;Linear"), data, learning_rate=1e12, loss="SquaredError", epochs=50, batch_size=20,
@@ -99,8 +104,13 @@ def test_large_numbers_are_no_infinities(data):
     """Whose sum is infinite."""
     net = network("ReLU;ReLU;Linear")
     net.layers[0].b.vector[:] = 3e38
-    state = nv.training.TrainingState(net, data, [], nv.History(), 1, 1, t=1)
-    nv.TerminateOnNaN().on_step_end(state)
+    run, callback = (
+        begin(net, data, "SquaredError", "GradientDescent", 0.1, epochs=1, batch_size=20),
+        nv.TerminateOnNaN(),
+    )
+    run.t = 1
+    callback.on_train_begin(run)
+    callback.on_step_end(run)
 
 
 # ---------------------------------------------------------------------------------------------------------- gradients
@@ -122,8 +132,9 @@ def test_a_wrong_gradient_ends_training(data):
     net = network("Sigmoid;Sigmoid;Linear")
 
     class Wrong(type(net.layers[1].output)):
-        def backward(self, DY):
-            return -super().backward(DY)
+        def backward(self, DY, Z, Y):
+            DZ, gradients = super().backward(DY, Z, Y)
+            return -DZ, gradients
 
     net.layers[1].output.__class__ = Wrong
     with pytest.raises(NervaError, match=r"step 2 of epoch 1: the gradient DW1 differs from differences by 2 of"):

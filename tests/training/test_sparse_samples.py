@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, csr_matrix
 
 import nerva_py as nv
 from nerva_py.data import gather
-from nerva_py.engine import SparseBatch
+from nerva_py.engine import SparseBatch, workspace
 from nerva_py.errors import DataError, NervaError, ShapeError
 from nerva_py.topology.layer import TopologyLayer
 from nerva_py.training.gradient_check import check_gradients
@@ -103,11 +103,11 @@ def test_dropout_of_sparse_inputs(rng):
     """Nonzeros are dropped or scaled up, zeros stay zero, and nothing happens in evaluation."""
     X = SparseBatch.from_csr(csr(rng, 40, 200, 0.3))
     layer = nv.DropoutLayer(0.25)
-    Y = layer.forward(X, True, rng)
+    Y, _ = layer.forward(X, rng)
     kept = Y.values != 0
     assert 0.7 < kept.mean() < 0.8
     np.testing.assert_allclose(Y.values[kept], X.values[kept] / 0.75)
-    assert layer.forward(X, False, rng) is X
+    assert layer.predict(X) is X
 
 
 def test_batch_normalization_of_sparse_inputs_is_refused(pair, rng):
@@ -142,25 +142,27 @@ def test_predict_takes_any_sparse_matrix(pair):
         net.predict(X.astype(complex))
 
 
-def test_a_batch_that_was_kept_for_growth(pair, rng):
+def test_gradients_that_are_kept_for_growth(pair, rng):
     """The workspace's memory has been used again when the batches are looked at."""
     net = network(0.2).astype(np.float64)
-    layer = net.layers[0]
-    layer.keeps_DZ = True
-    topology = TopologyLayer(1, layer, [])
-    data, dense, DZs, rows = pair[0], [], [], np.arange(100)
+    topology, data, dense, DZs, rows = TopologyLayer(1, net.layers[0]), pair[0], [], [], np.arange(100)
     for first in (0, 40, 70):
-        X = gather(data.Xtrain, rows[first : first + 30], data.scale, data.shift, np.float64)
-        net.forward(X, training=True)
-        net.backward(batch(rng, 30, 3))
-        dense.append(X.toarray())
-        DZs.append(layer.DZ.copy())
-        if first < 70:
-            topology.keep_batch()
-    DZ, X = topology.batch()
+        with workspace():
+            X = gather(data.Xtrain, rows[first : first + 30], data.scale, data.shift, np.float64)
+            _, tapes = net.forward(X)
+            *_, (layer, _, (DW, _)) = net.backward(tapes, batch(rng, 30, 3))
+            assert layer is net.layers[0]
+            dense.append(X.toarray())
+            DZs.append(DW.terms[0].DZ.copy())
+            topology.show(DW)
+            del X, tapes, DW
+    DZ, X = topology.outer.stacked()
     assert isinstance(X, SparseBatch)
     assert np.array_equal(X.toarray(), np.concatenate(dense))
     assert np.array_equal(DZ, np.concatenate(DZs))
+    topology.forget()
+    with pytest.raises(NervaError, match="the gradient of W1 is wanted, but there was no training step that showed it"):
+        _ = topology.outer
 
 
 # --------------------------------------------------------------------------------------------------------------- memory

@@ -24,22 +24,6 @@ from nerva_py.engine.compiling import Kernel, column, kernel, prefetch
 
 AHEAD = 32  # nonzeros
 BLOCK = 1024  # features whose sums are added up at a time
-PARTS = 4  # into which the rows are cut, whatever the number of threads; so many threads can help
-
-# Measured with 2 threads: with 2 to 8 samples the three products together take 0.6 to 1.0 of the time that those of `compiled`
-# take at 300,000 weights, 0.35 to 0.55 at a million, 0.2 to 0.4 at four million; from 12 samples on they gain little below four
-# million. Smaller layers would gain microseconds, and compiling for each N takes a second.
-SAMPLES, WEIGHTS = 8, 2**18
-
-
-def pays(nnz: int, N: int) -> bool:
-    """Whether these kernels are taken for N samples and a layer of nnz weights."""
-    return 1 <= N <= SAMPLES and nnz >= WEIGHTS
-
-
-def scatters(nnz: int, D: int, N: int) -> bool:
-    """Whether those that need a DX for each part are, too: there are so many weights that it can be afforded."""
-    return pays(nnz, N) and nnz >= PARTS * D
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from nerva_py.engine.layout import batch_empty
+from nerva_py.engine.memory import batch_empty
 from nerva_py.errors import MissingBackendError
 from nerva_py.matrix import apply
 

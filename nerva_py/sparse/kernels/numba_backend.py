@@ -9,20 +9,15 @@ import numba
 import numpy as np
 
 from nerva_py.engine import ByteBatch, SparseBatch
-from nerva_py.engine.layout import batch_empty, batch_layout, vector_empty
+from nerva_py.engine.layout import batch_layout, vector_empty
+from nerva_py.engine.memory import batch_empty
+from nerva_py.sparse import plan
 
 from . import byte_input, compiled, few_samples, sparse_input
 
 if TYPE_CHECKING:
     from nerva_py.sparse.support import Support
     from nerva_py.sparse.weight import SparseWeight
-
-# Blocks of features pay while a block of X stays in a second-level cache, here of 1 MB a core, and a row has enough nonzeros in
-# each. Measured with batch 100 and 2 threads: 1024×3072 at densities of 0.04 to 0.17, 3 blocks, Y takes 0.95 and DW 0.89 of the
-# time; 4096×4096 at 0.2, 4 blocks, Y 0.8, DX 0.5 and DW 0.75; at 0.05, where a column has 50 nonzeros in each, DX takes 1.2.
-CACHE = 2**19  # bytes of X in a block of features, at most
-ROW, COLUMN = 32, 128  # nonzeros in a block, on the average, at least
-FEW = 8192  # nonzeros: with fewer, a single sample is done before a second thread has started
 
 
 class NumbaBackend:
@@ -31,18 +26,19 @@ class NumbaBackend:
     name = "numba"
 
     def affine(self, X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
-        S = W.support
+        S, N = W.support, X.shape[0]
         bias = np.ascontiguousarray(b[0])
-        if X.shape[0] == 1:
+        if N == 1:
             y = np.empty(W.shape[0], W.dtype)
-            run = compiled.affine_single if W.nnz >= FEW else compiled.affine_single_serial
+            run = compiled.affine_single if W.nnz >= plan.SINGLE else compiled.affine_single_serial
             run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, y)
             return y[None]
-        Y, X = batch_empty(X.shape[0], W.shape[0], W.dtype), batch_layout(X)
-        if few_samples.pays(W.nnz, X.shape[0]):
-            few_samples.affine(X.shape[0])(_parts(S), S.indptr, S.indices, W.data, X, bias, Y)
+        Y, X = batch_empty(N, W.shape[0], W.dtype), batch_layout(X)
+        few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
+        if few:
+            few_samples.affine(N)(parts, S.indptr, S.indices, W.data, X, bias, Y)
         else:
-            compiled.affine(_parts(S), _blocks(S, X), S.indices, W.data, X, bias, Y)
+            compiled.affine(parts, bounds, S.indices, W.data, X, bias, Y)
         return Y
 
     def affine_apply_single(
@@ -50,34 +46,34 @@ class NumbaBackend:
     ) -> np.ndarray:
         S = W.support
         y = np.empty(W.shape[0], W.dtype)
-        run = compiled.affine_apply_single(f, len(parameters), W.nnz >= FEW)
+        run = compiled.affine_apply_single(f, len(parameters), W.nnz >= plan.SINGLE)
         x, bias = np.ascontiguousarray(X[0]), np.ascontiguousarray(b[0])
         run(_parts(S), S.indptr, S.indices, W.data, x, bias, parameters, y)
         return y[None]
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
-        S = W.support
+        S, DY = W.support, batch_layout(DY)
         N, D = DY.shape[0], W.shape[1]
         DX = batch_empty(N, D, W.dtype)
-        if few_samples.scatters(W.nnz, D, N):
-            parts = S.parts(few_samples.PARTS)
-            sums = vector_empty(few_samples.PARTS * D * N, W.dtype)
-            few_samples.product(N)(parts, S.indptr, S.indices, W.data, batch_layout(DY), sums)
-            few_samples.sum_parts(few_samples.PARTS, N)(sums, DX)
-            return DX
-        _, indices_T, perm = S.transposed
-        DY = batch_layout(DY)
-        compiled.product(_parts(S, True), _blocks(S, DY, True), indices_T, perm, W.data, DY, DX)
+        few, parts, bounds = S.cuts.get((N, DY.strides[1], True)) or plan.by_columns(S, N, DY.strides[1])
+        if few:
+            sums = vector_empty(plan.PARTS * D * N, W.dtype)
+            few_samples.product(N)(parts, S.indptr, S.indices, W.data, DY, sums)
+            few_samples.sum_parts(plan.PARTS, N)(sums, DX)
+        else:
+            _, indices_T, perm = S.transposed
+            compiled.product(parts, bounds, indices_T, perm, W.data, DY, DX)
         return DX
 
     def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
-        S = W.support
-        gradient = vector_empty(W.nnz, W.dtype)
-        N, DY, X = X.shape[0], batch_layout(DY), batch_layout(X)
-        if few_samples.pays(W.nnz, N):
-            few_samples.product_on(N)(_parts(S), S.indptr, S.indices, DY, X, gradient)
+        S, N = W.support, X.shape[0]
+        DY, X = batch_layout(DY), batch_layout(X)
+        gradient = batch_empty(W.nnz, 1, W.dtype)[:, 0]
+        few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
+        if few:
+            few_samples.product_on(N)(parts, S.indptr, S.indices, DY, X, gradient)
         else:
-            compiled.product_on(_parts(S), _blocks(S, X), S.indices, DY, X, gradient)
+            compiled.product_on(parts, bounds, S.indices, DY, X, gradient)
         return gradient
 
     def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
@@ -111,16 +107,9 @@ def product_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.
     sparse_input.product_on_sparse_input(parts, S.indptr, *S.transposed, *X.parts, batch_layout(DY), gradient)
 
 
-def _parts(S: Support, transposed: bool = False) -> np.ndarray:
+def _parts(S: Support) -> np.ndarray:
     """One part for each thread there can be. (How many are to be used just now takes a microsecond to ask.)"""
-    return S.parts(numba.config.NUMBA_NUM_THREADS, transposed)
-
-
-def _blocks(S: Support, X: np.ndarray, transposed: bool = False) -> np.ndarray:
-    """Bounds of blocks of features: of such a width that their columns of X stay in a cache, and a row has enough in each."""
-    least = COLUMN * S.shape[1] if transposed else ROW * S.shape[0]
-    wanted = X.shape[1] * X.strides[1] // CACHE + 1
-    return S.blocks(max(1, min(wanted, S.nnz // max(1, least))), transposed)
+    return S.parts(numba.config.NUMBA_NUM_THREADS)
 
 
 BACKEND = NumbaBackend()

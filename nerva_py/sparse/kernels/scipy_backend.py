@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nerva_py.engine import ByteBatch, SparseBatch
-from nerva_py.engine.layout import batch_empty
+from nerva_py.engine.memory import batch_empty
 from nerva_py.matrix import apply
 
 if TYPE_CHECKING:
