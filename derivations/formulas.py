@@ -62,7 +62,7 @@ def written() -> Iterator[Formula]:
 def formulas() -> Iterator[tuple[str, tuple[str, ...]]]:
     """(name of the executed function, the LaTeX of what it returns)"""
     for formula in written():
-        yield formula.function.__name__, formula.results
+        yield formula.function.__qualname__, formula.results
 
 
 Call = tuple[Callable[..., Any], tuple[str, ...], tuple[Any, ...]]

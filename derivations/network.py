@@ -17,6 +17,7 @@ known but $J_l$ and $G_l$.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -99,7 +100,6 @@ NETWORKS: dict[str, tuple[Callable[[], list[Layer]], str]] = {
     "SReLU;Linear": (hidden("SReLU"), "SquaredError"),
     "Softmax;Linear": (hidden("Softmax"), "SquaredError"),
     "LogSoftmax;Linear": (hidden("LogSoftmax"), "SquaredError"),
-    "Linear;BatchNorm;Linear": (between(lambda: batch_norm(HIDDEN)), "SquaredError"),
     "Linear;Dropout;Linear": (between(lambda: DropoutLayer(HALF)), "SoftmaxCrossEntropy"),
     "Linear;ActivationLayer(ReLU);Linear": (between(lambda: ActivationLayer(OUTPUTS["ReLU"]())), "SquaredError"),
     "ReLU;Linear, dropout on the weights of both": (
@@ -176,7 +176,7 @@ OPTIMIZERS = (
     Nesterov(sp.Rational(9, 10), sp.Rational(1, 100)),
     Adam(sp.Rational(9, 10), sp.Rational(99, 100), sp.Rational(1, 1000), sp.Rational(1, 100)),
     AdamW(sp.Rational(9, 10), sp.Rational(99, 100), sp.Rational(1, 1000), sp.Rational(1, 100)),
-    SMET(0.9, 0.99, 0.001, 100),
+    replace(SMET(), constants=lambda t: sp.symbols("beta_1 beta_2 epsilon l_1 l_2 T_w", positive=True)),
 )
 
 
@@ -256,6 +256,26 @@ def test_two_layers_of_every_size() -> None:
     DY = s.matrix("DY", N, s.K)
     gradients = network.gradients(tapes, DY)
     confirm_gradients(inner_product(DY, Y), zip((W1, b1, W2, b2), gradients, strict=True), derivatives)
+
+
+@claim(
+    "Linear, batch normalization in training mode, Linear, sparse: gradients for a generic cotangent",
+    INDEXED,
+    "all N, D, H, K",
+)
+def test_batch_normalization_of_every_size() -> None:
+    s, H = EVERY_SIZE, sp.Symbol("H", integer=True, positive=True)
+    X, W1, b1 = s.matrix("X", N, s.D), sparse("W1", H, s.D), s.matrix("b1", 1, H)
+    W2, b2 = sparse("W2", s.K, H), s.matrix("b2", 1, s.K)
+    norm: Any = batch_norm(1)
+    for attribute in ("gamma", "beta"):
+        getattr(norm, attribute).value = s.matrix(attribute, 1, H)
+    norm.mean, norm.variance = s.matrix("mean", 1, H), s.matrix("variance", 1, H)
+    network = MLP([LinearLayer(W1, b1), norm, LinearLayer(W2, b2)])
+    Y, tapes = network.forward(X)
+    DY = s.matrix("DY", N, s.K)
+    values = [parameter.value for parameter in network.parameters()]
+    confirm_gradients(inner_product(DY, Y), zip(values, network.gradients(tapes, DY), strict=True))
 
 
 class Opaque(LinearLayer):

@@ -33,11 +33,11 @@ extensions = [
 exclude_patterns = ["_build", "pages", "generated/*.md", "generated/tutorials/*.py"]
 nitpicky = True
 nitpick_ignore = [  # in signatures of public classes, but not public themselves
-    ("py:class", "nerva_py.network.outputs.Identity"),
-    ("py:class", "nerva_py.network.parameter.Update"),
-    ("py:class", "nerva_py.training.optimizers.OptimizerState"),
+    ("py:class", "nerva_py.network.layers.ActivationTape"),
+    ("py:class", "nerva_py.network.layers.BatchNormTape"),
+    ("py:class", "nerva_py.network.layers.LinearTape"),
+    ("py:class", "nerva_py.network.outputs.Output"),
     ("py:class", "nerva_py.training.parallel.Distribution"),
-    ("py:class", "nerva_py.training.step.PhaseClock"),
     ("py:class", "nerva_py.training.weighting.RunningLoss"),
 ]
 nitpick_ignore_regex = [(r"py:.*", r"(?!nerva_py\.).*")]  # types of other libraries: their pages are not at hand

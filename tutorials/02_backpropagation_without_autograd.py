@@ -106,14 +106,15 @@ WrittenMatrix(r",\qquad ".join(formulas), N, D)
 
 # %%
 DW = linear_backward(np.ones((5, 3)), np.ones((2, 3)), np.ones((5, 2)))[1]
-print(DW, DW.shape)
+print(type(DW).__name__, DW.shape)
 DW.on(np.ones((2, 3)))
 
 # %% [markdown]
-# An `Outer` is a product that waits. `DW.on(W)` is its answer: $\mathrm{D}Y^\top X$ at the places where $W$ has weights,
-# which for an array is everywhere. (Each entry is a sum over the five samples.) It is like a bill that says "5 metres at
-# 3 € a metre": all that is needed to work out the amount is on it. You can read `DW.on(W)` as "the gradient with respect
-# to $W$", and forget about this until there is something to save.
+# An `Outer` is a product that waits: it knows its shape and its two factors, and no entry. `DW.on(W)` asks for the
+# entries at the places where $W$ has weights, which for an array is everywhere. (Here each entry is 5, a sum over five
+# samples.) It is like a bill that says "5 metres at 3 euros a metre": whoever wants to know the amount can work it out.
+# You can read `DW.on(W)` as "the gradient with respect to $W$", and forget about the waiting until there is something to
+# save.
 #
 # ## The generic cotangent
 #

@@ -76,15 +76,14 @@ EQUIVALENT: dict[str, str] = {
     "equations.losses.mean_squared_error_gradient: Y.shape -> T.shape (2)": _SAME_SHAPE,
     "equations.losses.softmax_cross_entropy_gradient: Y.shape -> T.shape": _SAME_SHAPE,
     **{
-        f"equations.losses._compiled: {_RESIDUAL_OR_DEFINITION} -> {other}": "Both are equal; one is quicker."
+        f"network.passes.residual: {_RESIDUAL_OR_DEFINITION} -> {other}": "Both are equal; one is quicker."
         for other in (
             "softmax_cross_entropy_gradient.definition(Y, T) if alike else softmax_residual(Y, T)",
             "softmax_cross_entropy_gradient.definition(Y, T)",
             "softmax_residual(Y, T)",
         )
     },
-    "equations.losses.Loss.weighted_mean_gradient: Y.shape -> T.shape": _SAME_SHAPE,
-    "equations.losses.Loss.weighted_mean_gradient: Y.shape -> T.shape (2)": _SAME_SHAPE,
+    "equations.losses.Loss.mean_gradient: Y.shape -> T.shape (2)": _SAME_SHAPE,
     "equations.losses.half_squared_error: squared_error(Y, T) -> squared_error(T, Y)": _SQUARE,
     **{
         f"equations.losses.{name}_samples: squared_error_samples(Y, T) -> squared_error_samples(T, Y)": _SQUARE
@@ -160,14 +159,6 @@ EQUIVALENT: dict[str, str] = {
         f"{_FEW}.{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART
         for kernel in ("affine.affine", "product_on.product_on")
     },
-    f"{_FEW}.update_only.update_only: part + 1 -> part - 1": _ALL_IN_ONE_PART,
-    **{
-        f"{_FEW}.{kernel}.{kernel}: part + 1 -> part - 1 (2)": _ALL_IN_ONE_PART
-        for kernel in ("product", "product_update")
-    },
+    f"{_FEW}.product.product: part + 1 -> part - 1 (2)": _ALL_IN_ONE_PART,
     **{f"{_FEW}.sum_parts.sum_parts: {change}": _EMPTY_BLOCKS for change in _more_blocks("D", "BLOCK")},
-    f"{_FEW}.product_update.product_update: part + 1 -> part + 2": "Of a longer slice the same elements are used.",
-    f"{_FEW}.product_update.product_update: d * 2 * N + N -> d * 2 * N - N": (
-        "Then each feature sets the sums of the one before to 0, and the first those of the last, before any is added to."
-    ),
 }

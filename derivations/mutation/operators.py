@@ -77,11 +77,14 @@ MATRICES = {
 
 # Functions whose result has no negative.
 SEVERAL_RESULTS = {"tuple", "standardize"}
-MAKERS = {"Activation", "Loss", "Optimizer"}
+MAKERS = {"Activation", "Loss", "Optimizer", "Outer", "Term", "LinearTape", "ActivationTape", "BatchNormTape"}
 
 # Parameters of other kinds than the rest: a number among matrices, a function, a tuple; a count among numbers. A slip
 # replaces a parameter by another of its kind.
-NOT_MATRICES = {"f", "epsilon", "momentum", "like", "m", "n", "parameters"}
+NOT_MATRICES = {
+    "f", "epsilon", "momentum", "like", "m", "n", "parameters", "needs_DX", "count", "states", "constants", "outside",
+    "rng", "rate", "shape", "dtype", "tape", "tapes", "layer", "gradients", "eta", "t", "network", "batch",
+}  # fmt: skip
 NOT_NUMBERS = {"f", "parameters", "constants", "parts", "gemm", "i", "epochs", "change_rate", "milestones", "histogram"}
 
 ARITHMETIC = {
@@ -157,6 +160,8 @@ def statements(node: ast.stmt, scope: Scope) -> Iterator[ast.stmt]:
         if not isinstance(node.value, ast.Constant):
             yield ast.Assign([node.target], node.value, lineno=0)
             yield ast.Pass()
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):  # a call forgotten
+        yield ast.Pass()
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         (target,) = node.targets
         again = isinstance(target, ast.Name) and target.id in scope.parameters
@@ -215,6 +220,9 @@ def _call(node: ast.Call, scope: Scope) -> Iterator[ast.expr]:
         yield from (ast.Call(ast.Name("elements_sum", ast.Load()), [argument], []) for argument in arguments)
     elif name == "inv_sqrt":
         yield ast.Call(node.func, arguments[:1], [])
+    elif name == "Outer":  # the negative of a product that waits, and its mask left out
+        yield ast.Call(node.func, [ast.UnaryOp(ast.USub(), arguments[0]), *arguments[1:]], [])
+        yield ast.Call(node.func, arguments[:2], [])
     elif name == "range":
         yield ast.Call(node.func, [*arguments[:-1], ast.BinOp(arguments[-1], ast.Sub(), ast.Constant(1))], [])
         first = arguments[0] if len(arguments) > 1 else ast.Constant(0)

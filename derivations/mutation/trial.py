@@ -28,7 +28,7 @@ from typing import Any
 
 from derivations import book
 
-from .mutants import path_of, read
+from .mutants import COMPOSITIONS, path_of, read
 
 # Rejected by a proof; by the evaluation of the equation, in which shapes do not fit, an index does not exist, a divisor is 0
 # or a number too large; not rejected. "Cannot run" (another error in the equation) and "error" (one elsewhere) are no rejection either.
@@ -177,7 +177,11 @@ def _kind(problem: Exception, module: str) -> str:
         return EVALUATION
     if isinstance(problem, IndexError | ZeroDivisionError | OverflowError) and own:
         return EVALUATION
-    if isinstance(problem, NameError | ImportError | SyntaxError | AssertionError):
+    if isinstance(problem, NameError | ImportError | SyntaxError):
+        return ERROR
+    if module in COMPOSITIONS:
+        return EVALUATION
+    if isinstance(problem, AssertionError):
         return ERROR
     return CANNOT_RUN if own else ERROR
 

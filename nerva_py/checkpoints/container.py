@@ -32,7 +32,7 @@ from . import trees
 from .trees import Arrays
 
 FORMAT = "nerva_py checkpoint"
-VERSION = 1
+VERSION = 2  # 1 had a random generator in the network, where now the run has one
 TEXT, CHECKSUM = "checkpoint.json", "sha256"
 PIECE = 1 << 24  # bytes that are read at a time
 
@@ -177,13 +177,20 @@ def _contents(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, hashed: Any) -> 
 def _check_version(text: bytearray) -> None:
     try:
         head = json.loads(text.decode())
-        kind, version = head["format"], head["version"]
+        kind, version, writer = head["format"], head["version"], head.get("nerva_py")
     except trees.MALFORMED as error:
         raise DataError(f"corrupt: {TEXT} cannot be read ({type(error).__name__}: {error})") from None
     if kind != FORMAT or type(version) is not int or version < 1:
         raise DataError(f"not a checkpoint of nerva_py: its format is {kind!r}, version {version!r}")
-    if version > VERSION:
-        raise DataError(f"has format version {version}, of a newer nerva_py; this one reads up to {VERSION}: update it")
+    if version != VERSION:
+        cure = (
+            "update it"
+            if version > VERSION
+            else "save_weights of the older one writes what load_weights of this one reads"
+        )
+        raise DataError(
+            f"has format version {version}, as nerva_py {writer!r:.30} wrote it; this one reads {VERSION}: {cure}"
+        )
 
 
 def _array(name: str, contents: bytearray) -> np.ndarray:

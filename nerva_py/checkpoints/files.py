@@ -33,7 +33,7 @@ def load(path: str | PathLike[str], backend: str | None = None) -> MLP:
     """The network in a file that `save` or a `ModelCheckpoint` has written, bit for bit.
 
     `backend` (numba, scipy, mkl) computes its sparse products; by default the one that it had. Nothing in the file is
-    executed. Raises DataError, which names the file, for one that is damaged, foreign or of a newer version.
+    executed. Raises DataError, which names the file, for one that is damaged, foreign or of another version.
     """
     path = Path(path)
     tree = container.read(path)

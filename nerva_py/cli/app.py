@@ -152,9 +152,23 @@ def doctor(
         int | None, typer.Option(metavar="N", help="Threads of the kernels; by default as many as cores.")
     ] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all findings to this file, too.")] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KxD", help="Measure nothing; show which kernels such a layer takes: K neurons, D inputs."
+        ),
+    ] = None,
+    density: Annotated[float, typer.Option(metavar="D", help="With --layer: the share of weights that exist.")] = 0.1,
+    batch_size: Annotated[int, typer.Option(metavar="N", help="With --layer: samples in a batch.")] = 100,
 ) -> None:
     """Look at this machine: versions, threads, backends, speed of the products, and what slows them down."""
     from nerva_py import threads as _threads
+
+    if layer is not None:
+        _threads.configure(threads)
+        from .plan import show
+
+        return show(layer, density, batch_size)
 
     given, cores = dict(os.environ), _threads.available_cores()  # binding leaves this thread with one core
     _threads.configure(threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 from nerva_py.data import Dataset
 from nerva_py.errors import NervaError
@@ -14,8 +15,10 @@ from nerva_py.topology.schedules import every
 from nerva_py.training import History
 from nerva_py.training.loop import begin
 
-from .choices import Choices
 from .options import Options
+
+if TYPE_CHECKING:
+    from .choices import Choices
 
 GROW_WEIGHTS, UPDATE_EVERY, UPDATE_STOP = "Xavier", "1 epoch", 1.0  # as in Nerva
 

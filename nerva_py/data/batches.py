@@ -8,6 +8,8 @@ the same element, and the result does not depend on how many there are.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 from numpy.typing import DTypeLike
@@ -69,15 +71,25 @@ def gather(
     elif augmentation is None:
         gather_bytes(values, rows, _vector(scale, dtype), _vector(shift, dtype), Y)
     else:
-        channels, height, width = check_crops(augmentation, len(rows), X.shape[1], image_shape)
-        lines = line_table(channels, height, augmentation.pad)
-        columns = column_table(width, augmentation.pad)
-        column_row = augmentation.left + augmentation.mirrored * (2 * augmentation.pad + 1)
-        gather_images(
-            values, rows, lines, _vector(augmentation.top, np.intp), columns, _vector(column_row, np.intp),
-            _vector(scale, dtype), _vector(shift, dtype), Y,
-        )  # fmt: skip
+        _gather_crops(values, rows, augmentation, image_shape, _vector(scale, dtype), _vector(shift, dtype), Y)
     return Y
+
+
+def _gather_crops(
+    values: np.ndarray,
+    rows: np.ndarray,
+    crops: Crops,
+    image_shape: Any,
+    scale: np.ndarray,
+    shift: np.ndarray,
+    Y: np.ndarray,
+) -> None:
+    """Y: the crops of these images of bytes, normalised."""
+    channels, height, width = check_crops(crops, len(rows), Y.shape[1], image_shape)
+    lines, columns = line_table(channels, height, crops.pad), column_table(width, crops.pad)
+    column_row = crops.left + crops.mirrored * (2 * crops.pad + 1)
+    tables = lines, _vector(crops.top, np.intp), columns, _vector(column_row, np.intp)
+    gather_images(values, rows, *tables, scale, shift, Y)
 
 
 def gather_as_bytes(

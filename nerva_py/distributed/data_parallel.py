@@ -23,7 +23,7 @@ from nerva_py.data.augmentation import Crops
 from nerva_py.errors import NervaError
 from nerva_py.matrix import Outer
 from nerva_py.matrix.outer import tree_sum
-from nerva_py.network import MLP, BatchNormLayer, Layer, LinearLayer
+from nerva_py.network import MLP, BatchNormLayer, Layer
 from nerva_py.network.parameter import vector_of
 from nerva_py.sparse import Support, Weight
 from nerva_py.training import Batch, Callback, Order, Run
@@ -119,11 +119,11 @@ class DataParallel:
         pieces = iter(np.split(total, np.cumsum(sizes)[:-1]))
         for place, layer in enumerate(layers):
             seen = [steps[place] for steps in lists.values()] if counted else []
-            gradients = [_like(parameter.value, next(pieces)) for parameter in layer.parameters]
-            if isinstance(layer, LinearLayer):
-                own = [gradients_of[0] for _, _, gradients_of in seen]
-                gradients[0] = SharedOuter(self.ranks, layer.W.value, gradients[0], own)
-            yield layer, seen[-1][1] if seen else None, tuple(gradients)
+            gradients = tuple(
+                self._whole(parameter.value, next(pieces), [own[k] for _, _, own in seen])
+                for k, parameter in enumerate(layer.parameters)
+            )
+            yield layer, seen[-1][1] if seen else None, gradients
 
     def after_step(self, run: Run) -> None:
         """Compare the supports from time to time."""
@@ -162,6 +162,12 @@ class DataParallel:
             for layer, _, gradients in steps
             for parameter, gradient in zip(layer.parameters, gradients, strict=True)
         ])  # fmt: skip
+
+    def _whole(self, value: Any, vector: np.ndarray, own: Sequence[Any]) -> Any:
+        """The gradient of all ranks, with these numbers; `own` are those of this rank's shards."""
+        if isinstance(value, np.ndarray):
+            return vector.reshape(value.shape)
+        return SharedOuter(self.ranks, value, value.like(vector), own)
 
     # ------------------------------------------------------------------------------------------------------- comparisons
 
@@ -218,8 +224,3 @@ def network_digest(network: MLP) -> int:
 def cropped(crops: Crops | None, part: slice) -> Crops | None:
     """What happens to this part of the images."""
     return None if crops is None else Crops(crops.top[part], crops.left[part], crops.mirrored[part], crops.pad)
-
-
-def _like(value: Any, vector: np.ndarray) -> Any:
-    """The numbers of a parameter's gradient as a matrix of its kind."""
-    return vector.reshape(value.shape) if isinstance(value, np.ndarray) else value.like(vector)

@@ -69,16 +69,17 @@ class LocalSGD(DataParallel):
 
 def average(ranks: Ranks, network: MLP) -> None:
     """Let every rank have the mean of the parameters, of the optimizer's states and of the buffers of all ranks."""
+    parameters = list(network.parameters())
+    full = [isinstance(one.value, np.ndarray) or one.value.full for one in parameters]
+    for parameter, on_all in zip(parameters, map(all, zip(*ranks.from_all(full), strict=True)), strict=True):
+        if on_all:  # the supports need not be sent
+            parameter.vector[...] = _mean(ranks, parameter.vector)
+            parameter.states = [_mean(ranks, vector) for vector in parameter.states]
+        else:
+            states = [parameter.value.compact(vector) for vector in parameter.states]
+            W, states = average_sparse(ranks, as_csr(parameter.value), states)
+            parameter.value, parameter.states = stored(W.support, W.data, states, W.backend)
     for layer in network.layers:
-        for parameter in layer.parameters:
-            value = parameter.value
-            if isinstance(value, np.ndarray) or value.full:
-                parameter.vector[...] = _mean(ranks, parameter.vector)
-                parameter.states = [_mean(ranks, vector) for vector in parameter.states]
-            else:
-                states = [value.compact(vector) for vector in parameter.states]
-                W, states = average_sparse(ranks, as_csr(value), states)
-                parameter.value, parameter.states = stored(W.support, W.data, states, W.backend)
         for name in layer.buffers:
             buffer = getattr(layer, name)
             setattr(layer, name, _mean(ranks, buffer.reshape(-1)).reshape(buffer.shape))

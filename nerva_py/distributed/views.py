@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from nerva_py.matrix import Outer, stack_rows, updated
+from nerva_py.matrix import Outer, updated
 from nerva_py.matrix.outer import Term
 from nerva_py.network import BatchNormLayer, Layer
 from nerva_py.network.layers import BatchNormTape
@@ -15,37 +16,43 @@ from .ranks import Ranks
 
 
 class SharedOuter(Outer):
-    """DZᵀ X of the mini-batch of all ranks, of which this one has some terms. On the support of W the values are known; asked
-    for others, all ranks must ask together."""
+    """DZᵀ X of the mini-batch of all ranks, of which this one has the terms of its shards.
 
-    __slots__ = ("W", "ranks", "steps", "values")
+    On the support that W had in the pass the values are known. Where anything else is asked for, all ranks must ask together.
+    """
 
-    def __init__(self, ranks: Ranks, W: Any, values: Any, own: Sequence[Outer]):
+    __slots__ = ("W", "ranks", "values")
+
+    def __init__(self, ranks: Ranks, W: Any, values: Any, own: Iterable[Outer]):
         self.ranks, self.W, self.values = ranks, W, values
-        self.terms = tuple(term for outer in own for term in outer.terms)
-        self.steps: tuple[tuple[Term, ...], ...] = (self.terms,)  # of the steps that were added up
+        self.terms: tuple[Term, ...] = tuple(term for outer in own for term in outer.terms)
 
-    def __add__(self, other: Outer) -> SharedOuter:
-        assert isinstance(other, SharedOuter)
-        total = SharedOuter(self.ranks, None, None, [])
-        total.terms, total.steps = self.terms + other.terms, self.steps + other.steps
-        return total
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        shape: tuple[Any, Any] = self.W.shape
+        return shape
 
     def on(self, W: Any) -> Any:
-        if self.W is not None and W.support is self.W.support:
-            return self.values
-        DZ, X = self.stacked()
-        return Outer(DZ, X).on(W)
+        return self.values if _same_support(W, self.W) else self.gathered().on(W)
 
     def update(self, f: Any, W: Any, states: Sequence[Any], constants: Sequence[Any]) -> tuple[Any, Any]:
-        return updated(f, W, self.values, states, constants)
+        return updated(f, W, self.on(W), states, constants)
 
     def stacked(self) -> tuple[Any, Any]:
-        """(DZ, X) of all ranks, step by step and rank by rank."""
-        steps = [self.ranks.from_all([tuple(term)[:2] for term in terms]) for terms in self.steps]
-        pairs = [pair for everyone in steps for own in everyone for pair in own]
-        DZ, X = ([pair[place] for pair in pairs] for place in (0, 1))
-        return stack_rows(*DZ), stack_rows(*X)
+        return self.gathered().stacked()
+
+    def gathered(self) -> Outer:
+        """The terms of all ranks, rank by rank; of a mask the numbers are enough, as it is like W."""
+        own = [(DZ, X, None if R is None else R.data) for DZ, X, R in self.terms]
+        everyone = itertools.chain.from_iterable(self.ranks.from_all(own))
+        return Outer.of(Term(DZ, X, None if mask is None else self.W.like(mask)) for DZ, X, mask in everyone)
+
+
+def _same_support(V: Any, W: Any) -> bool:
+    if V is W:
+        return True
+    same: bool = V.full == W.full and (V.full or V.support == W.support)
+    return same
 
 
 class SynchronousTape(NamedTuple):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from nerva_py.matrix import primitives as table
-
 from .memory import batch_empty
 
 
@@ -38,8 +36,3 @@ class ByteBatch:
     def __repr__(self) -> str:
         N, D = self.shape
         return f"ByteBatch({N}×{D}, normalised to {self.dtype})"
-
-
-@table.stack_rows.register(ByteBatch)
-def stack_rows(X: ByteBatch, *others: ByteBatch) -> np.ndarray:
-    return table.stack_rows(*(one.dense() for one in (X, *others)))

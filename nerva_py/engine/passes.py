@@ -12,6 +12,7 @@ from nerva_py.matrix import primitives as table
 from nerva_py.matrix.dense import dropout_mask
 
 from . import elementwise
+from .byte_batch import ByteBatch
 from .elementwise import BLOCK, FEW, apply_kernel, hadamard_apply_kernel, update_kernel
 from .layout import batch_layout
 from .memory import batch_empty
@@ -70,5 +71,6 @@ def draw_mask(rng: np.random.Generator, like: np.ndarray, rate: float) -> np.nda
 
 
 @table.stack_rows.register(np.ndarray)
-def stack_rows(X: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    return batch_layout(np.concatenate([X, *others]))
+@table.stack_rows.register(ByteBatch)
+def stack_rows(*batches: np.ndarray | ByteBatch) -> np.ndarray:
+    return batch_layout(np.concatenate([X.dense() if isinstance(X, ByteBatch) else X for X in batches]))

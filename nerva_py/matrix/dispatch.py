@@ -34,6 +34,10 @@ class Primitive:
             implementation = self._resolved[carriers] = self.dispatch(*carriers)
         return implementation(*arguments)
 
+    def __reduce__(self) -> str:
+        """Pickled and copied as functions are: by its name, so there is one of it in a process."""
+        return self.definition.__qualname__
+
     def register(self, carrier: type, other: type = object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorator: the implementation for one carrier, and for one type of the argument at `also` if it is given."""
 

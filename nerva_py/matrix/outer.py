@@ -7,7 +7,7 @@ what is computed: the dense gradient exists only as a question.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .primitives import column_maxima, hadamard, largest_products, product_on, stack_rows, updated
@@ -35,16 +35,24 @@ class Outer:
         DZ, X, _ = self.terms[0]
         return DZ.shape[1], X.shape[1]
 
-    def __add__(self, other: Outer) -> Outer:
-        total = object.__new__(type(self))
-        total.terms = self.terms + other.terms
+    @classmethod
+    def of(cls, terms: Iterable[Term]) -> Outer:
+        """The sum of these terms."""
+        total = object.__new__(Outer)
+        total.terms = tuple(terms)
         return total
+
+    def __add__(self, other: Outer) -> Outer:
+        return Outer.of(self.gathered().terms + other.gathered().terms)
+
+    def gathered(self) -> Outer:
+        """With all terms in this process: itself, unless others have some (`distributed.views`)."""
+        return self
 
     def on(self, W: Any) -> Any:
         """Σ (DZᵀ X) ⊙ R on the support of W        -> like W; the terms are added as `tree_sum` says"""
-        if len(self.terms) == 1:
-            return _values(W, *self.terms[0])
-        return tree_sum([_values(W, *term) for term in self.terms])
+        values = [_values(W, *term) for term in self.terms]
+        return values[0] if len(values) == 1 else tree_sum(values)
 
     def update(self, f: Callable[..., Any], W: Any, states: Sequence[Any], constants: Sequence[Any]) -> tuple[Any, Any]:
         """W, s₁, ... = f(W, G, s₁, ..., c₁, ...) with G = `self.on(W)`        -> W, (s₁, ...); see `updated`"""

@@ -6,13 +6,18 @@ the support keeps; the number of threads chooses only among kernels of equal bit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from numpy.typing import DTypeLike
 
-if TYPE_CHECKING:
-    from .support import Support
+from nerva_py.engine.memory import batch_stride
+
+from .break_even import break_even_density
+from .densities import checked_density, nonzeros
+from .support import Support, index_dtype
 
 # Blocks of features pay while a block of X stays in a second-level cache, here of 1 MB a core, and a row has enough nonzeros in
 # each. Measured with batch 100 and 2 threads: 1024×3072 at densities of 0.04 to 0.17, 3 blocks, Y takes 0.95 and DW 0.89 of the
@@ -80,3 +85,51 @@ def takes_bytes(W: Any, N: int) -> bool:
 def _blocks(nnz: int, size: int, least: int) -> int:
     """Blocks of features: of such a width that their part of a batch of `size` bytes stays in a cache, and each has enough."""
     return max(1, min(size // CACHE + 1, nnz // max(1, least)))
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What is chosen for a layer, in words, and the bytes that its weights take, and in addition their training."""
+
+    stored: str
+    Y: str
+    DX: str
+    DW: str
+    samples: str
+    weights: int
+    training: int
+
+
+def of_layer(K: int, D: int, density: float, N: int, states: int = 1, dtype: DTypeLike = np.float32) -> LayerPlan:
+    """The plan for W (K, D) of that density, batches of N samples, and so many numbers of the optimizer for each weight.
+
+    Raises NervaError for a density that is not from 0 to 1.
+    """
+    item, nnz = np.dtype(dtype).itemsize, nonzeros(checked_density(density, "density"), (K, D))
+    stride, index = batch_stride(N, item) * item, index_dtype(nnz, K, D).itemsize
+    if density > break_even_density(K):
+        masked = nnz < K * D
+        product = "BLAS, then the mask" if masked else "BLAS"
+        size = K * D * (item + masked)
+        words = "in an array, with a mask" if masked else "in an array", "BLAS", "BLAS", product
+        return LayerPlan(*words, "as numbers", size, K * D * item * (1 + states))
+    few, bytes_fit = few_samples(nnz, N), N > SAMPLES and nnz <= BYTES * D
+    rows = "few samples" if few else _streamed(_blocks(nnz, D * stride, ROW * K))
+    if scatters(nnz, D, N):
+        columns, view = f"few samples, scattered in {PARTS} parts", 0
+    else:
+        columns, view = _streamed(_blocks(nnz, K * stride, COLUMN * D)), (2 * nnz + D + 1) * index
+    size = nnz * (item + index) + (K + 1) * index
+    return LayerPlan(
+        "in CSR",
+        rows,
+        columns,
+        rows,
+        "bytes as bytes" if bytes_fit else "as numbers",
+        size,
+        nnz * item * (1 + states) + view,
+    )
+
+
+def _streamed(blocks: int) -> str:
+    return "along the batch" if blocks == 1 else f"along the batch, {blocks} blocks of features"

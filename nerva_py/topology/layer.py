@@ -23,6 +23,7 @@ class TopologyLayer:
         self.number = number  # 1, 2, ... as in W1, W2, ...
         self.layer = layer
         self._gradients: list[Outer] = []  # of the steps since the last update that were shown, the last one last
+        self._moved: np.ndarray | None = None  # the gradient that `change` has moved
         self.coverage = Coverage(self.shape)
         if self.full:
             self.coverage.add_all()
@@ -62,11 +63,16 @@ class TopologyLayer:
     @property
     def gradient(self) -> np.ndarray | None:
         """The gradient of the last step at the same positions, (nnz,); None before the first step."""
+        if self._moved is not None:
+            return self._moved
         return self._gradients[-1].on(self.layer.W.value).values if self._gradients else None
 
     @property
     def outer(self) -> Outer:
-        """DZᵀ X, the gradient of every position, as a question: of the last step or, if more were shown, summed over them."""
+        """DZᵀ X, the gradient of every position, as a question: of the last step or, if more were shown, summed over them.
+
+        Raises NervaError before a step has shown one.
+        """
         if not self._gradients:
             raise NervaError(f"the gradient of W{self.number} is wanted, but there was no training step that showed it")
         first, *others = self._gradients
@@ -75,14 +81,18 @@ class TopologyLayer:
     def show(self, gradient: Outer) -> None:
         """Keep the gradient of this step, and with it DZ and X, until the update that looks at it."""
         self._gradients.append(gradient)
+        self._moved = None
 
     def forget(self) -> None:
         """The gradients that were shown."""
         self._gradients.clear()
+        self._moved = None
 
     def change(self, remap: Remap, initializer: Initializer, rng: np.random.Generator) -> None:
         """Move to the new support: survivors keep weight and optimizer state bit for bit; new weights come from the
         initializer, and their states are zero."""
+        if self.layer.dropout and self._gradients:  # the mask of the pass does not fit to other positions
+            self._moved = remap.move(self.gradient)
         fan_in = np.diff(remap.support.indptr)
         fresh = initializer.weights(self.shape, np.diff(remap.inserted.indptr), rng, fan_in) if remap.grown else None
         self.layer.W.remap(remap, fresh)

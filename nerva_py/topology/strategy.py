@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from nerva_py.sparse import Remap, SparseWeight
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import random_free
 from nerva_py.sparse.storage import backend_name, stored
-from nerva_py.training import Callback, Epoch, Order, Run
+from nerva_py.training import Callback, Epoch, Optimizer, Order, Run
 
 from . import measures, schedules
 from .drop import DROP_RULES, Drop, smallest_of_all
@@ -115,8 +116,8 @@ class DynamicTopology(Callback):
         looked_at = 1 if self.grow is None else max(1, self.grow.batches)
         if -(self.t + 1) % self.interval < looked_at:
             for one in self.layers:
-                if one.layer is layer:
-                    one.show(gradients[0])
+                if one.layer is layer:  # where a checkpoint may come before the update, all terms must be here
+                    one.show(gradients[0] if looked_at == 1 else gradients[0].gathered())
 
     def on_step_end(self, run: Run) -> None:
         """Count the steps, and update when it is time."""
@@ -251,19 +252,28 @@ class DynamicTopology(Callback):
         # The products of a layer that becomes sparse on the way are compiled with them; a single sample has its own.
         batch = run.batch_size
         sizes = {min(n, 2) for n in (batch, len(run.data.Ttrain) % batch) if n}
-        shadow.layers = [_tiny_layer(d, n, dtype, backend, rng, i) for d in densities for n in sizes for i in inputs]
+        optimizers = list({id(one): one for one in run.optimizers.values()}.values())
+        shadow.layers = [
+            _tiny_layer(d, n, dtype, backend, rng, i, optimizers) for d in densities for n in sizes for i in inputs
+        ]
         shadow.changes = [Change() for _ in shadow.layers]
         shadow.update()
         if self.grow is not None:  # what rules fall back on, and what they do with few candidates and with many
-            for layer in [_tiny_layer(0.25, 2, dtype, backend, rng, index) for index in inputs]:
+            for layer in [_tiny_layer(0.25, 2, dtype, backend, rng, index, optimizers) for index in inputs]:
                 random_free(layer.support, 1, rng)
                 largest_among(layer.support, *layer.outer.stacked(), 1)
 
 
 def _tiny_layer(
-    density: float, N: int, dtype: np.dtype, backend: str, rng: np.random.Generator, index_dtype: DTypeLike | None
+    density: float,
+    N: int,
+    dtype: np.dtype,
+    backend: str,
+    rng: np.random.Generator,
+    index_dtype: DTypeLike | None,
+    optimizers: Sequence[Optimizer],
 ) -> TopologyLayer:
-    """A layer of 4×8 as after a step with N samples; with an `index_dtype` they are sparse."""
+    """A layer of 4×8 as after a step of each optimizer with N samples; with an `index_dtype` they are sparse."""
     sparse = SparseWeight.random((4, 8), density, rng, dtype=dtype, backend=backend)
     sparse.support.blocks(2)
     W, _ = stored(sparse.support, sparse.data, (), backend)
@@ -274,7 +284,11 @@ def _tiny_layer(
         columns, samples = np.repeat(np.arange(8), N).astype(index_dtype), np.tile(np.arange(N, dtype=np.int32), 8)
         X = SparseBatch.from_nonzeros((N, 8), columns, samples, values.ravel(order="F"))
     _, tape = layer.forward(X, rng)
-    _, (DW, _) = layer.backward(tape, batch_layout(rng.standard_normal((N, 4)).astype(dtype)))
+    _, (DW, Db) = layer.backward(tape, batch_layout(rng.standard_normal((N, 4)).astype(dtype)))
+    for optimizer in optimizers:
+        for parameter in layer.parameters:
+            parameter.begin(optimizer.states)
+        optimizer.step(layer, (DW, Db), 0.0, 1)
     seen = TopologyLayer(1, layer)
     seen.show(DW)
     return seen

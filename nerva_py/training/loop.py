@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import fields
 from os import PathLike
 from typing import Any, Literal
@@ -73,11 +73,13 @@ def train(
         network, data, loss, optimizer, learning_rate, epochs, batch_size, shuffle, augmentation, statistics,
         sample_weight, seed, callbacks, timer, distributed,
     )  # fmt: skip
-    continue_callbacks = None if resume is None else resuming.resume(run, resume)
-    if distributed is not None:
-        distributed.begin(run)
     begun: list[Callback] = []
-    with nullcontext() if distributed is None else distributed.guard():
+    with ExitStack() as stack:
+        stack.callback(run.end)  # whatever happens, the network keeps nothing of the run
+        continue_callbacks = None if resume is None else resuming.resume(run, resume)
+        if distributed is not None:
+            distributed.begin(run)
+            stack.enter_context(distributed.guard())
         compile_kernels(run)
         try:
             for callback in run.callbacks:
@@ -96,7 +98,6 @@ def train(
         finally:
             run.history.phases = {name: phase.seconds for name, phase in run.phases.items()} if timer else {}
             end_all(begun, run)
-            run.end()
     return run.history
 
 

@@ -16,7 +16,9 @@ from nerva_py.network.parameter import vector_of
 from .callbacks import Callback, Order
 from .run import Run
 
-Seen = tuple[Layer, Any, tuple[Any, ...]]
+Seen = tuple[
+    Layer, Any, tuple[Any, ...], tuple[Any, ...]
+]  # the layer, its tape, its gradients, the values that they are of
 # What the tape of a linear layer keeps.
 KEPT = {"X": "X, the input", "Z": "Z = X Wᵀ + b", "Y": "Y"}
 
@@ -41,7 +43,8 @@ class TerminateOnNaN(Callback):
 
     def on_gradients(self, run: Run, layer: Layer, tape: Any, gradients: tuple[Any, ...]) -> None:
         if run.t % self.every == 0:
-            self._seen.append((layer, tape, gradients))
+            # The values, because the support, on which a gradient waits, may be another one when the step is over.
+            self._seen.append((layer, tape, gradients, tuple(parameter.value for parameter in layer.parameters)))
 
     def on_step_end(self, run: Run) -> None:
         if run.t % self.every:
@@ -61,17 +64,17 @@ def _computed(run: Run, seen: list[Seen]) -> Iterator[tuple[str, np.ndarray]]:
     """(name, array) in the order in which a step computes them, as far as they are kept."""
     named = _named(run.network.layers)
     names = {layer: name for name, layer in named}
-    for layer, tape, _ in reversed(seen):
+    for layer, tape, *_ in reversed(seen):
         for attribute, what in KEPT.items():
             array = getattr(tape, attribute, None)
             if isinstance(layer, LinearLayer) and isinstance(array, np.ndarray):
                 yield f"{what} of layer {names[layer]}", array
     if run.outputs is not None:
         yield "Y, the output of the network", run.outputs
-    for layer, _, gradients in seen:
-        for parameter, gradient in zip(layer.parameters, gradients, strict=True):
-            values = gradient.on(parameter.value) if isinstance(gradient, Outer) else gradient
-            yield f"D{parameter.name}, the gradient of {parameter.name}, of layer {names[layer]}", vector_of(values)
+    for layer, _, gradients, values in seen:
+        for parameter, gradient, value in zip(layer.parameters, gradients, values, strict=True):
+            numbers = gradient.on(value) if isinstance(gradient, Outer) else gradient
+            yield f"D{parameter.name}, the gradient of {parameter.name}, of layer {names[layer]}", vector_of(numbers)
     for name, layer in named:
         for parameter in layer.parameters:
             yield f"{parameter.name} of layer {name}, after its update with a finite gradient,", parameter.vector

@@ -69,7 +69,7 @@ def call_backward(
             raise NervaError(f"backward returns {count}; it must return {len(names)}: {wanted}")
         gradients = dict(zip(names, values, strict=True))
     with _told("backward", sizes):
-        gradients = {name: values_on(arguments[name], gradients[name]) for name in names}
+        gradients = {name: values_on(arguments[name] if shapes[name] else None, gradients[name]) for name in names}
     symbolic = isinstance(arguments["DY"], IndexedMatrix)
     return {name: gradients[name] if shapes[name] else _as_matrix(gradients[name], symbolic) for name in names}
 
@@ -77,11 +77,11 @@ def call_backward(
 def values_on(X: Any, gradient: Any) -> Any:
     """What is claimed to be the gradient of X, as a matrix: of an `Outer` the values on the support of X.
 
-    One that has another shape than X is asked for all its values.
+    One that has another shape than X, or where X is no matrix, is asked for all its values.
     """
     if not isinstance(gradient, Outer):
         return gradient
-    fits = gradient.shape == getattr(X, "shape", None)
+    fits = X is not None and X.shape == gradient.shape
     return gradient.on(X if fits else ones(gradient.terms[0].DZ, *gradient.shape))
 
 

@@ -31,6 +31,6 @@ def run(data, tmp_path_factory) -> tuple[Path, bytes]:
 
 
 class Stop(nv.Callback):
-    def on_step_end(self, state):
-        if state.t == 14:
+    def on_step_end(self, run):
+        if run.t == 14:
             raise KeyboardInterrupt

@@ -75,7 +75,7 @@ def images(rng: np.random.Generator, M: int = 210) -> Dataset:
 
 
 def numbers(network: nv.MLP) -> list[np.ndarray]:
-    """Everything that training changes in a network, and where its generator is."""
+    """Everything that training changes in a network."""
     values = [layer.W.value for layer in network.linear_layers]
     supports = [W.support for W in values if isinstance(W, nv.SparseWeight)]
     norms = [layer for layer in network.layers if isinstance(layer, nv.BatchNormLayer)]
@@ -85,7 +85,6 @@ def numbers(network: nv.MLP) -> list[np.ndarray]:
         *(W.mask for W in values if isinstance(W, nv.DenseWeight) and W.mask is not None),
         *(array for norm in norms for array in (norm.mean, norm.variance)),
         np.array([W.nnz for W in values]),
-        network.rng.random(3),
     ]
 
 
@@ -135,11 +134,11 @@ class CrashAt(Callback):
     def __init__(self, t: int = 0, epoch: int = 0):
         self.t, self.epoch = t, epoch
 
-    def on_step_end(self, state):
-        if state.t == self.t:
+    def on_step_end(self, run):
+        if run.t == self.t:
             raise Crash
 
-    def on_epoch_end(self, state, epoch):
+    def on_epoch_end(self, run, epoch):
         if epoch.epoch == self.epoch:
             raise Crash
 

@@ -34,7 +34,7 @@ def other_files(tmp_path: Path) -> dict[str, tuple[bytes, str]]:
     np.savez_compressed(tmp_path / "c.npz", a=np.zeros(9))
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("checkpoint.json", json.dumps({"format": "nerva_py checkpoint", "version": 1}))
+        file.writestr("checkpoint.json", json.dumps({"format": "nerva_py checkpoint", "version": container.VERSION}))
     nv.save(network, tmp_path / "n.npz")
     good = (tmp_path / "n.npz").read_bytes()
     return {
@@ -84,13 +84,21 @@ def test_a_missing_file_and_a_directory(tmp_path):
         nv.load(tmp_path)
 
 
-def test_a_newer_format(tmp_path, monkeypatch):
-    path = tmp_path / "n.npz"
-    monkeypatch.setattr(container, "VERSION", 7)
-    nv.save(nv.mlp("ReLU;Linear", [8, 5, 3]), path)
+@pytest.mark.parametrize(
+    ("version", "cure"), [(7, "update it"), (1, "save_weights of the older one writes what load_")]
+)
+def test_another_format(version, cure, tmp_path, monkeypatch):
+    """The error says which nerva_py can read the file: the one that has written it."""
+    path, network = tmp_path / "n.npz", nv.mlp("ReLU;Linear", [8, 5, 3])
+    monkeypatch.setattr(container, "VERSION", version)
+    nv.save(network, path)
     monkeypatch.undo()
-    with pytest.raises(DataError, match="has format version 7, of a newer nerva_py; this one reads up to 1: update it"):
-        nv.load(path)
+    written = (
+        rf"n\.npz: has format version {version}, as nerva_py '{nv.__version__}' wrote it; this one reads 2: {cure}"
+    )
+    for use in (nv.load, nv.read_checkpoint, lambda path: nv.train(network, mini(), epochs=1, resume=path)):
+        with pytest.raises(DataError, match=written):
+            use(path)
 
 
 def test_pickled_objects_are_not_executed(tmp_path):
@@ -200,8 +208,6 @@ def put(position, value):
         (("network", "layers", 1, "epsilon"), lambda a: -1.0, "epsilon > 0"),
         (("network", "layers"), lambda a: a[1:], "layer|inputs"),
         (("network", "layers"), lambda a: [], "at least one linear layer"),
-        (("network", "rng", "bit_generator"), lambda a: "os.system", "a random generator of 'os.system'"),
-        (("network", "rng", "state"), lambda a: {"state": -1, "inc": 2}, "the state of a random generator"),
         (("data", "scale"), lambda a: a[1:], "shift has shape"),
         (("data",), lambda a: {**a, "scale": a["scale"][1:], "shift": a["shift"][1:]}, "images of|63 features"),
         (("training", "history", 0, "epoch"), lambda a: 2, "epoch 1 of its history"),
@@ -222,6 +228,52 @@ def test_nothing_in_a_file_is_believed(run, data, tmp_path, place, change, messa
     with pytest.raises(NervaError, match=message) as raised:
         nv.read_checkpoint(path)
     assert str(raised.value).startswith(str(path))
+
+
+OPTIMIZER = ("training", "optimizers", 0, "vectors")
+STOPPING, RIGL = (("training", "callbacks", number, "state") for number in (1, 0))
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "message"),
+    [
+        (("training", "rng", "bit_generator"), lambda a: "os.system", "a random generator of 'os.system'"),
+        (("training", "rng", "state"), lambda a: {"state": -1, "inc": 2}, "the state of a random generator"),
+        (("training", "order", "bit_generator"), lambda a: "os.system", "a random generator of 'os.system'"),
+        (("training", "augmentation", "state"), lambda a: {}, "the state of a random generator"),
+        (("training", "seeds", "children"), lambda a: -1, "children is -1"),
+        (("training", "step_of_epoch"), lambda a: 10, "step 10 of epoch 2"),
+        (("training", "epoch"), lambda a: 4, "step 4 of epoch 4"),
+        (("training", "t"), lambda a: 1.5, "t is 1.5"),
+        (("training", "stop"), lambda a: 0, "stop is 0; true or false is needed"),
+        (OPTIMIZER, lambda a: [a[0][:-1]], "0 has shape"),
+        (OPTIMIZER, lambda a: [a[0].astype(np.float64)], "the optimizer state of W"),
+        (OPTIMIZER, lambda a: [*a, a[0]], "the optimizer state of W"),
+        (OPTIMIZER, lambda a: [np.full_like(a[0], np.nan)], "0 has values that are not finite"),
+        (("training", "optimizers"), lambda a: a[1:], "8 optimizer states for 9 parameters"),
+        ((*RIGL, "layers", 0, "batches", 0, 0), lambda a: a[:, 1:], "a batch of W1 of"),
+        ((*RIGL, "layers", 0, "batches", 0, 1), lambda a: a[1:], "a batch of W1 of"),
+        ((*RIGL, "rng", "bit_generator"), lambda a: "os.system", "a random generator of 'os.system'"),
+        ((*STOPPING, "kept", "buffers"), lambda a: a[1:], "a kept network that is not of this kind"),
+        ((*STOPPING, "kept", "buffers", 1), lambda a: {"mean": a["mean"]}, "a kept network that is not of this kind"),
+        ((*STOPPING, "kept", "buffers", 1, "mean"), lambda a: a * np.inf, "mean has values that are not finite"),
+        ((*STOPPING, "kept", "values"), lambda a: a[::-1], "a kept network that is not of this kind"),
+    ],
+    ids=lambda value: "change" if callable(value) else str(value),
+)  # fmt: skip
+def test_nothing_from_which_a_run_goes_on_is_believed(run, data, tmp_path, place, change, message):
+    original, _ = run
+    tree, path = container.read(original), tmp_path / "run.npz"
+    holder = tree
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = change(holder[place[-1]])
+    container.write(path, tree)
+    one, network = RUNS["RigL"], RUNS["RigL"].network()
+    with pytest.raises(NervaError, match=message) as raised:
+        one.train(network, data, [nv.EarlyStopping("test_loss")], resume=path)
+    assert str(raised.value).startswith(str(path))
+    assert all(parameter.states == [] for parameter in network.parameters())
 
 
 def test_places_in_the_buffer_of_a_generator_are_checked():
@@ -262,7 +314,7 @@ def test_every_damage_is_an_error_or_changes_nothing(run, data, tmp_path):
         same += 1
         for one, other in zip(numbers(found.network), expected, strict=True):
             assert one.tobytes() == other.tobytes()
-        assert {k: found.training[k] for k in ("epoch", "step", "t")} == {k: tree[k] for k in ("epoch", "step", "t")}
+        assert all(found.training[key] == tree[key] for key in ("epoch", "step_of_epoch", "t", "rng", "order", "seeds"))
     assert same < FUZZ / 10, "most places matter"
 
 

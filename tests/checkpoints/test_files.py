@@ -59,7 +59,7 @@ def test_numpy_reads_it_too(tmp_path):
         np.testing.assert_array_equal(file["network.layers.0.W.data"], W.data)
         np.testing.assert_array_equal(file["network.layers.0.W.indices"], W.support.indices)
         description = json.loads(file["checkpoint.json"])
-    assert (description["format"], description["version"]) == ("nerva_py checkpoint", 1)
+    assert (description["format"], description["version"]) == ("nerva_py checkpoint", 2)
 
 
 def test_a_backend_is_chosen_when_loading(tmp_path):
@@ -85,7 +85,7 @@ def test_raw_samples_are_normalised_as_those_it_learnt_from(data, tmp_path):
 
 def test_measures_of_ones_own_are_kept(tmp_path):
     class Measure(nv.Callback):
-        def on_epoch_end(self, state, epoch):
+        def on_epoch_end(self, run, epoch):
             epoch.measures["mine"] = {
                 "a.b": np.float32(0.1),
                 "a": {"b": np.arange(3), "ä/ö": np.eye(2)},
@@ -105,7 +105,7 @@ def test_measures_of_ones_own_are_kept(tmp_path):
 
 def test_what_cannot_be_kept(tmp_path):
     class Measure(nv.Callback):
-        def on_epoch_end(self, state, epoch):
+        def on_epoch_end(self, run, epoch):
             epoch.measures["mine"] = {"set": {1, 2}}
 
     network = nv.mlp("ReLU;Linear", [8, 5, 3])
@@ -127,9 +127,9 @@ def test_what_cannot_be_kept(tmp_path):
 
 def test_a_network_that_went_wrong_does_not_replace_a_good_one(tmp_path):
     class Break(nv.Callback):
-        def on_step_end(self, state):
-            if state.t == 4:
-                state.network.layers[0].b.vector[1] = np.inf
+        def on_step_end(self, run):
+            if run.t == 4:
+                run.network.layers[0].b.vector[1] = np.inf
 
     path = tmp_path / "run.npz"
     with pytest.raises(
@@ -144,7 +144,7 @@ def test_a_network_that_went_wrong_does_not_replace_a_good_one(tmp_path):
 
 def test_the_best_only(tmp_path):
     class Measure(nv.Callback):
-        def on_epoch_end(self, state, epoch):
+        def on_epoch_end(self, run, epoch):
             epoch.measures["m"] = [3.0, 1.0, 2.0, 1.5][epoch.epoch - 1]
 
     path = tmp_path / "best.npz"
@@ -216,7 +216,7 @@ def test_a_log_goes_on_where_the_checkpoint_is(data, tmp_path):
     class Fail(nv.Callback):
         order = 1000
 
-        def on_epoch_end(self, state, epoch):
+        def on_epoch_end(self, run, epoch):
             if epoch.epoch == 3:
                 raise RuntimeError
 

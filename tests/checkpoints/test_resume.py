@@ -107,8 +107,8 @@ def test_a_stop_in_the_middle_of_an_epoch_ends_it(data, tmp_path):
     """A callback asked for the end, and the run was killed before the epoch was over."""
 
     class Stop(nv.Callback):
-        def on_step_end(self, state):
-            state.stop = state.stop or state.t == 12
+        def on_step_end(self, run):
+            run.stop = run.stop or run.t == 12
 
     run, path, whole = RUNS["plain"], tmp_path / "run.npz", tmp_path / "whole.npz"
     history = run.train(run.network(), data, [Stop(), nv.ModelCheckpoint(whole)])

@@ -19,8 +19,8 @@ class MeasuredBytes(Callback):
 
     reads_gradients = False  # it counts those that are there
 
-    def on_step_end(self, state: TrainingState) -> None:
-        parameters = list(state.network.parameters())
+    def on_step_end(self, run: TrainingState) -> None:
+        parameters = list(run.network.parameters())
         self.training = sum(parameter.value.nbytes for parameter in parameters)
         self.training += sum(p.gradient_vector.nbytes for p in parameters if p.gradient is not None)
         self.training += sum(vector.nbytes for one in state.optimizer_states for vector in one.vectors)

@@ -81,6 +81,17 @@ def test_shapes_loops_and_branches() -> None:
     } <= set(changes(source))
 
 
+def test_a_product_that_waits_and_a_call_that_is_forgotten() -> None:
+    source = "def h(X, Y, R):\n    R.store(X)\n    return Outer(X, Y, R)\n"
+    assert {
+        "R.store(X) -> pass",
+        "Outer(X, Y, R) -> Outer(-X, Y, R)",
+        "Outer(X, Y, R) -> Outer(X, Y)",
+        "Outer(X, Y, R) -> Outer(Y, X, R)",
+    } <= set(changes(source))
+    assert "Outer(X, Y, R) -> -Outer(X, Y, R)" not in changes(source)
+
+
 def test_what_is_no_equation_stays() -> None:
     source = 'import math\n__all__ = ["a"]\n\ndef f(X):\n    """1 - 2"""\n    if X < 0:\n        raise ValueError(1)\n'
     assert changes(source) == []
@@ -135,11 +146,12 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 
 def test_proofs_reject_mutants(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    options = ("--module=equations.linear", "--function=linear_input_gradient", "--chapter=linear")
+    options = ("--module=equations.linear", "--function=linear_backward", "--chapter=linear")
     result = run(*options, f"--json={report}")
     assert result.returncode == 0, result.stdout + result.stderr
     outcomes = {row["mutant"].split(": ")[1]: row["outcome"] for row in json.loads(report.read_text())["mutants"]}
-    assert outcomes["DY @ W -> -(DY @ W)"] == "by proof"
+    assert outcomes["Outer(DY, X) -> Outer(-DY, X)"] == "by proof"
+    assert outcomes["DY @ W if needs_DX else None -> DY @ W"] == "by proof"
     assert outcomes["DY @ W -> W @ DY"] == "evaluation"
     assert set(outcomes.values()) == {"by proof", "evaluation"}
 

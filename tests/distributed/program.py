@@ -14,35 +14,58 @@ import numpy as np
 import nerva_py as nv
 from nerva_py.distributed import DataParallel, LocalSGD, mpi
 from nerva_py.sparse import set_break_even_density
-from nerva_py.network.building import as_csr
 
 
 class Sabotage(nv.Callback):
     """In step 5, on rank 1: throw, die, or move a weight on this rank only."""
 
     order = 1
-    reads_gradients = False
 
     def __init__(self, kind: str, rank: int):
         self.kind, self.rank = kind, rank
 
-    def on_step_end(self, state):
-        if self.rank != 1 or state.t != 5:
+    def on_step_end(self, run):
+        if self.rank != 1 or run.t != 5:
             return
         if self.kind == "throw":
             raise RuntimeError("the disk is full of sand")
         if self.kind == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.kind == "move":
-            layer = state.network.linear_layers[0]
+            layer = run.network.linear_layers[0]
             W = layer.W.value
             layer.W.value = nv.SparseWeight.random(W.shape, W.density, np.random.default_rng(7))
+
+
+class Look(nv.Callback):
+    """What is asked of the gradients of the weights in each step, of all ranks together."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_gradients(self, run, layer, tape, gradients):
+        if not isinstance(layer, nv.LinearLayer):
+            return
+        W, G = layer.W.value, gradients[0]
+        assert G.shape == W.shape
+        self.seen.append(G.on(W).values.sum(dtype=np.float64))
+        if not W.full:
+            grown = G.largest(5, W.support)
+            half = G.largest(2, W.support, np.arange(W.shape[0]) % 2 == 0)
+            self.seen += [*grown.rows(), *grown.indices, *half.rows(), *half.indices]
+            other = W.support.submatrix(np.ones(W.shape[0], bool), np.ones(W.shape[1], bool))[0]
+            self.seen.append(G.on(nv.SparseWeight(other, W.values.copy())).data.sum(dtype=np.float64))
+        self.seen.append(G.column_maxima().sum(dtype=np.float64))
+        self.seen.append((G + G).stacked()[0].shape[0])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("result", type=Path)
     parser.add_argument("--method")
+    parser.add_argument("--drop")
+    parser.add_argument("--final-density", type=float)
+    parser.add_argument("--look", action="store_true")
     parser.add_argument("--layers", default="ReLU;ReLU;Linear")
     parser.add_argument("--dropouts", type=json.loads)
     parser.add_argument("--shards", type=int)
@@ -51,6 +74,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--samples", type=int, default=150)
     parser.add_argument("--images", action="store_true")
+    parser.add_argument("--bytes", action="store_true")
     parser.add_argument("--weighted", action="store_true")
     parser.add_argument("--running", action="store_true")
     parser.add_argument("--sparse", action="store_true")
@@ -65,7 +89,7 @@ def main() -> None:
     rng = np.random.default_rng(3)
     T = rng.integers(0, 4, options.samples)
     X = (rng.standard_normal((4, 36))[T] + rng.standard_normal((options.samples, 36))).astype(np.float32)
-    if options.images:
+    if options.images or options.bytes:
         X = np.clip(128 + 40 * X, 0, 255).astype(np.uint8)
     shape = {"image_shape": (1, 6, 6)} if options.images else {}
     split = options.samples * 3 // 4
@@ -85,6 +109,12 @@ def main() -> None:
         seed=seed,
     )
     callbacks: list[nv.Callback] = [] if options.method is None else [nv.method(options.method)]
+    if options.drop:  # by the gradient, of a network that has just been pruned
+        density = nv.GradualDensity(options.final_density, stop=1.0)
+        callbacks.append(nv.DynamicTopology(options.drop, "Random", every=3, density=density))
+    look = Look()
+    if options.look:
+        callbacks.append(look)
     if options.sabotage:
         callbacks.append(Sabotage(options.sabotage, ranks.rank))
     if options.save:
@@ -115,9 +145,7 @@ def main() -> None:
             for mine, theirs in zip(everyone[0], other, strict=True):
                 assert np.array_equal(mine, theirs), "the ranks end with different networks"
         values = {f"value{n}": parameter.vector for n, parameter in enumerate(network.parameters())}
-        supports = {
-            f"support{n}": as_csr(layer.W.value, [])[0].support.indices for n, layer in enumerate(network.linear_layers)
-        }
+        supports = {f"support{n}": layer.W.value.support.indices for n, layer in enumerate(network.linear_layers)}
         running = {
             f"running{n}": np.concatenate((layer.mean, layer.variance))
             for n, layer in enumerate(network.layers)
@@ -125,7 +153,8 @@ def main() -> None:
         }
         losses = np.array([[np.nan if x is None else x for x in (e.train_loss, e.test_loss)] for e in history])
         accuracies = np.array([e.test_accuracy for e in history])
-        np.savez(options.result, losses=losses, accuracies=accuracies, **values, **supports, **running)
+        seen = {"seen": np.array(look.seen)}
+        np.savez(options.result, losses=losses, accuracies=accuracies, **values, **supports, **running, **seen)
     sys.stdout.flush()
 
 

@@ -13,8 +13,8 @@ import nerva_py as nv
 from nerva_py import launch
 from nerva_py.distributed import DataParallel, LocalSGD
 from nerva_py.distributed.local_sgd import average_sparse
-from nerva_py.distributed.ranks import tree_sum
 from nerva_py.errors import NervaError
+from nerva_py.matrix.outer import tree_sum
 
 
 class Alone:

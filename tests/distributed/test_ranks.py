@@ -19,6 +19,23 @@ SAME_BITS = {
     "RigL, augmented images, uneven batches": (
         (2,), ("--images", "--batch-size", "17", "--samples", "90", "--method", "RigL(0.3, every=3)"),
     ),
+    "RigL of three batches, bytes, the last batch so small that its shards are numbers": (
+        (2, 4), ("--bytes", "--batch-size", "40", "--samples", "150", "--method", "RigL(0.3, every=4, batches=3)"),
+    ),
+    "RigL of three batches, sparse samples, dropout": (
+        (4,),
+        ("--sparse", "--method", "RigL(0.3, every=4, batches=3)", "--layers", "ReLU;Dropout(0.2);ReLU;Linear"),
+    ),
+    "GSE, all that gradients can be asked, dropout on weights": (
+        (2, 4), ("--look", "--method", "GSE(0.3, every=3)", "--dropouts", "[0.2, 0.2, 0.0]"),
+    ),
+    "fewer samples than shards, all that gradients can be asked": (
+        (4,), ("--look", "--batch-size", "3", "--samples", "12"),
+    ),
+    "dropped by the gradient after pruning, dropout on weights": (
+        (4,),
+        ("--drop", "Taylor(0.3)", "--final-density", "0.1", "--dropouts", "[0.2, 0.2, 0.0]", "--batch-size", "37"),
+    ),
     "dropout, weights of samples, running loss, fewer samples than shards in the last batch": (
         (4,),
         (
@@ -104,8 +121,10 @@ def test_ranks_with_different_networks_are_told(tmp_path):
 
 
 @needs("mpi")
-def test_a_run_is_resumed_by_another_number_of_ranks(tmp_path):
-    method = ("--method", "SET(0.3)")
+@pytest.mark.parametrize("spec", ["SET(0.3)", "RigL(0.3, every=4, batches=3)"])
+def test_a_run_is_resumed_by_another_number_of_ranks(spec, tmp_path):
+    """Also where an update looks at the batches before the checkpoint and after it."""
+    method = ("--method", spec)
     whole = results(tmp_path, 1, *method, "--epochs", "3")
     checkpoint = str(tmp_path / "run.npz")
     train(4, tmp_path / "part.npz", *method, "--epochs", "1", "--save", checkpoint)

@@ -70,7 +70,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(page, extras, id=f"{page.relative_to(ROOT)}, {', '.join(extras)}", marks=needs(*extras))
 
 
-@pytest.mark.usefixtures("one_thread")  # tiny networks
+@pytest.mark.usefixtures("as_users_have_it", "one_thread")  # tiny networks
 @pytest.mark.parametrize(("page", "extras"), list(cases()))
 def test_the_code_on_a_page(page, extras, read, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -84,7 +84,7 @@ def test_the_code_on_a_page(page, extras, read, tmp_path, monkeypatch):
 
 def test_the_pages_with_code_are_found():
     names = {page.stem for page in WITH_CODE}
-    assert {"README", "index", "own-layer", "own-method", "resume", "from-pytorch"} <= names
+    assert {"README", "index", "own-layer", "own-method", "one-step", "resume", "from-pytorch"} <= names
 
 
 def test_this_test(read):

@@ -1,7 +1,8 @@
-"""Every link within the repository leads to a file and a heading that exist."""
+"""Every link within the repository leads to a file and a heading that exist; every listing is of code that exists."""
 
 from __future__ import annotations
 
+import ast
 import functools
 import json
 import re
@@ -23,6 +24,7 @@ CODE = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<a href=\"([^\"]+)\">")
 HEADING = re.compile(r"^#{1,6} (.*)$", re.MULTILINE)
+LISTING = re.compile(r"^```\{literalinclude\} (\S+)\n:pyobject: (\S+)\n", re.MULTILINE)
 
 
 @functools.cache
@@ -79,9 +81,47 @@ def broken(path: Path, text: str) -> list[str]:
     return found
 
 
+def defined(text: str) -> set[str]:
+    """The functions, classes and methods of a module."""
+    found = set()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{member.name}" for member in node.body if isinstance(member, ast.FunctionDef)}
+    return found
+
+
+def lost(path: Path, text: str) -> list[str]:
+    """The listings on a page of code that is not there."""
+    modules = {name: path.parent / name for name, _ in LISTING.findall(text)}
+    known = {name: defined(file.read_text(encoding="utf-8")) for name, file in modules.items() if file.exists()}
+    return [f"{name} {listed}" for name, listed in LISTING.findall(text) if listed not in known.get(name, set())]
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links(path):
     assert broken(path, read(path)) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_listings(path):
+    text = read(path)
+    assert lost(path, text) == []
+    assert len(LISTING.findall(text)) == text.count("{literalinclude}")
+
+
+def test_there_are_listings_to_check():
+    page = ROOT / "docs" / "howto" / "one-step.md"
+    assert len(LISTING.findall(read(page))) > 10
+    listing = "```{{literalinclude}} {}\n:pyobject: {}\n```\n"
+    for name, listed in (
+        ("training/run.py", "Run.no_such_step"),
+        ("training/run.py", "step"),
+        ("no_such.py", "Run.step"),
+    ):
+        assert lost(page, listing.format(f"../../nerva_py/{name}", listed))
+    assert not lost(page, listing.format("../../nerva_py/training/run.py", "Run.step"))
 
 
 def test_there_are_links_to_check():

@@ -26,7 +26,7 @@ PACKAGE = Path(nerva_py.__path__[0])
 
 
 def versions(one: Kernel) -> int:
-    return len(one._dispatcher.overloads)
+    return sum(len(version.overloads) for version in one.versions.values())
 
 
 @pytest.fixture
@@ -100,10 +100,11 @@ def test_all_kernels_use_the_one_set_of_flags():
     }
     for one in kernels:
         assert one.options == {**FLAGS, "parallel": one.parallel}
-        target = one._dispatcher.targetoptions
-        assert {name: target[name] for name in FLAGS if name in target} == {
-            name: FLAGS[name] for name in FLAGS if name in target
-        }
+        for version in one.versions.values():
+            target = version.targetoptions
+            assert {name: target[name] for name in FLAGS if name in target} == {
+                name: FLAGS[name] for name in FLAGS if name in target
+            }
 
 
 def test_no_module_compiles_on_its_own():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_array, csr_array, csr_matrix, random_array
 
 from nerva_py.engine import SparseBatch, workspace
-from nerva_py.engine.layout import _workspace
+from nerva_py.engine.memory import pool
 from nerva_py.engine.sparse_batch import canonical_csr
 from nerva_py.errors import DataError, ShapeError
 from nerva_py.matrix import hadamard
@@ -120,7 +120,7 @@ def test_the_workspace_is_used_again_although_batches_differ_in_size(rng):
     with workspace():
         for _ in range(300):
             X = SparseBatch.from_rows(A, rng.integers(0, 400, 100))
-        taken = sum(memory.nbytes for matrices in _workspace.matrices.values() for memory, _ in matrices)
+        taken = sum(len(block.arguments[2]) for blocks in pool.blocks.values() for block in blocks)
     one = sum(array.nbytes for array in X.parts)
     assert taken < 12 * one
 

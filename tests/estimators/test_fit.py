@@ -318,9 +318,9 @@ def test_callbacks_see_the_training(three):
         def __init__(self):
             self.scores = []
 
-        def on_epoch_end(self, state, epoch):
+        def on_epoch_end(self, run, epoch):
             self.scores.append(epoch.measures["validation_score"])
-            state.stop = len(self.scores) == 4
+            run.stop = len(self.scores) == 4
 
     stop = Stop()
     model = nv.SparseMLPClassifier(callbacks=[stop], early_stopping=True, **FEW).fit(*three)
@@ -342,8 +342,8 @@ def test_verbose_prints_a_line_an_epoch(three, capsys):
 
 def test_an_interrupted_training_gives_a_model(three):
     class Interrupt(nv.Callback):
-        def on_step_end(self, state):
-            if state.epoch == 4:
+        def on_step_end(self, run):
+            if run.epoch == 4:
                 raise KeyboardInterrupt
 
     with pytest.warns(UserWarning, match="training was interrupted"):

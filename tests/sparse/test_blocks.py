@@ -10,17 +10,16 @@ from hypothesis import strategies as st
 
 from nerva_py.equations.linear import linear
 from nerva_py.matrix import product_on
-from nerva_py.sparse import SparseWeight, Support
-from nerva_py.sparse.kernels import numba_backend
+from nerva_py.sparse import SparseWeight, Support, plan
 from tests.samples import DTYPES, batch
 
 
 @pytest.fixture
 def small_cache(monkeypatch):
     """Layers are cut into blocks as if the cache had 2 KB."""
-    monkeypatch.setattr(numba_backend, "CACHE", 2048)
-    monkeypatch.setattr(numba_backend, "ROW", 1)
-    monkeypatch.setattr(numba_backend, "COLUMN", 1)
+    monkeypatch.setattr(plan, "CACHE", 2048)
+    monkeypatch.setattr(plan, "ROW", 1)
+    monkeypatch.setattr(plan, "COLUMN", 1)
 
 
 @given(st.integers(0, 3), st.integers(1, 6), st.integers(1, 9), st.data())

@@ -9,14 +9,14 @@ import pytest
 from nerva_py.engine.elementwise import update_kernel
 from nerva_py.equations import updates
 from nerva_py.equations.linear import linear
-from nerva_py.matrix import product_on
-from nerva_py.sparse import SparseWeight, product_update, support
+from nerva_py.matrix import Outer, product_on
+from nerva_py.sparse import SparseWeight, plan, support
 from nerva_py.sparse.kernels import few_samples
 from tests import naive
 from tests.samples import DTYPES, assert_close, batch
 
 # One, a few, one more than the kernels are for; each number has kernels of its own, which are compiled.
-N_ALL = (1, 3, few_samples.SAMPLES + 1)
+N_ALL = (1, 3, plan.SAMPLES + 1)
 CONSTANTS = (0.1, 0.01, 0.9)
 
 
@@ -27,13 +27,13 @@ def dtype(request):
 
 @pytest.fixture(autouse=True)
 def taken_for_small_layers(monkeypatch):
-    monkeypatch.setattr(few_samples, "WEIGHTS", 0)
+    monkeypatch.setattr(plan, "WEIGHTS", 0)
 
 
 def wide(rng, dtype=np.float32) -> SparseWeight:
     """So many weights a column that each part has a DX of its own."""
     W = SparseWeight.random((200, 30), 0.4, rng, dtype=dtype)
-    assert W.nnz >= few_samples.PARTS * W.shape[1]
+    assert W.nnz >= plan.PARTS * W.shape[1]
     return W
 
 
@@ -51,25 +51,20 @@ def test_products(N, dtype, rng):
     assert_close(DY @ W, naive.product(DY, W.toarray()))
     assert_close(product_on(W, DY.T, X).toarray(), naive.product_on(W.support.mask(), DY, X))
     made = "transposed" in vars(W.support)
-    assert made == (few_samples.SAMPLES < N), "the CSC view is made for more samples only"
+    assert made == (plan.SAMPLES < N), "the CSC view is made for more samples only"
 
 
 @pytest.mark.parametrize("N", N_ALL)
-@pytest.mark.parametrize("input_gradient", [True, False])
-def test_product_update_is_product_gradient_and_update(N, input_gradient, dtype, rng):
+def test_an_update_is_product_gradient_and_update(N, dtype, rng):
     W = wide(rng, dtype)
     X, DY, state = batch(rng, N, 30, dtype), batch(rng, N, 200, dtype), rng.standard_normal(W.nnz).astype(dtype)
-    DX, gradient = naive.product(DY, W.toarray()), naive.product_on(W.support.mask(), DY, X)
+    gradient = naive.product_on(W.support.mask(), DY, X)
     theta, expected = W.data.copy(), state.copy()
     at = W.support.rows(), W.support.indices
     update_kernel(updates.nesterov, 1, 3)(theta, gradient[at].astype(dtype), expected, CONSTANTS)
-    result = product_update.product_update(W, state, DY, X, updates.nesterov, CONSTANTS, input_gradient)
+    Outer(DY, X).update(updates.nesterov, W, [state], CONSTANTS)
     assert_close(W.data, theta)
     assert_close(state, expected)
-    if input_gradient:
-        assert_close(result, DX)
-    else:
-        assert result is None
 
 
 @pytest.mark.parametrize("N", [1, 2, 7])
@@ -81,8 +76,8 @@ def test_the_same_bits_for_every_number_of_threads(N, rng):
     for threads in (1, 2):
         numba.set_num_threads(threads)
         one, own = W.like(W.data.copy()), state.copy()
-        DX = product_update.product_update(one, own, DY, X, updates.nesterov, CONSTANTS)
-        results.append([DX, DY @ W, linear(X, W, np.ones((1, 200), np.float32)), one.data, own])
+        Outer(DY, X).update(updates.nesterov, one, [own], CONSTANTS)
+        results.append([DY @ W, linear(X, W, np.ones((1, 200), np.float32)), one.data, own])
     numba.set_num_threads(before)
     for first, second in zip(*results, strict=True):
         assert np.array_equal(first, second)
@@ -95,16 +90,8 @@ def test_small_layers_compile_no_kernels_for_each_number_of_samples(rng, monkeyp
         monkeypatch.setattr(few_samples, name, None)  # calling it would raise
     X, DY = batch(rng, 3, 30, np.float32), batch(rng, 3, 200, np.float32)
     linear(X, W, np.zeros((1, 200), np.float32)), DY @ W, product_on(W, DY.T, X)
-    assert few_samples.pays(few_samples.WEIGHTS, 3)
-    assert not few_samples.pays(few_samples.WEIGHTS - 1, 3)
-
-
-def test_where_they_are_combined(rng, monkeypatch):
-    W, X = wide(rng), batch(rng, 2, 30, np.float32)
-    assert not product_update.combines(W, X), "W stays in the cache"
-    monkeypatch.setattr(product_update, "LARGE", 100)
-    assert product_update.combines(W, X)
-    assert not product_update.combines(W, batch(rng, 9, 30, np.float32))
-    assert not product_update.combines(W.toarray(), X)
-    assert not product_update.combines(SparseWeight(W.support, W.data, "scipy"), X)
-    assert not product_update.combines(SparseWeight.random((30, 200), 0.02, rng), X), "too few weights a column"
+    assert plan.few_samples(plan.WEIGHTS, 3)
+    assert not plan.few_samples(plan.WEIGHTS - 1, 3)
+    assert not plan.few_samples(plan.WEIGHTS, plan.SAMPLES + 1)
+    assert plan.scatters(plan.WEIGHTS, plan.WEIGHTS // plan.PARTS, 3)
+    assert not plan.scatters(plan.WEIGHTS, plan.WEIGHTS // plan.PARTS + 1, 3), "too few weights a column"

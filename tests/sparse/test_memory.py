@@ -10,7 +10,7 @@ import pytest
 from nerva_py.data import from_arrays
 from nerva_py.network import MLP, LinearLayer, mlp
 from nerva_py.sparse import SparseWeight
-from nerva_py.training import loop, step, train
+from nerva_py.training import Callback, loop, train
 from tests.optional import BACKENDS
 
 WIDE = 200_000
@@ -46,11 +46,18 @@ def test_a_huge_layer_is_created_and_trained_without_a_dense_matrix(backend, rng
 def test_a_nonzero_costs_24_bytes_in_training_with_momentum(rng):
     """Value, gradient, velocity, index: 4 bytes each; the CSC view: 8."""
     network = mlp("ReLU;Linear", [300, 400, 10], overall_density=0.2, seed=1)
-    states = loop.resolve_optimizers(network, "Momentum(0.9)")
     data = from_arrays(rng.standard_normal((20, 300)).astype(np.float32), rng.integers(0, 10, 20), num_classes=10)
-    loss = loop.resolve_loss("SoftmaxCrossEntropy")
-    step.training_step(network, data, loss, states, np.arange(20), None, 0.1, 1)
-    W, gradient, velocity = network.layers[0].W.value, network.layers[0].W.gradient, states[0].vectors
+    gradients = []
+
+    class Look(Callback):
+        def on_gradients(self, run, layer, tape, given):
+            gradients.append(given[0].on(layer.W.value))
+
+    run = loop.begin(
+        network, data, "SoftmaxCrossEntropy", "Momentum(0.9)", 0.1, epochs=1, batch_size=20, callbacks=[Look()]
+    )
+    run.step(run.batch(np.arange(20)))
+    W, gradient, velocity = network.layers[0].W.value, gradients[-1], network.layers[0].W.states
     DY = np.zeros((20, 400), np.float32)
     DY @ W  # a layer that is not the first makes the CSC view
     assert W.support.indices.dtype == np.int32

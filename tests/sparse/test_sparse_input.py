@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nerva_py import sparse
 from nerva_py.engine import SparseBatch
-from nerva_py.equations.linear import linear, linear_parameter_gradients
+from nerva_py.equations.linear import linear, linear_backward
 from nerva_py.errors import ShapeError
 from nerva_py.matrix import dot, product_on
 from nerva_py.sparse import DenseWeight, SparseWeight, support
@@ -79,7 +79,8 @@ def test_a_sparse_batch_gives_what_the_dense_one_gives(case, form, dtype):
     DY, b = np.asfortranarray(rng.integers(-4, 5, (N, K)).astype(dtype)), rng.integers(-4, 5, (1, K)).astype(dtype)
     dense = np.asfortranarray(X.toarray())
     assert np.array_equal(linear(X, W, b), linear(dense, W, b))
-    (DW, Db), (DW_dense, Db_dense) = (linear_parameter_gradients(batch, W, DY) for batch in (X, dense))
+    (_, DW, Db), (_, DW_dense, Db_dense) = (linear_backward(batch, W, DY, needs_DX=False) for batch in (X, dense))
+    DW, DW_dense = DW.on(W), DW_dense.on(W)
     assert np.array_equal(DW.data, DW_dense.data)
     assert np.array_equal(Db, Db_dense)
     absent = np.setdiff1d(np.arange(D), X.features)

@@ -160,7 +160,8 @@ def test_impossible_weights(make, error, message):
         (lambda W: product_on(W, np.ones((3, 2)), np.ones((5, 4))), "do not fit together"),
         (lambda W: linear(np.ones((2, 4)), W, np.ones((1, 4))), "b must be float64 of shape"),
         (lambda W: linear(np.ones((2, 4)), W, np.ones((1, 3), np.float32)), "b must be float64 of shape"),
-        (lambda W: hadamard(W, SparseWeight.from_dense(ARRAY.T[:3] @ np.ones((3, 4)))), "supports differ"),
+        (lambda W: hadamard(W, SparseWeight.from_dense(ARRAY.T[:3] @ np.ones((3, 4)))), "the supports .* differ"),
+        (lambda W: W + SparseWeight.from_dense(ARRAY.T[:3] @ np.ones((3, 4))), "the supports .* differ"),
     ],
 )
 def test_matrices_that_do_not_fit(product, message):

@@ -6,13 +6,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from nerva_py.data import make_mini
-from nerva_py.network import LinearLayer, break_even_density, mlp
-from nerva_py.network.building import store
-from nerva_py.sparse import DenseWeight, SparseWeight, Support
+from nerva_py.engine import batch_layout
+from nerva_py.matrix import Outer
+from nerva_py.network import LinearLayer, mlp
+from nerva_py.sparse import DenseWeight, SparseWeight, Support, break_even_density
+from nerva_py.sparse.storage import stored
 from nerva_py.topology import DynamicTopology, TopologyLayer
 from nerva_py.topology.strategy import Change
-from nerva_py.training import Optimizer
-from nerva_py.training.optimizers import OptimizerState
 from tests.samples import DTYPES, batch
 from tests.sparse.supports import assert_valid, positions
 
@@ -28,19 +28,34 @@ def small_data():
 
 
 def layer_of(support: Support, values: np.ndarray, rng, states: int = 2, N: int = 4, number: int = 1) -> TopologyLayer:
-    """With a batch, a gradient, and optimizer states of other numbers than zero at the weights."""
-    K, D = support.shape
-    W = store(SparseWeight(support, values))
-    linear = LinearLayer(W, np.zeros((1, K), W.dtype))
-    linear.keeps_DZ = True
-    linear.forward(batch(rng, N, D, W.dtype), True, rng)
-    linear.backward(batch(rng, N, K, W.dtype))
-    state = OptimizerState(linear.W, Optimizer("with states", lambda: None, states, lambda t: ()))
-    for vector in state.vectors:
+    """That was shown the gradient of a batch, and has optimizer states of other numbers than zero at the weights."""
+    W, _ = stored(support, values)
+    linear = LinearLayer(W, np.zeros((1, support.shape[0]), W.dtype))
+    linear.W.begin(states)
+    for vector in linear.W.states:
         vector[...] = rng.uniform(1, 2, vector.size)
         if isinstance(W, DenseWeight) and W.mask is not None:
             vector *= W.mask.reshape(-1)
-    return TopologyLayer(number, linear, [state])
+    layer = TopologyLayer(number, linear)
+    show(layer, rng, N)
+    return layer
+
+
+def show(layer: TopologyLayer, rng, N: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """A step with a batch of N samples, whose DZ and X are returned."""
+    (K, D), dtype = layer.shape, layer.layer.W.value.dtype
+    _, tape = layer.layer.forward(batch(rng, N, D, dtype), rng)
+    _, (DW, *_) = layer.layer.backward(tape, batch(rng, N, K, dtype))
+    layer.show(DW)
+    return DW.stacked()
+
+
+def give_gradient(layer: TopologyLayer, values: np.ndarray) -> None:
+    """As if the last step had had these gradients, (nnz,): G = 1ᵀ G."""
+    G = np.zeros(layer.shape, values.dtype)
+    G[layer.support.rows(), layer.support.indices] = values
+    layer.forget()
+    layer.show(Outer(batch_layout(np.eye(layer.shape[0], dtype=values.dtype)), batch_layout(G)))
 
 
 def random_layer(rng, K: int, D: int, nnz: int, dtype=np.float64, ties: bool = False, **options) -> TopologyLayer:
@@ -63,7 +78,7 @@ def layers(draw, largest: int = 9) -> TopologyLayer:
 def numbers(layer: TopologyLayer) -> dict[tuple[int, int], bytes]:
     """The bits of weight and states at each position."""
     W = layer.layer.W.value
-    arrays = [W.toarray(), *(W.like(vector).toarray() for state in layer.states for vector in state.vectors)]
+    arrays = [W.toarray(), *(W.like(vector).toarray() for vector in layer.layer.W.states)]
     return {at: b"".join(array[at].tobytes() for array in arrays) for at in positions(layer.support)}
 
 
@@ -76,7 +91,7 @@ def assert_sound(layer: TopologyLayer) -> None:
     if isinstance(W, DenseWeight):
         stored = np.ones(W.shape, np.uint8) if W.mask is None else W.mask
         assert np.array_equal(stored, support.mask())
-    for vector in (layer.layer.W.vector, *(v for state in layer.states for v in state.vectors)):
+    for vector in (layer.layer.W.vector, *layer.layer.W.states):
         assert vector.shape == layer.layer.W.vector.shape
         assert vector.dtype == W.dtype
         assert vector.flags.carray

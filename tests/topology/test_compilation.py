@@ -9,7 +9,7 @@ import pytest
 from nerva_py.engine import compiling
 from nerva_py.engine.compiling import Kernel
 from nerva_py.network import mlp
-from nerva_py.sparse.kernels import numba_backend
+from nerva_py.sparse import plan
 from nerva_py.topology import DynamicTopology, method
 from nerva_py.training import Callback, train
 from tests.topology.cases import small_data
@@ -28,31 +28,30 @@ class Compiled(Callback):
     def __init__(self, monkeypatch):
         self.names: list[str] = []
         self.recording = False
-        compile_ = Kernel._compile
+        compiled = Kernel._compiled
 
-        def spy(kernel, arguments):
+        def spy(kernel, given):
             if self.recording:
-                self.names.append(f"{kernel.py_func.__name__} {[getattr(a, 'dtype', a) for a in arguments]}")
-            return compile_(kernel, arguments)
+                self.names.append(f"{kernel.py_func.__name__} {given}")
+            return compiled(kernel, given)
 
-        monkeypatch.setattr(Kernel, "_compile", spy)
+        monkeypatch.setattr(Kernel, "_compiled", spy)
 
-    def on_train_begin(self, state):
+    def on_train_begin(self, run):
         self.recording = True
 
-    def on_train_end(self, state):
+    def on_train_end(self, run):
         self.recording = False
 
 
 @pytest.fixture
 def nothing_compiled(monkeypatch):
     """All kernels as in a new process, and layers so small in blocks like large ones."""
-    monkeypatch.setattr(numba_backend, "CACHE", 512)
-    monkeypatch.setattr(numba_backend, "ROW", 1)
-    monkeypatch.setattr(numba_backend, "COLUMN", 1)
+    monkeypatch.setattr(plan, "CACHE", 512)
+    monkeypatch.setattr(plan, "ROW", 1)
+    monkeypatch.setattr(plan, "COLUMN", 1)
     for kernel in [one for one in gc.get_objects() if type(one) is Kernel]:
-        monkeypatch.setattr(kernel, "_dispatcher", kernel._jit())
-        monkeypatch.setattr(kernel, "_run", compiling._not_compiled)
+        monkeypatch.setattr(kernel, "versions", {})
 
 
 # What is dropped (little, so that a tiny layer would lose nothing), what is grown, and the densities of the layers.

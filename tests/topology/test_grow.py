@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def integer_batch(layer, rng, largest: int = 3) -> None:
     """Small integers, so that the gradient is exact and full of ties."""
-    for matrix in layer.batch():
+    for matrix in layer.outer.stacked():
         matrix[...] = rng.integers(-largest, largest + 1, matrix.shape)
 
 
@@ -47,12 +47,12 @@ def test_gradient_grows_the_largest(layer, part, seed):
     integer_batch(layer, np.random.default_rng(seed))
     count = round(part * free_count(layer.support))
     grown = GROW_RULES["Gradient"]()(layer, layer.support, count, np.random.default_rng(0))
-    assert positions(grown) == naive.largest_free(set(positions(layer.support)), *layer.batch(), count)
+    assert positions(grown) == naive.largest_free(set(positions(layer.support)), *layer.outer.stacked(), count)
 
 
 def test_a_gradient_that_is_not_finite(rng):
     layer = random_layer(rng, 5, 9, 9)
-    layer.layer.DZ[0, 0] = np.nan
+    layer.outer.stacked()[0][0, 0] = np.nan
     with pytest.raises(DivergedError, match="training has diverged"):
         GROW_RULES["Gradient"]()(layer, layer.support, 3, rng)
 
@@ -63,7 +63,7 @@ def test_a_gradient_that_is_not_finite(rng):
 def test_guided_with_candidates_everywhere_is_the_gradient(rng):
     layer = random_layer(rng, 5, 8, 10)
     integer_batch(layer, rng)
-    for matrix in layer.batch():
+    for matrix in layer.outer.stacked():
         matrix[0] = 5  # no position has probability 0
     guided, exact = GROW_RULES["Guided"](candidates=500), GROW_RULES["Gradient"]()
     assert guided(layer, layer.support, 12, rng) == exact(layer, layer.support, 12, rng)
@@ -71,7 +71,7 @@ def test_guided_with_candidates_everywhere_is_the_gradient(rng):
 
 def test_guided_looks_where_activations_and_gradients_are(rng):
     layer = random_layer(rng, 20, 30, 100)
-    DZ, X = layer.batch()
+    DZ, X = layer.outer.stacked()
     DZ[:, 5:], X[:, :20] = 0, 0
     grown = GROW_RULES["Guided"](candidates=5)(layer, Support.empty((20, 30)), 10, rng)
     assert all(k < 5 and d >= 20 for k, d in positions(grown))
@@ -81,7 +81,7 @@ def test_guided_fills_up_at_random_when_there_are_too_few_candidates(rng):
     """All candidates are one and the same position."""
     layer = random_layer(rng, 6, 9, 12)
     kept = at((6, 9), {(0, 0), (5, 8)})
-    DZ, X = layer.batch()
+    DZ, X = layer.outer.stacked()
     DZ[:, 1:], X[:, 1:] = 0, 0
     for taken, expected in ((kept, set()), (Support.empty((6, 9)), {(0, 0)})):
         grown = GROW_RULES["Guided"]()(layer, taken, 7, rng)
@@ -93,7 +93,7 @@ def test_guided_fills_up_at_random_when_there_are_too_few_candidates(rng):
 def test_guided_draws_rows_and_columns_independently(rng):
     """Rising numbers that were paired as they are would only reach positions near a diagonal."""
     layer = random_layer(rng, 30, 30, 60)
-    DZ, X = layer.batch()
+    DZ, X = layer.outer.stacked()
     DZ[...], X[...] = 1, 1
     grown = GROW_RULES["Guided"](candidates=20)(layer, Support.empty((30, 30)), 300, rng)
     rows, columns = np.transpose(positions(grown))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nerva_py.engine import workspace
 from nerva_py.errors import NervaError
 from nerva_py.network import INITIALIZERS, LinearLayer
 from nerva_py.sparse import DenseWeight, Remap, SparseWeight, Support
@@ -12,7 +13,7 @@ from nerva_py.topology import TopologyLayer
 from tests import naive
 from tests.samples import DTYPES, assert_close
 from tests.sparse.supports import LIMITS, at, int32_limit, positions, threads
-from tests.topology.cases import assert_sound, layer_of, layers, numbers, random_layer
+from tests.topology.cases import assert_sound, layer_of, layers, numbers, random_layer, show
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -26,12 +27,12 @@ def test_survivors_keep_their_bits_and_new_weights_start_without_state(layer, li
     rng = np.random.default_rng(seed)
     with int32_limit(limit), threads(1):
         support = at(layer.shape, positions(layer.support))
-        layer = layer_of(support, layer.values, rng, len(layer.states[0].vectors))
+        layer = layer_of(support, layer.values, rng, len(layer.layer.W.states))
         before, kept = numbers(layer), rng.random(layer.nnz) < keep
         survivors = {position for position, stays in zip(before, kept, strict=True) if stays}
         inserted = {position for position in naive.free(layer.shape, survivors) if rng.random() < grow}
         dtype = layer.layer.W.value.dtype
-        seven = dtype.type(7).tobytes() + bytes(len(layer.states[0].vectors) * dtype.itemsize)
+        seven = dtype.type(7).tobytes() + bytes(len(layer.layer.W.states) * dtype.itemsize)
         remap = Remap(support, kept).inserting(at(layer.shape, inserted), returning)
         layer.change(remap, SEVEN, rng)
         assert_sound(layer)
@@ -60,7 +61,7 @@ def test_a_layer_goes_below_the_break_even_density_and_comes_back(rng):
 def test_weights_and_gradient_look_like_csr(nnz, dtype, rng):
     layer = random_layer(rng, 7, 8, nnz, dtype)
     rows, columns = np.transpose(positions(layer.support))
-    DZ, X = layer.batch()
+    DZ, X = layer.outer.stacked()
     assert (layer.shape, layer.nnz, layer.size, layer.full) == ((7, 8), nnz, 56, nnz == 56)
     assert np.array_equal(layer.values, layer.layer.W.value.toarray()[rows, columns])
     assert_close(layer.gradient, (DZ.T @ X)[rows, columns])
@@ -68,17 +69,35 @@ def test_weights_and_gradient_look_like_csr(nnz, dtype, rng):
 
 
 @pytest.mark.parametrize("nnz", [10, 40], ids=["sparse", "masked"])
-def test_the_gradient_of_survivors_stays_until_weights_grow(nnz, rng):
-    """Where a new weight is, no gradient was computed."""
+def test_the_gradient_is_that_of_the_positions_that_there_are_now(nnz, rng):
+    """Of survivors, and of a new weight."""
     layer = random_layer(rng, 7, 8, nnz)
     kept = rng.random(nnz) < 0.5
     expected = layer.gradient[kept]
     layer.change(Remap(layer.support, kept), SEVEN, rng)
-    assert np.array_equal(layer.gradient, expected)
+    assert_close(layer.gradient, expected)
     remap = Remap(layer.support, np.ones(layer.nnz, bool))
     free = naive.free(layer.shape, set(positions(layer.support)))
     layer.change(remap.inserting(at(layer.shape, free[:1])), SEVEN, rng)
-    assert layer.gradient is None
+    DZ, X = layer.outer.stacked()
+    assert_close(layer.gradient, (DZ.T @ X)[layer.support.rows(), layer.support.indices])
+
+
+@pytest.mark.parametrize("nnz", [10, 40], ids=["sparse", "masked"])
+def test_the_gradient_of_survivors_keeps_the_mask_of_a_dropout_on_weights(nnz, rng):
+    layer = random_layer(rng, 7, 8, nnz)
+    layer.layer.dropout = 0.5
+    show(layer, rng)
+    expected, kept = layer.gradient, rng.random(nnz) < 0.5
+    assert 0 < np.count_nonzero(expected) < nnz
+    layer.change(Remap(layer.support, kept), SEVEN, rng)
+    assert_close(layer.gradient, expected[kept])
+    free = naive.free(layer.shape, set(positions(layer.support)))
+    remap = Remap(layer.support, np.ones(layer.nnz, bool))
+    layer.change(remap.inserting(at(layer.shape, free[:1])), SEVEN, rng)
+    new = positions(layer.support).index(free[0])
+    assert layer.gradient[new] == 0, "it was not there, and has had no gradient"
+    assert_close(np.delete(layer.gradient, new), expected[kept])
 
 
 def test_new_weights_know_how_many_inputs_their_neuron_has(rng):
@@ -91,41 +110,42 @@ def test_new_weights_know_how_many_inputs_their_neuron_has(rng):
     assert fresh.std() == pytest.approx(np.sqrt(2 / 1000), rel=0.1)
 
 
-# -------------------------------------------------------------------------------------------------------------- batches
+# ----------------------------------------------------------------------------------------------------- gradients shown
 
 
-def test_kept_batches_come_before_the_last_one(rng):
+def test_the_gradients_that_were_shown_are_one_question(rng):
     layer = random_layer(rng, 3, 5, 6)
-    steps = []
-    for N in (2, 4, 1):
-        layer.layer.forward(np.asfortranarray(rng.standard_normal((N, 5))), True, rng)
-        layer.layer.backward(np.asfortranarray(rng.standard_normal((N, 3))))
-        steps.append([matrix.copy() for matrix in layer.batch()] if not steps else [layer.layer.DZ, layer.layer.X])
-        if N != 1:
-            layer.keep_batch()
-    for actual, parts in zip(layer.batch(), zip(*steps, strict=True), strict=True):
+    steps = [layer.outer.stacked(), *(show(layer, rng, N) for N in (2, 4, 1))]
+    for actual, parts in zip(layer.outer.stacked(), zip(*steps, strict=True), strict=True):
         assert np.array_equal(actual, np.concatenate(parts))
+    DZ, X = steps[-1]
+    assert_close(layer.gradient, (DZ.T @ X)[layer.support.rows(), layer.support.indices])
 
 
-def test_kept_batches_are_copies(rng):
+def test_what_was_shown_outlives_the_next_steps(rng):
+    """The memory of a batch is not used again while somebody holds it."""
     layer = random_layer(rng, 3, 5, 6)
-    before = layer.layer.X.copy()
-    layer.keep_batch()
-    layer.layer.X[...] = 0  # as when its memory is used again
-    assert np.array_equal(layer.batch()[1][:4], before)
+    with workspace():
+        before = [matrix.copy() for matrix in show(layer, rng, 70)]
+        for _ in range(3):
+            other = random_layer(rng, 3, 5, 6, N=70)
+            other.forget()
+        for actual, expected in zip(layer.outer.stacked(), before, strict=True):
+            assert np.array_equal(actual[4:], expected)
 
 
-def test_batches_are_forgotten(rng):
+def test_gradients_are_forgotten(rng):
     layer = random_layer(rng, 3, 5, 6)
-    layer.keep_batch()
-    layer.forget_batches()
-    assert layer.batch()[0].shape == (4, 3)
-
-
-def test_without_a_step_there_is_neither_batch_nor_gradient(rng):
-    W = SparseWeight.random((3, 5), 0.2, rng)
-    layer = TopologyLayer(2, LinearLayer(W, np.zeros((1, 3), np.float32)), [])
+    layer.forget()
     assert layer.gradient is None
-    with pytest.raises(NervaError, match="the batch of W2 is wanted, but there was no training step"):
-        layer.batch()
+    show(layer, rng, 2)
+    assert layer.outer.stacked()[0].shape == (2, 3)
+
+
+def test_without_a_step_there_is_no_gradient(rng):
+    W = SparseWeight.random((3, 5), 0.2, rng)
+    layer = TopologyLayer(2, LinearLayer(W, np.zeros((1, 3), np.float32)))
+    assert layer.gradient is None
+    with pytest.raises(NervaError, match="the gradient of W2 is wanted, but there was no training step"):
+        layer.outer  # noqa: B018
     assert repr(layer) == "TopologyLayer(W2, 3×5, nnz=3)"

@@ -5,8 +5,8 @@ import pytest
 
 from nerva_py.data import load_digits
 from nerva_py.errors import NervaError
-from nerva_py.network import break_even_density, mlp
-from nerva_py.sparse import SparseWeight
+from nerva_py.network import mlp
+from nerva_py.sparse import SparseWeight, break_even_density
 from nerva_py.topology import METHODS, method
 from nerva_py.training import Callback, train
 
@@ -86,8 +86,8 @@ class Density(Callback):
     def __init__(self):
         self.seen = []
 
-    def on_step_end(self, state):
-        self.seen.append(state.network.nnz)
+    def on_step_end(self, run):
+        self.seen.append(run.network.nnz)
 
 
 @pytest.mark.parametrize("spec", ["GradualMagnitude(0.1, 4, 0.25, 0.75)", "GraNet(0.1, 0.3, 4, 0.25, 0.75)"])
@@ -127,8 +127,8 @@ def test_importance_pruning_removes_between_its_shares_of_training(data):
     sizes = []
 
     class Sizes(Callback):
-        def on_epoch_end(self, state, epoch):
-            sizes.append(state.network.sizes)
+        def on_epoch_end(self, run, epoch):
+            sizes.append(run.network.sizes)
 
     spec = "ImportancePruning(10, every='1 epoch', start=0.5, stop=0.8)"
     net, history = run(spec, data, epochs=5, callbacks=[Sizes()])
@@ -142,8 +142,8 @@ def test_importance_pruning_takes_the_weakest(data):
     removed = []
 
     class Strengths(Callback):
-        def on_step_end(self, state):
-            removed.append(state.network.sizes)
+        def on_step_end(self, run):
+            removed.append(run.network.sizes)
 
     train(
         net, data, epochs=1, batch_size=1437, callbacks=[method("ImportancePruning(50, every=1, start=0)"), Strengths()]
@@ -163,11 +163,9 @@ def test_ages_of_smet_count_from_growth(data):
     ages = []
 
     class Ages(Callback):
-        def on_train_begin(self, state):
-            self.states = [s for s in state.optimizer_states if isinstance(s.parameter.value, SparseWeight)]
-
-        def on_step_end(self, state):
-            ages.append({int(age) for s in self.states for age in np.unique(s.vectors[2])})
+        def on_step_end(self, run):
+            sparse = [one for one in run.network.parameters() if isinstance(one.value, SparseWeight)]
+            ages.append({int(age) for one in sparse for age in np.unique(one.states[2])})
 
     run("SMET(0.3, every=5, stop=1.0)", data, density=0.1, epochs=2, callbacks=[Ages()], statistics=False)
     assert ages[3] == {4}

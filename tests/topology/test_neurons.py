@@ -12,7 +12,6 @@ from nerva_py.sparse import DenseWeight, SparseWeight
 from nerva_py.topology import importance, input_importance, remove_neurons
 from nerva_py.topology.neurons import weakest
 from nerva_py.training import OPTIMIZERS, train
-from nerva_py.training.optimizers import states_for
 from tests import naive
 from tests.samples import assert_close, dense, sparse
 
@@ -32,14 +31,16 @@ def network(densities, optimizer: str = "Adam", rng=None):
         if isinstance(layer, BatchNormLayer):
             for name in ("mean", "variance"):
                 setattr(layer, name, rng.uniform(1, 2, layer.mean.shape))
-    states = states_for(net.parameters(), OPTIMIZERS[optimizer]())
     for parameter in net.parameters():
         if isinstance(parameter.value, np.ndarray):
             parameter.value[...] = rng.uniform(0.5, 1.5, parameter.value.shape)
-    for state in states:
-        for vector in state.vectors:
-            vector[...] = np.arange(1, vector.size + 1)
-    return net, states
+        parameter.begin(OPTIMIZERS[optimizer]().states)
+        trained = np.ones_like(parameter.vector)
+        if getattr(parameter.value, "mask", None) is not None:
+            trained[...] = parameter.value.mask.reshape(-1)
+        for vector in parameter.states:
+            vector[...] = np.arange(1, vector.size + 1) * trained
+    return net
 
 
 def cut_off(W, keep: np.ndarray) -> None:
@@ -61,10 +62,10 @@ keeps = st.integers(1, 2).flatmap(
 @given(chosen=keeps)
 def test_the_reduced_network_computes_as_if_they_had_no_outgoing_weights(densities, chosen):
     number, keep = chosen[0], np.array(chosen[1])
-    (net, states), (reference, _) = network(densities), network(densities)
+    net, reference = network(densities), network(densities)
     X = np.asfortranarray(np.random.default_rng(0).standard_normal((6, 9)))
     cut_off(reference.linear_layers[number].W.value, keep)
-    remove_neurons(net, number, keep, states)
+    remove_neurons(net, number, keep)
     assert net.sizes[number] == keep.sum()
     assert_close(net.predict(X), reference.predict(X))
 
@@ -73,17 +74,16 @@ def test_the_reduced_network_computes_as_if_they_had_no_outgoing_weights(densiti
 @pytest.mark.parametrize("optimizer", ["GradientDescent", "Momentum", "Adam", "SMET"])
 def test_what_remains_keeps_its_numbers(densities, optimizer):
     """Weights, biases, batch normalisation, and the optimizer states of all of them."""
-    net, states = network(densities, optimizer)
+    net = network(densities, optimizer)
     number, keep = 1, np.arange(12) % 3 != 1
     rows = {"W1": np.ix_(keep, np.ones(9, bool)), "W2": np.ix_(np.ones(7, bool), keep)}
 
     def everything() -> list[tuple[str, np.ndarray]]:
         found, linear = [], [layer.W for layer in net.linear_layers]
-        for state in states:
-            p = state.parameter
+        for p in net.parameters():
             name = next((f"W{n}" for n, one in enumerate(linear, 1) if one is p), p.name)
             like = p.value.like if hasattr(p.value, "like") else lambda v, p=p: v.reshape(p.value.shape)
-            for vector in (p.vector, *state.vectors):
+            for vector in (p.vector, *p.states):
                 matrix = like(vector)
                 found.append((name, matrix if isinstance(matrix, np.ndarray) else matrix.toarray()))
         for layer in net.layers:
@@ -92,19 +92,20 @@ def test_what_remains_keeps_its_numbers(densities, optimizer):
         return [(name, array.copy()) for name, array in found]
 
     before = everything()
-    remove_neurons(net, number, keep, states)
+    remove_neurons(net, number, keep)
     for (name, old), (_, new) in zip(before, everything(), strict=True):
         expected = old[rows[name]] if name in rows else old[:, keep] if old.shape == (1, 12) else old
         assert np.array_equal(new, expected), name
-    for state in states:
-        assert all(vector.shape == state.parameter.vector.shape for vector in state.vectors)
-        assert state.parameter.vector.flags.carray
+    for parameter in net.parameters():
+        assert len(parameter.states) == OPTIMIZERS[optimizer]().states
+        assert all(vector.shape == parameter.vector.shape for vector in parameter.states)
+        assert parameter.vector.flags.carray
 
 
 def test_it_can_be_trained_further(rng):
-    net, states = network(DENSITIES["mixed"])
-    remove_neurons(net, 2, np.arange(7) < 3, states)
-    remove_neurons(net, 1, np.arange(12) < 5, states)
+    net = network(DENSITIES["mixed"])
+    remove_neurons(net, 2, np.arange(7) < 3)
+    remove_neurons(net, 1, np.arange(12) < 5)
     data = from_arrays(rng.standard_normal((40, 9)), np.arange(40) % 4)
     before = net.predict(data.Xtrain).copy()
     train(net, data, epochs=2, batch_size=10, seed=1)
@@ -115,28 +116,28 @@ def test_it_can_be_trained_further(rng):
 def test_a_layer_that_becomes_dense_enough_is_stored_so():
     """Only neurons without inputs go, so that the density rises above the break-even point."""
     net = mlp("ReLU;Linear", [4, 10, 3], layer_densities=[0.3, 1], seed=1)
-    (state, *_) = states_for(net.parameters(), OPTIMIZERS["Momentum"]())
-    state.vectors[0][...] = np.arange(1, 13)
-    W = net.linear_layers[0].W.value
-    expected, keep = W.like(state.vectors[0]).toarray(), np.diff(W.support.indptr) > 1
-    remove_neurons(net, 1, keep, [state])
-    W = net.linear_layers[0].W.value
-    assert isinstance(W, DenseWeight)
-    assert np.array_equal(W.like(state.vectors[0]).toarray(), expected[keep])
+    parameter = net.linear_layers[0].W
+    parameter.begin(1)
+    parameter.states[0][...] = np.arange(1, 13)
+    W = parameter.value
+    expected, keep = W.like(parameter.states[0]).toarray(), np.diff(W.support.indptr) > 1
+    remove_neurons(net, 1, keep)
+    assert isinstance(parameter.value, DenseWeight)
+    assert np.array_equal(parameter.value.like(parameter.states[0]).toarray(), expected[keep])
 
 
 @pytest.mark.parametrize("number", [0, 3, -1])
 def test_only_hidden_layers_have_neurons_to_remove(number):
-    net, states = network(DENSITIES["sparse"])
+    net = network(DENSITIES["sparse"])
     with pytest.raises(NervaError, match=f"number must be from 1 to 2, the hidden layers, not {number}"):
-        remove_neurons(net, number, np.ones(4, bool), states)
+        remove_neurons(net, number, np.ones(4, bool))
 
 
 @pytest.mark.parametrize("keep", [np.zeros(12, bool), np.ones(11, bool), np.ones(12), np.ones((12, 1), bool)])
 def test_some_neuron_must_stay(keep):
-    net, states = network(DENSITIES["sparse"])
+    net = network(DENSITIES["sparse"])
     with pytest.raises(NervaError, match="keep must be 12 booleans, at least one of them true, not"):
-        remove_neurons(net, 1, keep, states)
+        remove_neurons(net, 1, keep)
     assert net.sizes == SIZES
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -52,16 +53,16 @@ class Spy(Callback):
     def __init__(self, look):
         self.look = look
 
-    def on_step_end(self, state):
-        self.look(state)
+    def on_step_end(self, run):
+        self.look(run)
 
 
 class Timed(DynamicTopology):
     """Writes down at which steps it updates, and with which decay."""
 
-    def on_train_begin(self, state):
+    def on_train_begin(self, run):
         self.times = []
-        super().on_train_begin(state)
+        super().on_train_begin(run)
 
     def update(self, decay=1.0):
         if hasattr(self, "times") and self.t:
@@ -84,7 +85,7 @@ def test_laws_of_an_update(drop, grow, layer, amount, limit, seed):
         return masks
 
     with int32_limit(limit):
-        support, states = at(layer.shape, positions(layer.support)), len(layer.states[0].vectors)
+        support, states = at(layer.shape, positions(layer.support)), len(layer.layer.W.states)
         layer = layer_of(support, layer.values, np.random.default_rng(seed), states)
         before, old = numbers(layer), layer.layer.W.value
         topology = attached(DynamicTopology(Drop(drop, amount, spy), grow, "Uniform(7, 7)"), [layer], seed)
@@ -219,21 +220,26 @@ def test_the_batches_of_several_steps_are_one(density, data):
     """DZ and X of the last three steps, one under the other, also if the layer is pruned just before it grows."""
     steps, seen = [], []
 
-    def look(state):
-        steps.append([(layer.DZ.copy(), layer.X.copy()) for layer in state.network.linear_layers])
+    class Recorder(Callback):
+        """Copies of DZ and X of each linear layer, by its number, step by step."""
+
+        def on_gradients(self, run, layer, tape, gradients):
+            if run.t > len(steps):
+                steps.append({})
+            if layer in run.network.linear_layers:
+                factors = tuple(matrix.copy() for matrix in gradients[0].stacked())
+                steps[-1][run.network.linear_layers.index(layer) + 1] = factors
 
     def choose(layer, kept, count, rng):
-        seen.append((len(steps), layer.number, *layer.batch()))
+        seen.append((len(steps), layer.number, *layer.outer.stacked()))
         return GROW_RULES["Gradient"]().choose(layer, kept, count, rng)
 
     rule = Grow("three", choose, batches=3)
     topology = DynamicTopology("Magnitude(0.3)", rule, every=4, density=density)
-    before = Spy(look)
-    before.order = Order.CHANGES  # and before the topology in the list
-    train(network(), data, epochs=2, batch_size=20, callbacks=[before, topology])
+    train(network(), data, epochs=2, batch_size=20, callbacks=[topology, Recorder()])
     assert [(t, number) for t, number, *_ in seen] == [(t, number) for t in (4, 8, 12) for number in (1, 2, 3)]
     for t, number, *batch in seen:
-        parts = [step[number - 1] for step in steps[t - 3 : t]]
+        parts = [step[number] for step in steps[t - 3 : t]]
         for actual, matrices in zip(batch, zip(*parts, strict=True), strict=True):
             assert np.array_equal(actual, np.concatenate(matrices))
 
@@ -242,20 +248,32 @@ def test_no_layer_collects_batches_for_ever(data):
     """Not even one that is full and never grows."""
     sizes = []
     topology = DynamicTopology("Magnitude(0.3)", "Gradient(2)", every=3)
-    spy = Spy(lambda state: sizes.append([len(layer.batch()[0]) for layer in topology.layers]))
-    train(network([0.3, 1, 0.6]), data, epochs=3, batch_size=22, callbacks=[topology, spy])
-    assert sizes[:6] == [[22] * 3, [44] * 3, [22] * 3] * 2
-    assert max(map(max, sizes)) == 44
+    before, after = (Spy(lambda run: sizes.append([samples(layer) for layer in topology.layers])) for _ in range(2))
+    before.order = Order.CHANGES  # and before the topology in the list
+    train(network([0.3, 1, 0.6]), data, epochs=3, batch_size=22, callbacks=[before, topology, after])
+    assert sizes == [[0] * 3] * 2 + [[22] * 3] * 2 + [[44] * 3, [0] * 3] + sizes[:6] * 4
+    assert [samples(layer) for layer in topology.layers] == [0] * 3
 
 
-@pytest.mark.parametrize(("grow", "kept"), [("Random", False), ("Gradient", True), (None, False)])
-def test_what_growth_needs_is_kept_while_training_only(grow, kept, data):
-    net, seen = network(), []
-    spy = Spy(lambda state: seen.append([layer.DZ is not None for layer in net.linear_layers]))
-    train(net, data, epochs=1, callbacks=[DynamicTopology("Magnitude(0.3)", grow), spy])
-    assert seen == [[kept] * 3] * len(seen)
-    assert not any(layer.keeps_DZ for layer in net.linear_layers)
-    assert all(layer.DZ is None for layer in net.linear_layers)
+def samples(layer) -> int:
+    """Of the gradients that a layer holds."""
+    return 0 if layer.gradient is None else len(layer.outer.stacked()[0])
+
+
+@pytest.mark.parametrize("grow", ["Random", "Gradient", None])
+def test_what_growth_needs_is_kept_until_the_update_only(grow, data):
+    """The memory of DZ and of X is free again after it."""
+    alive: list[weakref.ref] = []
+
+    class Watch(Callback):
+        def on_gradients(self, run, layer, tape, gradients):
+            alive.extend(weakref.ref(matrix) for matrix in gradients[0].stacked())
+
+    topology = DynamicTopology("Magnitude(0.3)", grow, every=2)
+    spy = Spy(lambda run: seen.append(sum(one() is not None for one in alive)))
+    seen: list[int] = []
+    train(network(), data, epochs=1, batch_size=22, callbacks=[topology, Watch(), spy])
+    assert seen == [0] * 5
 
 
 # --------------------------------------------------------------------------------------------------------- training
@@ -278,9 +296,9 @@ def test_what_happened_is_in_the_history(data):
 
 def test_without_a_drop_rule_nothing_changes(data):
     net = network()
-    before = [W.support if hasattr(W, "support") else W.mask for W in weights(net)]
+    before = [W.support for W in weights(net)]
     history = train(net, data, epochs=2, callbacks=[DynamicTopology(None)])
-    after = [W.support if hasattr(W, "support") else W.mask for W in weights(net)]
+    after = [W.support for W in weights(net)]
     assert all(one is other for one, other in zip(before, after, strict=True))
     assert history[1].measures["topology"]["R_s"] == pytest.approx(net.density)
 
@@ -288,14 +306,18 @@ def test_without_a_drop_rule_nothing_changes(data):
 @pytest.mark.parametrize("optimizer", ["GradientDescent", "Momentum(0.9)", "Adam", "SMET"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_optimizers_go_on_after_every_update(optimizer, dtype, data):
-    net, states = network(dtype=dtype), []
+    net = network(dtype=dtype)
     topology = DynamicTopology("Magnitude(0.5)", "Gradient", every=1)
-    spy = Spy(lambda state: [assert_sound(layer) for layer in topology.layers])
-    keep = Spy(lambda state: states.append(state.optimizer_states))
-    train(net, data, epochs=2, batch_size=50, optimizer=optimizer, learning_rate=0.001, callbacks=[topology, spy, keep])
-    assert [layer.states for layer in topology.layers] == [
-        [state for state in states[0] if state.parameter is layer.W] for layer in net.linear_layers
-    ]
+    kept = [0.0]
+
+    def look(run):
+        for layer in topology.layers:
+            assert_sound(layer)
+            assert len(layer.layer.W.states) == run.optimizers[layer.layer].states
+            kept.extend(float(np.abs(vector).max()) for vector in layer.layer.W.states)
+
+    train(net, data, epochs=2, batch_size=50, optimizer=optimizer, learning_rate=0.001, callbacks=[topology, Spy(look)])
+    assert (max(kept) > 0) == (optimizer != "GradientDescent")
     assert all(np.isfinite(parameter.vector).all() for parameter in net.parameters())
 
 

@@ -78,6 +78,27 @@ def test_it_says_what_was_first(put, number, said, data):
     assert callback.report == str(raised.value)
 
 
+@pytest.mark.parametrize("method", ["SET", "ImportancePruning"])
+def test_it_says_so_where_the_layer_changes_in_the_same_step(method, data):
+    """Support or shape are others when the step is over, but the gradient was one on the old support, under its mask."""
+    change = nv.DynamicTopology("SET(0.3)", "Random", every=9)
+    if method == "ImportancePruning":
+        change = nv.method("ImportancePruning(30, every='9 steps', start=0)")
+    before = {}
+
+    def put(net, tape, gradients):
+        before["W"] = net.layers[0].W.value
+        gradients[0].terms[0].DZ[:, 0] = np.nan
+
+    net = network("ReLU;ReLU;Linear", dropouts=[0.2, 0.1, 0.0])
+    with pytest.raises(
+        DivergedError, match=r"step 3 of epoch 2.* DW, the gradient of W, of layer 1 \(ReLU\) was the first"
+    ):
+        nv.train(net, data, epochs=5, batch_size=20, callbacks=[nv.TerminateOnNaN(), change, Break(9, put, 0)], seed=1)
+    assert before["W"].support != net.layers[0].W.value.support
+    assert (before["W"].shape != net.layers[0].W.value.shape) == (method == "ImportancePruning")
+
+
 def test_a_run_that_explodes_ends_in_the_step_in_which_it_does(data):
     """The first number that overflows is an output or a gradient, not a weight: the step before all weights were finite."""
     steps = []

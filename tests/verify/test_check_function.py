@@ -9,7 +9,7 @@ import scipy.sparse
 from nerva_py import SparseWeight
 from nerva_py.equations.linear import linear, linear_backward
 from nerva_py.errors import NervaError
-from nerva_py.matrix import hadamard
+from nerva_py.matrix import Outer, hadamard, product_on
 from nerva_py.verify import check_backward, check_function
 from nerva_py.verify.check_function import SIZES
 
@@ -127,6 +127,56 @@ def test_several_values():
     none = check_function(lambda X, W, DY: (DY @ W, None, None), linear_backward, BACKWARD)
     assert none.answered
     assert "a wrong value 2 of 3: returns None, but an array of shape (4, 3) is expected" in str(none)
+
+
+def outer_backward(X, W, DY):
+    return DY @ W, Outer(DY, X), DY.sum(axis=0, keepdims=True)
+
+
+def array_backward(X, W, DY):
+    return DY @ W, DY.T @ X, DY.sum(axis=0, keepdims=True)
+
+
+def test_a_product_that_waits():
+    """The answer and what it is compared with may be an `Outer` or its values."""
+    for mine in (outer_backward, array_backward):
+        for reference in (linear_backward, array_backward):
+            assert check_function(mine, reference, BACKWARD), mine
+    assert check_function(lambda DY, X: Outer(DY, X), lambda DY, X: DY.T @ X, {"DY": ("N", "K"), "X": ("N", "D")})
+    assert check_function(lambda X, W, DY: [*outer_backward(X, W, DY)], linear_backward, BACKWARD)
+
+
+@pytest.mark.parametrize(
+    ("outer", "told"),
+    [
+        (lambda X, DY: Outer(X, DY), "2 of 3: has shape (3, 4), but (4, 3) is expected at N=2, D=3, K=4 (it is the transpose)"),
+        (lambda X, DY: Outer(-DY, X), "(the sign of all entries is wrong)"),
+        (lambda X, DY: Outer(DY, X) + Outer(DY, X), "(it is 2 times the right one, and N is that number)"),
+        (lambda X, DY: Outer(DY, X.T), "raises ValueError"),
+        (lambda X, DY: None, "2 of 3: returns None, but an array of shape (4, 3) is expected"),
+    ],
+)  # fmt: skip
+def test_a_wrong_product_that_waits(outer, told):
+    check = check_function(
+        lambda X, W, DY: (DY @ W, outer(X, DY), DY.sum(axis=0, keepdims=True)), linear_backward, BACKWARD
+    )
+    assert told in str(check)
+
+
+def test_a_product_that_waits_for_a_sparse_matrix():
+    """Then the values on its support are wanted, also where another argument has the same shape."""
+    inputs = {
+        "X": (4, 5),
+        "W": lambda rng: SparseWeight.random((4, 5), density=0.4, rng=rng, dtype=np.float64),
+        "DY": (4, 4),
+    }
+
+    def on_the_support(X, W, DY):
+        return DY @ W, product_on(W, DY.T, X).csr, DY.sum(axis=0, keepdims=True)
+
+    assert check_function(on_the_support, linear_backward, inputs)
+    assert check_function(outer_backward, linear_backward, inputs)
+    assert "12 of 20 entries are wrong" in str(check_function(array_backward, linear_backward, inputs))
 
 
 def test_wrong_at_some_sizes_only():

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from nerva_py.equations import activation_layer, activations, batch_norm, softmax
+from nerva_py.equations import activations, batch_norm, dropout, softmax
+from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.linear import linear, linear_backward
 from nerva_py.errors import NervaError
 from nerva_py.matrix import (
+    Outer,
     apply,
     column_repeat,
     columns_mean,
@@ -19,6 +21,7 @@ from nerva_py.matrix import (
     dot,
     elements_sum,
     hadamard,
+    ones,
     row_repeat,
     rows_sum,
 )
@@ -73,7 +76,13 @@ def normalized_backward(X, gamma, beta, DY):
 
 
 def activated_backward(X, W, b, DY):
-    return activation_layer.activation_layer_backward(X, W, linear(X, W, b), DY, activations.ReLU())
+    return linear_backward(X, W, activations.ReLU().backward(DY, linear(X, W, b)))
+
+
+def split_backward(X, W, b, DY):
+    """The batch in two halves, of which the gradient of W is a sum of two terms."""
+    half = DY / 2
+    return half @ W + half @ W, Outer(half, X) + Outer(half, X), columns_sum(DY)
 
 
 RIGHT = {
@@ -82,8 +91,22 @@ RIGHT = {
     "Swish": (*element_wise(swish, swish_derivative), X),
     "GELU, with decimals": (*element_wise(gelu, gelu_derivative), X),
     "ReLU, by cases": (*element_wise(relu, step), X),
+    "an Outer of two terms": (linear, split_backward, LINEAR),
+    "an Outer for the input": (lambda X, W: W @ X, lambda X, W, DY: (Outer(W, DY), DY @ X.T), {
+        "inputs": {"X": ("D", "N")}, "parameters": {"W": ("K", "D")},
+    }),
+    "an Outer for a number": (
+        lambda X, c: c * X,
+        lambda X, c, DY: (c * DY, Outer(rows_sum(hadamard(X, DY)), ones(X, X.shape[0], 1))),
+        {**X, "parameters": {"c": ()}},
+    ),
+    "dropout on weights": (
+        lambda X, W, b, R: dropout.dropout_linear(X, W, b, R),
+        lambda X, W, DY, R: (*dropout.dropout_linear_backward(X, W, DY, R), hadamard(W, DY.T @ X)),
+        {**X, "parameters": {**LINEAR["parameters"], "R": ("K", "D")}},
+    ),
     "ReLU, the library's": (
-        lambda X, W, b: activation_layer.activation_layer(X, W, b, activations.ReLU())[0], activated_backward, LINEAR,
+        lambda X, W, b: activation_layer(X, W, b, activations.ReLU()), activated_backward, LINEAR,
     ),
     "residual": (lambda X, W: X + X @ W.T, lambda X, W, DY: (DY + DY @ W, DY.T @ X), SQUARE),
     "softmax, with Y": (softmax.softmax, lambda Y, DY: softmax.softmax_backward(Y, DY), X),
@@ -155,10 +178,11 @@ def wrong(forward, backward, shapes, name="W"):
 
 
 def gradients(**changes):
-    """A backward function of the linear layer with changed gradients."""
+    """A backward function of the linear layer with changed gradients, that of W as a matrix."""
 
     def backward(X, W, b, DY):
-        right = dict(zip("XWb", linear_backward(X, W, DY), strict=True))
+        DX, DW, Db = linear_backward(X, W, DY)
+        right = {"X": DX, "W": DW.on(W), "b": Db}
         return {name: changes.get(name, lambda D: D)(D) for name, D in right.items()}
 
     return backward
@@ -187,6 +211,28 @@ def test_one_wrong_gradient(change, message):
     assert report["b"].correct
 
 
+@pytest.mark.parametrize(
+    ("outer", "message"),
+    [
+        (lambda X, DY: Outer(-DY, X), "its sign is wrong: it is −1 times the right one"),
+        (lambda X, DY: Outer(DY, X) + Outer(DY, X), "it is 2 times the right one"),
+        (
+            lambda X, DY: Outer(X, DY),
+            "it is the transpose of the right one: its shape is 1×2, that of W is 2×1 (D = 1, K = 2, N = 3)",
+        ),
+        (lambda X, DY: Outer(X, X), "the shape does not fit: its shape is 1×1, that of W is 2×1"),
+    ],
+)
+def test_a_wrong_product_that_waits(outer, message):
+    text = wrong(linear, lambda X, W, DY: (DY @ W, outer(X, DY), columns_sum(DY)), LINEAR)
+    assert message in text
+
+
+def test_a_mask_that_does_not_belong_there():
+    text = wrong(linear, lambda X, W, DY: (DY @ W, Outer(DY, X, W), columns_sum(DY)), LINEAR)
+    assert "      but is     W_11*(DY_11*X_11 + DY_21*X_21 + DY_31*X_31)" in text
+
+
 def test_the_size_that_is_missing_or_too_much():
     assert "it is N times the right one" in wrong(columns_mean, lambda X, DY: row_repeat(DY, X.shape[0]), X, "X")
     assert "it is 1/N times the right one" in wrong(
@@ -203,7 +249,7 @@ def test_a_transpose_of_a_square_matrix():
 def test_gradients_in_the_wrong_order():
     def backward(X, W, b, DY):
         DX, DW, Db = linear_backward(X, W, DY)
-        return DW, DX, Db
+        return DW, DX, Db  # a product that waits, where a matrix is claimed, is looked at, too
 
     report = check_layer(linear, backward, **LINEAR)
     assert "it is DW: its shape is 2×1" in str(report["X"])
@@ -291,6 +337,7 @@ def test_a_gradient_that_is_right_by_accident_of_the_loss():
         (lambda X: apply(lambda x: sp.Max(x, 0), X), lambda DY: DY, X, "where(condition, a, b)"),
         (lambda X: np.where(X > 0, X, 0), lambda DY: DY, X, "compare numbers, in a function that apply takes"),
         (linear, lambda X, W, DY: (DY @ W.T, DY, DY), LINEAR, "backward fails on matrices of symbols"),
+        (linear, lambda X, W, DY: (DY @ W, Outer(DY, X.T), DY), LINEAR, "backward fails on matrices of symbols"),
     ],
 )
 def test_messages(forward, backward, shapes, message):

@@ -7,6 +7,9 @@ import pytest
 import sympy as sp
 
 from nerva_py import matrix as table
+from nerva_py.equations.activation_layer import activation_layer
+from nerva_py.equations.linear import linear
+from nerva_py.matrix import Outer
 from nerva_py.verify import IndexedMatrix, equal, sparse
 
 from .evaluation import BASES, NUMBERS, SIZES, D, K, N, value
@@ -45,12 +48,16 @@ OPERATIONS = {
     "zeros": (table.zeros(A, N, D), np.zeros((2, 3))),
     "ones": (table.ones(A, N, D), np.ones((2, 3))),
     "identity": (table.identity(A, N), np.eye(2)),
-    "affine": (table.affine(A, B.T, IndexedMatrix.symbol("x", 1, K)), a @ b + r[:, :2]),
-    "affine_apply": (
-        table.affine_apply(A, B.T, IndexedMatrix.symbol("x", 1, K), lambda y: y**2),
+    "linear": (linear(A, B.T, IndexedMatrix.symbol("x", 1, K)), a @ b + r[:, :2]),
+    "activation_layer": (
+        activation_layer(A, B.T, IndexedMatrix.symbol("x", 1, K), lambda Z: table.apply(lambda z: z**2, Z)),
         (a @ b + r[:, :2]) ** 2,
     ),
     "product_on, dense": (table.product_on(C, A, A.T), a @ a.T),
+    "Outer, two terms": ((Outer(A, A) + Outer(A, 2 * A)).on(IndexedMatrix.symbol("W", D, D)), 3 * a.T @ a),
+    "Outer, a mask": (Outer(A.T, A.T, C).on(C), a @ a.T * c),
+    "updated": (table.updated(lambda w, g, eta: w - eta * g * g, A, 2 * A, [], [3])[0], a - 12 * a * a),
+    "updated, its state": (table.updated(lambda w, g, s, c: (w + g, s * w + c), A, A, [A], [3])[1][0], a * a + 3),
 }
 
 
@@ -71,8 +78,39 @@ def test_numbers():
 
 def test_every_primitive_is_tried_or_has_a_test_of_its_own():
     primitives = {name for name in table.__all__ if hasattr(getattr(table, name), "dispatch")}
-    elsewhere = {"rows_max", "columns_max", "elements_sum", "dot", "product_on"}
+    elsewhere = {"rows_max", "columns_max", "elements_sum", "dot", "product_on", "draw_mask", *UNDEFINED}
     assert primitives - elsewhere <= set(" ".join(OPERATIONS).split())
+
+
+UNDEFINED = {
+    "largest_products": lambda: table.largest_products(A, A, B, 3),
+    "column_maxima": lambda: table.column_maxima(A, C),
+    "stack_rows": lambda: table.stack_rows(A, A),
+}
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_what_has_no_meaning_for_symbolic_sizes(name):
+    with pytest.raises(TypeError, match=f"{name} is not implemented for matrices of type IndexedMatrix"):
+        UNDEFINED[name]()
+
+
+def test_a_mask_is_a_matrix_of_symbols():
+    class Names:
+        def matrix(self, rows, columns):
+            return IndexedMatrix.symbol("R", rows, columns)
+
+    R = table.draw_mask(Names(), A, 0.5)
+    assert R.shape == (N, D)
+    assert equal(R, IndexedMatrix.symbol("R", N, D)) == {}
+
+
+def test_an_update_keeps_the_support():
+    W = sparse("W", K, D)
+    theta, (state,) = table.updated(lambda w, g, s: (w - g, s + g), W, W, [W], [])
+    assert theta.support is state.support is W.support
+    assert equal(theta, table.zeros(W, K, D)) == {}
+    assert equal(state, 2 * W) == {}
 
 
 def test_a_maximum_is_an_arbitrary_number():
@@ -87,9 +125,9 @@ def test_a_sparse_matrix():
     W = sparse("W", K, D)
     assert equal(table.hadamard(W.support, W), W) == {}
     X, DY = IndexedMatrix.symbol("X", N, D), IndexedMatrix.symbol("DY", N, K)
-    DW = table.product_on(W, DY.T, X)
-    assert equal(DW, table.hadamard(W.support, DY.T @ X)) == {}
-    assert equal(DW, DY.T @ X)
+    for DW in (table.product_on(W, DY.T, X), Outer(DY, X).on(W)):
+        assert equal(DW, table.hadamard(W.support, DY.T @ X)) == {}
+        assert equal(DW, DY.T @ X)
 
 
 def test_a_function_defined_by_cases_is_a_symbol_of_its_name():

@@ -17,7 +17,7 @@ b, Y = WrittenMatrix("b", 1, K), WrittenMatrix("Y", N, K)
 
 def test_linear_layer():
     assert latex(linear, X, W, b) == r"X \, W^\top + \mathbf{1}_{N} \, b"
-    DX, DW, Db = latex(linear_backward, X, W, DY)
+    DX, DW, Db = latex(linear_backward, X, W, DY)  # the gradient that waits for its support is written out
     assert DX == r"\mathrm{D}Y \, W"
     assert DW == r"\mathrm{D}Y^\top \, X"
     assert Db == r"\mathbf{1}_{N}^\top \, \mathrm{D}Y"

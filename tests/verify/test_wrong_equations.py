@@ -6,7 +6,7 @@ import pytest
 import sympy as sp
 
 from nerva_py.equations import batch_norm, linear, softmax
-from nerva_py.matrix import column_repeat, columns_sum, exp, hadamard, inv_sqrt, product_on, row_repeat, rows_sum
+from nerva_py.matrix import Outer, column_repeat, columns_sum, exp, hadamard, inv_sqrt, product_on, row_repeat, rows_sum
 from nerva_py.verify import IndexedMatrix, concrete, equal, gradient_difference, inner_product, sparse
 
 N, D, K = sp.symbols("N D K", integer=True, positive=True)
@@ -80,12 +80,16 @@ def test_batch_norm_without_epsilon_in_the_gradient():
 def test_linear(sizes):
     X, W, b, DY = matrices(sizes, X="ND", W="DD", b="1D", DY="ND")
     Y = linear.linear(X, W, b)
-    DX, DW, Db = linear.linear_backward(X, W, DY)
+    DX, outer, Db = linear.linear_backward(X, W, DY)
+    DW = outer.on(W)
     for matrix, right in ((X, DX), (W, DW), (b, Db)):
         assert is_gradient(Y, DY, matrix, right)
         assert not is_gradient(Y, DY, matrix, 2 * right)
         assert not is_gradient(Y, DY, matrix, -right)
     assert not is_gradient(Y, DY, W, DW.T)
+    assert not is_gradient(Y, DY, W, Outer(X, DY).on(W))
+    assert not is_gradient(Y, DY, W, (outer + outer).on(W))
+    assert not is_gradient(Y, DY, W, Outer(DY, X, W).on(W))
     assert not is_gradient(Y, DY, X, DY @ W.T)
 
 
@@ -94,6 +98,8 @@ def test_a_sparse_weight():
     W = sparse("W", K, D)
     Y = linear.linear(X, W, b)
     assert is_gradient(Y, DY, W, product_on(W, DY.T, X))
+    assert is_gradient(Y, DY, W, Outer(DY, X).on(W))
+    assert not is_gradient(Y, DY, W, Outer(DY, X).on(IndexedMatrix.symbol("W", K, D)))
     assert not is_gradient(Y, DY, W, DY.T @ X)  # all of the product, not that on the support
     assert not is_gradient(Y, DY, X, DY @ IndexedMatrix.symbol("W", K, D))
 
