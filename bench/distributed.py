@@ -41,35 +41,34 @@ PREDICTED = (8, 32, 128, 1024)
 
 def work(sparsity: float, batch: int, steps: int) -> None:
     """One rank: rank 0 prints what was measured."""
+    from own_step import own_run
+
     import nerva_py as nv
     from nerva_py.distributed import DataParallel, mpi
     from nerva_py.engine import one_blas_thread, workspace
-    from nerva_py.equations.losses import SoftmaxCrossEntropy
-    from nerva_py.training.loop import resolve_optimizers
-    from nerva_py.training.step import PhaseClock
 
     ranks = mpi()
     rng = np.random.default_rng(1)
     X, T = rng.integers(0, 256, (2000, SIZES[0]), np.uint8), rng.integers(0, 10, 2000)
     data = nv.from_arrays(X, T, num_classes=10)
     network = nv.mlp("ReLU;ReLU;Linear", SIZES, overall_density=1 - sparsity, seed=1)
-    states = resolve_optimizers(network, "Nesterov(0.9)")
     parallel = DataParallel(ranks, ranks.size)
-    parallel.agree(network, 1, [])
+    run = own_run(network, data, 0.01, batch_size=batch, seed=1, timer=True, distributed=parallel)
+    exchange = run.phases["exchange"]
     seconds, exchanges, compute = [], [], []
     with workspace(), one_blas_thread:
         for t in range(1, steps + 6):
-            rows, clock = rng.permutation(2000)[:batch], PhaseClock()
+            rows, before = rng.permutation(2000)[:batch], exchange.seconds
             ranks.communicator.Barrier()
             start = time.perf_counter()
-            parallel.step(network, data, SoftmaxCrossEntropy, states, rows, None, 0.01, t, clock)
+            run.step(*run.shards(rows, None))
             own = time.perf_counter() - start
             ranks.communicator.Barrier()
             if t > 5:
                 seconds.append(time.perf_counter() - start)
-                exchanges.append(clock.seconds["exchange"])
-                compute.append(own - clock.seconds["exchange"])
-    numbers = sum(state.parameter.vector.size for state in states)
+                exchanges.append(exchange.seconds - before)
+                compute.append(own - exchanges[-1])
+    numbers = sum(parameter.vector.size for parameter in network.parameters())
     if ranks.rank == 0:
         print(json.dumps({
             "step": summary(seconds), "exchange": summary(exchanges), "compute": summary(compute),

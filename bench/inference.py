@@ -6,7 +6,7 @@ All contenders have the same weights (Erdős–Rényi densities, ReLU, written t
 samples as a float32 array (N, 3072), and answer with an array (N, 10); the answers are compared. The contenders:
 
 - predict: `network.predict(X)`, what a user calls;
-- forward: `network.forward(X)` with everything around it done before: inside `workspace()` and `one_blas_thread`, X
+- forward: `network.evaluate(X)` with everything around it done before: inside `workspace()` and `one_blas_thread`, X
   batch-contiguous;
 - masked PyTorch: a `Sequential` of `Linear` and `ReLU` whose masked weights are zeros, in `torch.inference_mode`;
 - torch CSR: hand-written, H = relu(W H + b) with the batch adjacent in memory and W a sparse CSR tensor (dense where the
@@ -99,7 +99,7 @@ class Forward(Predict):
         self.X = batch_layout(self.X)
 
     def predict(self) -> Any:
-        return self.network.forward(self.X)
+        return self.network.evaluate(self.X)
 
 
 class MaskedPyTorch(Contender):

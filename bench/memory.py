@@ -100,11 +100,11 @@ class Contender:
 
 class NervaPy(Contender):
     def __init__(self) -> None:
-        from nerva_py.engine import one_blas_thread, workspace
-        from nerva_py.equations.losses import SoftmaxCrossEntropy
-        from nerva_py.training.step import training_step
+        from own_step import own_run
 
-        self.criterion, self.training_step, self.workspace = SoftmaxCrossEntropy, training_step, workspace
+        from nerva_py.engine import one_blas_thread, workspace
+
+        self.own_run, self.workspace = own_run, workspace
         one_blas_thread.__enter__()  # for the life of the process
         self._enter()
         self.warm_up()
@@ -120,17 +120,16 @@ class NervaPy(Contender):
 
     def make_network(self, sizes: list[int], density: float) -> int:
         import nerva_py as nv
-        from nerva_py.training.loop import resolve_optimizers
 
         layers = ";".join(["ReLU"] * (len(sizes) - 2) + ["Linear"])
         self.network = nv.mlp(layers, sizes, overall_density=density, seed=1)
-        self.make_states = lambda: resolve_optimizers(self.network, f"Nesterov({MOMENTUM})")
-        self.states: Any = None
+        self.run: Any = None
         return self.network.nnz
 
     def step(self, rows: np.ndarray) -> None:
-        self.states = self.states or self.make_states()
-        self.training_step(self.network, self.data, self.criterion, self.states, rows, None, LEARNING_RATE, self.t)
+        if self.run is None:
+            self.run = self.own_run(self.network, self.data, LEARNING_RATE, f"Nesterov({MOMENTUM})")
+        self.run.step(self.run.batch(rows))
 
     def save(self, path: Path) -> None:
         import nerva_py as nv
@@ -138,7 +137,7 @@ class NervaPy(Contender):
         nv.save_weights(path, self.network)
 
     def forget(self) -> None:
-        del self.network, self.states, self.make_states, self.data
+        del self.network, self.run, self.data
         self.context.__exit__(None, None, None)
         self._enter()
 

@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,13 @@ from contenders.ours import NervaPy
 from contenders.problem import Problem
 from numba import prange
 
+from nerva_py.data import gather, targets
 from nerva_py.engine import batch_empty
 from nerva_py.engine.compiling import kernel
-from nerva_py.equations.linear import linear, linear_input_gradient
-from nerva_py.equations.losses import SoftmaxCrossEntropy
-from nerva_py.matrix import columns_sum, product_on
+from nerva_py.equations.linear import linear
+from nerva_py.matrix import Outer, columns_sum, updated
 from nerva_py.sparse import DenseWeight, SparseWeight
-from nerva_py.training.evaluation import targets
-from nerva_py.training.step import gather_for
+from nerva_py.training import Run
 
 ROUNDS, STEPS = 10, 50
 EXPLAINED = 0.15  # the sum of the calls and the step may differ by this share of the step
@@ -79,41 +79,57 @@ class Phases:
 
 
 def timed_step(ours: Any, rows: np.ndarray, clock: Clock) -> None:
-    """`nerva_py.training.loop.training_step`, call by call."""
-    data, network, lap = ours.data, ours.network, clock.lap
+    """`nerva_py.training.Run.step`, call by call."""
+    run, network, data, lap = ours.run, ours.network, ours.data, clock.lap
     layers = list(enumerate(network.linear_layers, 1))
-    ours.t += 1
+    run.t += 1
     clock.start()
-    X = gather_for(network, data, rows)
+    as_bytes = network.takes_bytes(len(rows))
+    X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype, None, data.image_shape, as_bytes)
     lap("gather")
     T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
     lap("one-hot targets")
+    kept = []
     for i, layer in layers:
-        layer.X = X
         Z = linear(X, layer.W.value, layer.b.value)
         lap(f"forward {i}")
-        X = layer.output.forward(Z)
+        Y = layer.output(Z)
         lap(f"activation {i}")
-    DY = SoftmaxCrossEntropy.mean_gradient(X, T)
+        kept.append((X, Z, Y))
+        X = Y
+    DY = run.loss.mean_gradient(X, T, None, len(rows))
     lap("loss gradient")
+    waiting: tuple[Any, ...] = ()
     for i, layer in reversed(layers):
-        DZ = layer.output.backward(DY)
+        X, Z, Y = kept.pop()
+        DZ, _ = layer.output.backward(DY, Z, Y)
         lap(f"activation derivative {i}")
-        layer.W.gradient = product_on(layer.W.value, DZ.T, layer.X)
-        lap(f"weight gradient {i}")
-        layer.b.gradient = columns_sum(DZ)
-        lap(f"bias gradient {i}")
         if i > 1:
-            DY = linear_input_gradient(layer.W.value, DZ)
+            DY = DZ @ layer.W.value
             lap(f"input gradient {i}")
-    for k, state in enumerate(ours.states):
-        state.step(ours.learning_rate, ours.t)
-        lap(f"update {state.parameter.name}{k // 2 + 1}")
+        Db = columns_sum(DZ)
+        lap(f"bias gradient {i}")
+        if waiting:  # a layer is updated when the one below has gone backward
+            update(run, *waiting, lap)
+        waiting = i, layer, Outer(DZ, X), Db
+    update(run, *waiting, lap)
+
+
+def update(run: Run, i: int, layer: Any, DW: Outer, Db: np.ndarray, lap: Callable[[str], None]) -> None:
+    """`Optimizer.step`, call by call."""
+    optimizer = run.optimizers[layer]
+    for name, parameter, gradient in (("W", layer.W, DW), ("b", layer.b, Db)):
+        if isinstance(gradient, Outer):
+            gradient = gradient.on(parameter.value)
+            lap(f"weight gradient {i}")
+        numbers = (run.learning_rate, optimizer.weight_decay if parameter.decays else 0.0, *optimizer.constants(run.t))
+        updated(optimizer.update, parameter.value, gradient, parameter.states, numbers)
+        lap(f"update {name}{i}")
 
 
 def work(ours: Any, N: int) -> dict[str, tuple[float, float]]:
     """Operations and bytes of each call, at least: every operand is read or written once."""
-    x = 1 if ours.network.linear_layers[0].takes_bytes(N) else 4  # bytes of a number of the first layer's X
+    x = 1 if ours.network.takes_bytes(N) else 4  # bytes of a number of the first layer's X
     found: dict[str, tuple[float, float]] = {"gather": (0, (1 + x) * N * ours.data.num_features)}
     for i, layer in enumerate(ours.network.linear_layers, 1):
         W, (K, D) = layer.W.value, layer.W.value.shape

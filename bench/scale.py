@@ -74,19 +74,16 @@ class NervaPy:
 
     def steps(self, count: int) -> dict[str, Any]:
         """Seconds of single steps, without any change of the topology, the first of which allocates."""
-        from nerva_py.engine import one_blas_thread, workspace
-        from nerva_py.equations.losses import SoftmaxCrossEntropy
-        from nerva_py.training.loop import resolve_optimizers
-        from nerva_py.training.step import training_step
+        from own_step import own_run
 
-        states, seconds = resolve_optimizers(self.network, OPTIMIZER), []
+        from nerva_py.engine import one_blas_thread, workspace
+
+        run, seconds = own_run(self.network, self.data, 0.001, OPTIMIZER), []
         with workspace(), one_blas_thread:
             for t in range(1, count + 2):
                 rows = np.arange(BATCH) + BATCH * t
                 start = time.perf_counter()
-                training_step(
-                    self.network, self.data, SoftmaxCrossEntropy, states, rows, None, 0.001, t, gradients=False
-                )
+                run.step(run.batch(rows))
                 seconds.append(time.perf_counter() - start)
         return {
             "minimum": min(seconds[1:]),

@@ -37,15 +37,15 @@ class NervaPy:
 
     def build(self, features: int | None, samples: int) -> dict[str, Any]:
         """The data, `features` None for text, and the network; facts about them."""
-        import nerva_py as nv
-        from nerva_py.training import loop
+        from own_step import own_run
 
-        self.loop, self.data = loop, dataset(features, samples)
+        import nerva_py as nv
+
+        self.data = dataset(features, samples)
         D, K = self.data.num_features, 256 if features is None else 1024
         density = WEIGHTS / (K * D)
         self.network = nv.mlp("ReLU;Linear", [D, K, self.data.num_outputs], layer_densities=[density, 1.0], seed=1)
-        self.states = loop.resolve_optimizers(self.network, "Nesterov(0.9)")
-        self.loss = loop.resolve_loss("SoftmaxCrossEntropy")
+        self.run = own_run(self.network, self.data, 0.01)
         self.rng = np.random.default_rng(1)
         X = self.data.Xtrain
         return {"samples": X.shape[0], "features": D, "nonzeros": X.nnz / X.shape[0], "weights": self.network.nnz}
@@ -55,15 +55,15 @@ class NervaPy:
 
         times = []
         with workspace(), one_blas_thread:
-            for t in range(count):
+            for _ in range(count):
                 rows = self.rng.integers(0, len(self.data.Ttrain), BATCH)
                 start = time.perf_counter()
-                self.step(rows, t + 1)
+                self.step(rows)
                 times.append(time.perf_counter() - start)
         return harness.summary(times)
 
-    def step(self, rows: np.ndarray, t: int) -> None:
-        self.loop.training_step(self.network, self.data, self.loss, self.states, rows, None, 0.01, t)
+    def step(self, rows: np.ndarray) -> None:
+        self.run.step(self.run.batch(rows))
 
     def peak(self) -> int:
         """Bytes, of the whole life of the process."""
@@ -74,20 +74,19 @@ class Densified(NervaPy):
     """The same, with dense batches."""
 
     def build(self, features: int | None, samples: int) -> dict[str, Any]:
+        from nerva_py.data import targets
         from nerva_py.engine import batch_empty
-        from nerva_py.training.evaluation import targets
+        from nerva_py.training import Batch
 
-        self.batch_empty, self.targets = batch_empty, targets
+        self.batch_empty, self.targets, self.batch = batch_empty, targets, Batch
         return super().build(features, samples)
 
-    def step(self, rows: np.ndarray, t: int) -> None:
-        network = self.network
-        X = self.batch_empty(rows.size, self.data.num_features, network.dtype)
+    def step(self, rows: np.ndarray) -> None:
+        dtype = self.network.dtype
+        X = self.batch_empty(rows.size, self.data.num_features, dtype)
         X[...] = self.data.Xtrain[rows].toarray(order="F")
-        T = self.targets(self.data.Ttrain, rows, self.data.num_classes, network.dtype)
-        network.backward(self.loss.mean_gradient(network.forward(X, training=True), T))
-        for state in self.states:
-            state.step(0.01, t)
+        T = self.targets(self.data.Ttrain, rows, self.data.num_classes, dtype)
+        self.run.step(self.batch(X, T, None, rows.size))
 
 
 class ScikitLearn(NervaPy):
@@ -103,7 +102,7 @@ class ScikitLearn(NervaPy):
         )
         return {}
 
-    def step(self, rows: np.ndarray, t: int) -> None:
+    def step(self, rows: np.ndarray) -> None:
         self.model.partial_fit(self.data.Xtrain[rows], self.data.Ttrain[rows], classes=np.arange(self.data.num_outputs))
 
 

@@ -44,23 +44,22 @@ PERCENTILES = (50, 90, 99, 99.9)
 
 class NervaPy:
     def build(self, sparsity: float, samples: int) -> None:
+        from own_step import own_run
+
         import nerva_py as nv
         from nerva_py.engine import one_blas_thread, workspace
-        from nerva_py.equations.losses import SoftmaxCrossEntropy
-        from nerva_py.training.loop import resolve_optimizers
-        from nerva_py.training.step import training_step
 
         rng = np.random.default_rng(1)
         X, T = rng.integers(0, 256, (samples, SIZES[0]), np.uint8), rng.integers(0, 10, samples)
         data = nv.from_arrays(X, T, num_classes=10)
         network = nv.mlp("ReLU;ReLU;Linear", SIZES, overall_density=1 - sparsity, seed=1)
-        states = resolve_optimizers(network, "Nesterov(0.9)")
+        run = own_run(network, data, 0.001)
         self.t, self.order = 0, rng.permutation(samples).reshape(-1, BATCH)
 
         def step() -> None:
             rows = self.order[self.t % len(self.order)]
             self.t += 1
-            training_step(network, data, SoftmaxCrossEntropy, states, rows, None, 0.001, self.t)
+            run.step(run.batch(rows))
 
         self.step = step
         self.contexts = workspace(), one_blas_thread  # for the life of the process

@@ -14,17 +14,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from own_step import own_run
 
 from nerva_py.data import Dataset, from_arrays, load_cifar10
 from nerva_py.engine import one_blas_thread, workspace
-from nerva_py.equations.losses import SoftmaxCrossEntropy
-from nerva_py.network import MLP, LinearLayer, mlp
+from nerva_py.network import Layer, LinearLayer, mlp
 from nerva_py.sparse import Remap, SparseWeight, erdos_renyi
 from nerva_py.topology import DynamicTopology, TopologyLayer, method
-from nerva_py.training import Callback, Epoch, TrainingState, train
-from nerva_py.training.loop import resolve_optimizers
-from nerva_py.training.optimizers import Nesterov, OptimizerState
-from nerva_py.training.step import training_step
+from nerva_py.training import Callback, Epoch, Run, train
 
 SIZES, DENSITY, BATCH, LEARNING_RATE, OPTIMIZER = [3072, 1024, 512, 10], 0.01, 100, 0.01, "Nesterov(0.9)"
 SHAPES = [(1024, 3072), (512, 1024), (10, 512)]
@@ -78,24 +75,33 @@ def update(layer: TopologyLayer, rule: DynamicTopology, rng: np.random.Generator
 # ---------------------------------------------------------------------------------------------- one update against one step
 
 
+class Shown(Callback):
+    """Lets a layer see the gradient of the last step."""
+
+    def __init__(self, layer: TopologyLayer):
+        self.layer = layer
+
+    def on_gradients(self, run: Run, layer: Layer, tape: Any, gradients: tuple[Any, ...]) -> None:
+        if layer is self.layer.layer:
+            self.layer.forget()
+            self.layer.show(gradients[0])
+
+
 class Trained:
     """A network that is trained step by step."""
 
-    def __init__(self, data: Dataset, densities: list[float], keeps_DZ: bool):
-        self.data, self.rng, self.t = data, np.random.default_rng(1), 0
-        self.network: MLP = mlp("ReLU;ReLU;Linear", SIZES, layer_densities=densities, seed=1)
-        self.states = resolve_optimizers(self.network, OPTIMIZER)
-        self.network.linear_layers[0].keeps_DZ = keeps_DZ
-        self.layer = TopologyLayer(1, self.network.linear_layers[0], self.states)
+    def __init__(self, data: Dataset, densities: list[float], shown: bool):
+        self.rng = np.random.default_rng(1)
+        network = mlp("ReLU;ReLU;Linear", SIZES, layer_densities=densities, seed=1)
+        self.layer = TopologyLayer(1, network.linear_layers[0])
+        callbacks = [Shown(self.layer)] if shown else []
+        self.run = own_run(network, data, LEARNING_RATE, OPTIMIZER, callbacks=callbacks)
 
     def step(self) -> float:
         """Seconds of a training step; gathering the mini-batch belongs to it."""
-        self.t += 1
-        rows = self.rng.integers(0, len(self.data.Xtrain), BATCH)
+        rows = self.rng.integers(0, len(self.run.data.Xtrain), BATCH)
         clock = Clock()
-        training_step(
-            self.network, self.data, SoftmaxCrossEntropy, self.states, rows, None, LEARNING_RATE, self.t
-        )  # fmt: skip
+        self.run.step(self.run.batch(rows))
         return clock()
 
 
@@ -142,11 +148,11 @@ def update_costs(options: dict[str, Any]) -> dict[str, Any]:
 class Gate(Callback):
     """Says how long each epoch took, and begins the next one when it is told to, so that two processes can take turns."""
 
-    def on_epoch_begin(self, state: TrainingState) -> None:
+    def on_epoch_begin(self, run: Run) -> None:
         if not sys.stdin.readline():
             raise SystemExit
 
-    def on_epoch_end(self, state: TrainingState, epoch: Epoch) -> None:
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         print(json.dumps(epoch.seconds), flush=True)
 
 
@@ -165,21 +171,19 @@ def epochs(options: dict[str, Any]) -> None:
 # -------------------------------------------------------------------------------------------------- cost against nnz and K·D
 
 
-def random_layer(shape: tuple[int, int], nnz: int, rng: np.random.Generator) -> tuple[LinearLayer, OptimizerState]:
+def random_layer(shape: tuple[int, int], nnz: int, rng: np.random.Generator) -> LinearLayer:
     """A layer and a velocity for each of its weights, as after some training."""
     K, D = shape
     W = SparseWeight.random(shape, nnz / (K * D), rng, values=lambda s, rng: rng.standard_normal(s.nnz, np.float32))
     layer = LinearLayer(W, np.zeros((1, K), np.float32))
-    state = OptimizerState(layer.W, Nesterov(0.9))
-    state.vectors = [rng.standard_normal(W.nnz, np.float32)]
-    return layer, state
+    layer.W.states = [rng.standard_normal(W.nnz, np.float32)]
+    return layer
 
 
 def random_update(shape: tuple[int, int], nnz: int, rounds: int) -> float:
     """The shortest update (magnitude, random growth) of such a layer, in seconds, the CSC view left out."""
     rng, rule = np.random.default_rng(3), method("MagnitudeRandom(0.3)")
-    linear, state = random_layer(shape, nnz, rng)
-    layer = TopologyLayer(1, linear, [state])
+    layer = TopologyLayer(1, random_layer(shape, nnz, rng))
     return min(sum(update(layer, rule, rng, csc=False).values()) for _ in range(rounds))
 
 
@@ -216,9 +220,9 @@ def large(options: dict[str, Any]) -> dict[str, Any]:
     rng, rule = np.random.default_rng(4), method("MagnitudeRandom(0.3)")
     start = peak()
     clock = Clock()
-    linear, state = random_layer((n, n), nnz, rng)
+    linear = random_layer((n, n), nnz, rng)
     created, after_creation = clock(), peak()
-    layer = TopologyLayer(1, linear, [state])
+    layer = TopologyLayer(1, linear)
     covered, after_coverage = clock(), peak()
     parts = update(layer, rule, rng, csc=False)
     updated, after_update = clock(), peak()

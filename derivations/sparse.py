@@ -21,8 +21,10 @@ $\langle \mathrm{D}Y, X W^\top \rangle = \langle \mathrm{D}Y\, W, X \rangle = \l
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import reduce
+from itertools import count
 from operator import add
 from typing import Any
 
@@ -155,9 +157,9 @@ def test_sum_of_terms(s: Setting) -> None:
     """SymPy and the prover differentiate ⟨DY₀, Y₀⟩ + ⟨DY₁, Y₁⟩ + ⟨DY₂, Y₂⟩ by the weights that the three have in common."""
     _, W, b, _ = matrices(s)
     terms, L = several(s, W), sp.Integer(0)
-    for count, (DY, X, R) in enumerate(terms, 1):
+    for number, (DY, X, R) in enumerate(terms, 1):
         L += dot(DY, linear(X, W, b) if R is None else dropout.dropout_linear(X, W, b, R))
-        outer = summed(terms[:count])
+        outer = summed(terms[:number])
         confirm_gradients(L, [(W, outer)])
         if outer.shape != W.shape:
             raise NotProved(f"the gradient has shape {outer.shape}, the weights {W.shape}")
@@ -178,11 +180,11 @@ def test_update(s: Setting) -> None:
        cases=[s for s in SETTINGS if s is not EVERY_SIZE])  # fmt: skip
 def test_stacked(s: Setting) -> None:
     terms = several(s, s.matrix("W", s.K, s.D))
-    for count in (1, 2, 3):
-        DY, X = summed(terms[:count]).stacked()
-        confirm_equal(DY, sp.Matrix.vstack(*(term[0] for term in terms[:count])))
-        confirm_equal(X, sp.Matrix.vstack(*(term[1] for term in terms[:count])))
-        confirm_equal(DY.T @ X, sum((DY.T @ X for DY, X, _ in terms[:count]), start=sp.zeros(s.K, s.D)))
+    for some in (terms[:1], terms[:2], terms):
+        DY, X = summed(some).stacked()
+        confirm_equal(DY, sp.Matrix.vstack(*(term[0] for term in some)))
+        confirm_equal(X, sp.Matrix.vstack(*(term[1] for term in some)))
+        confirm_equal(DY.T @ X, sum((DY.T @ X for DY, X, _ in some), start=sp.zeros(s.K, s.D)))
 
 
 @claim(
@@ -222,16 +224,32 @@ class Sum:
         return Sum(f"({self.text} + {other.text})")
 
 
+def added(terms: list[str]) -> str:
+    """In which order `tree_sum` adds these terms. It must come to an end."""
+    lines = count()
+
+    def trace(*_: Any) -> Any:
+        if next(lines) > 2000:
+            raise NotProved(f"the sum of {len(terms)} terms does not end")
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        return tree_sum([Sum(term) for term in terms]).text
+    finally:
+        sys.settrace(before)
+
+
 @claim("tree_sum: every term once, and whoever holds 2ʲ neighbours may add up his own first", NUMBERS, "1 to 17 terms")
 def test_tree_sum() -> None:
     """Not only the sum is the same, but the order in which it is computed, so every bit."""
-    for count in range(1, 18):
-        symbols = sp.symbols(f"t:{count}")
-        confirm_equal(tree_sum(symbols), sum(symbols))
-        terms = [Sum(str(k)) for k in range(count)]
+    if added([*"abcde"]) != "(((a + b) + (c + d)) + e)":
+        raise NotProved(added([*"abcde"]))
+    for terms in ([str(k) for k in range(number)] for number in range(1, 18)):
         for size in (1, 2, 4, 8, 16):
-            own = [tree_sum(terms[k : k + size]) for k in range(0, count, size)]
-            if tree_sum(own).text != tree_sum(terms).text:
-                raise NotProved(f"{tree_sum(own).text} is not {tree_sum(terms).text}")
-    if tree_sum([Sum(x) for x in "abcde"]).text != "(((a + b) + (c + d)) + e)":
-        raise NotProved(tree_sum([Sum(x) for x in "abcde"]).text)
+            own = [added(terms[k : k + size]) for k in range(0, len(terms), size)]
+            if added(own) != added(terms):
+                raise NotProved(f"{added(own)} is not {added(terms)}")
+        symbols = sp.symbols(terms)
+        confirm_equal(tree_sum(symbols), sum(symbols))

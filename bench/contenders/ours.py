@@ -7,16 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from own_step import own_run
 
 from nerva_py.data import from_arrays, gather, one_hot
 from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import SoftmaxCrossEntropy
 from nerva_py.network import MLP, LinearLayer
-from nerva_py.network.building import store
 from nerva_py.network.outputs import OUTPUTS
 from nerva_py.sparse import SparseWeight, get_backend
-from nerva_py.training.loop import resolve_optimizers
-from nerva_py.training.step import training_step
+from nerva_py.sparse.storage import stored
 
 from . import Contender
 from .problem import Problem
@@ -35,11 +34,11 @@ class NervaPy(Contender):
         last = len(problem.weights) - 1
         layers = []
         for i, (W, b) in enumerate(zip(problem.weights, problem.biases, strict=True)):
-            output = OUTPUTS["Linear" if i == last else "ReLU"]()
-            layers.append(LinearLayer(store(SparseWeight.from_scipy(W, backend=backend)), b.copy(), output))
+            output, sparse = OUTPUTS["Linear" if i == last else "ReLU"](), SparseWeight.from_scipy(W)
+            best, _ = stored(sparse.support, sparse.data, (), backend)
+            layers.append(LinearLayer(best, b.copy(), output))
         self.network = MLP(layers)
-        self.states = resolve_optimizers(self.network, f"Nesterov({problem.momentum})")
-        self.learning_rate, self.t = problem.learning_rate, 0
+        self.run = own_run(self.network, self.data, problem.learning_rate, f"Nesterov({problem.momentum})")
 
     def running(self) -> ExitStack:
         stack = ExitStack()
@@ -48,11 +47,8 @@ class NervaPy(Contender):
         return stack
 
     def step(self, rows: np.ndarray) -> Any:
-        self.t += 1
-        Y = training_step(
-            self.network, self.data, SoftmaxCrossEntropy, self.states, rows, None, self.learning_rate, self.t
-        )
-        return Y, rows
+        self.run.step(self.run.batch(rows))
+        return self.run.outputs, rows
 
     def loss(self, result: Any) -> float:
         Y, rows = result
@@ -62,7 +58,7 @@ class NervaPy(Contender):
         if X.dtype != self.data.Xtrain.dtype:
             return self.network.predict(X, len(X))
         # The bytes are normalised and transposed in one pass, as in training.
-        return self.network.forward(gather(X, np.arange(len(X)), self.data.scale, self.data.shift))
+        return self.network.evaluate(gather(X, np.arange(len(X)), self.data.scale, self.data.shift))
 
     def nbytes(self) -> dict[str, int]:
         weights = [layer.W.value for layer in self.network.linear_layers]
@@ -75,6 +71,6 @@ class NervaPy(Contender):
             "indices": sum(W.support.nbytes for W in sparse),
             "masks": sum(mask.nbytes for mask in masks),
             "biases": biases,
-            "gradients": values + biases,
-            "velocities": sum(vector.nbytes for state in self.states for vector in state.vectors),
+            "gradients": values + biases,  # in memory that the workspace keeps for the next step
+            "velocities": sum(vector.nbytes for one in self.network.parameters() for vector in one.states),
         }

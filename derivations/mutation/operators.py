@@ -302,6 +302,8 @@ def _negative(node: ast.expr, scope: Scope) -> Iterator[ast.expr]:
         return
     if isinstance(node, ast.Name) and node.id in scope.functions:
         return
+    if isinstance(node, ast.Constant) and node.value is None:
+        return
     if isinstance(node, ast.Call):
         name = called(node)
         if name in SEVERAL_RESULTS or name.endswith(("_backward", "_gradients")) or name in MAKERS:

@@ -13,7 +13,7 @@ from nerva_py.errors import DivergedError
 from nerva_py.network import MLP
 from nerva_py.training import Callback, History, Optimizer, Run
 from nerva_py.training.loop import begin
-from nerva_py.training.weighting import checked_weights
+from nerva_py.training.weighting import RunningLoss, checked_weights
 
 
 @dataclass
@@ -55,7 +55,8 @@ class Increments:
             run.data, run.batch_size, run.shuffle = data, min(batch_size, len(run.pool)), shuffle
             run.optimizers = dict.fromkeys(
                 network.layers, optimizer
-            )  # whose weight decay depends on the size of the batches
+            )  # its weight decay depends on the size of the batches
+            run.epoch, run.running = len(run.history), RunningLoss()  # a call that failed leaves its steps and no more
         run.schedule = _Constant(eta)
         try:
             run.run_epoch(len(run.history) + 1)

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from scipy.sparse import csr_array
 
 import nerva_py as nv
 from nerva_py.cli.memory import layer_memory, layer_table
 from nerva_py.cli.screen import aligned, size
-from nerva_py.sparse import product_update
-from nerva_py.sparse.kernels import few_samples
-from nerva_py.training import Callback, TrainingState
+from nerva_py.matrix import Outer
+from nerva_py.network import Parameter
+from nerva_py.network.parameter import vector_of
+from nerva_py.sparse import plan
+from nerva_py.training import Callback, Run
 from nerva_py.training.loop import resolve_optimizers
 
 
 class MeasuredBytes(Callback):
     """Parameters, gradients and optimizer states, while they are there."""
 
-    reads_gradients = False  # it counts those that are there
+    def __init__(self) -> None:
+        self.gradients: dict[Parameter, int] = {}
 
-    def on_step_end(self, run: TrainingState) -> None:
+    def on_gradients(self, run: Run, layer: nv.network.Layer, tape: Any, gradients: tuple[Any, ...]) -> None:
+        for parameter, gradient in zip(layer.parameters, gradients, strict=True):
+            values = gradient.on(parameter.value) if isinstance(gradient, Outer) else gradient
+            self.gradients[parameter] = vector_of(values).nbytes
+
+    def on_step_end(self, run: Run) -> None:
         parameters = list(run.network.parameters())
         self.training = sum(parameter.value.nbytes for parameter in parameters)
-        self.training += sum(p.gradient_vector.nbytes for p in parameters if p.gradient is not None)
-        self.training += sum(vector.nbytes for one in state.optimizer_states for vector in one.vectors)
+        self.training += sum(self.gradients[parameter] for parameter in parameters)
+        self.training += sum(vector.nbytes for parameter in parameters for vector in parameter.states)
 
 
 @pytest.mark.parametrize("optimizer", ["GradientDescent", "Nesterov(0.9)", "Adam"])
@@ -50,12 +60,11 @@ def test_memory_of_sparse_samples() -> None:
 
 @pytest.mark.parametrize("optimizer", ["Nesterov(0.9)", "Adam"])
 def test_memory_of_large_layers_with_few_samples(optimizer: str, monkeypatch) -> None:
-    monkeypatch.setattr(few_samples, "WEIGHTS", 0)
-    monkeypatch.setattr(product_update, "LARGE", 0)
+    monkeypatch.setattr(plan, "WEIGHTS", 0)
     data = nv.load_dataset("mini")
     network = nv.mlp("ReLU;ReLU;Linear", [8, 100, 90, 3], layer_densities=[0.3, 0.3, 1.0], seed=1)
-    states = resolve_optimizers(network, optimizer)
-    few, many = (layer_memory(network, states, batch_size=size) for size in (4, 100))
+    optimizers = resolve_optimizers(network, optimizer)
+    few, many = (layer_memory(network, optimizers, batch_size=size) for size in (4, 100))
     measured = MeasuredBytes()
     nv.train(network, data, batch_size=4, optimizer=optimizer, epochs=1, callbacks=[measured], statistics=False)
     assert sum(entry.training for entry in few) == measured.training < sum(entry.training for entry in many)

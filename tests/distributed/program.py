@@ -14,18 +14,19 @@ import numpy as np
 import nerva_py as nv
 from nerva_py.distributed import DataParallel, LocalSGD, mpi
 from nerva_py.sparse import set_break_even_density
+from nerva_py.topology import GradualDensity
 
 
 class Sabotage(nv.Callback):
-    """In step 5, on rank 1: throw, die, or move a weight on this rank only."""
+    """In one step, on rank 1: throw, die, or move a weight on this rank only."""
 
     order = 1
 
-    def __init__(self, kind: str, rank: int):
-        self.kind, self.rank = kind, rank
+    def __init__(self, kind: str, rank: int, t: int):
+        self.kind, self.rank, self.t = kind, rank, t
 
     def on_step_end(self, run):
-        if self.rank != 1 or run.t != 5:
+        if self.rank != 1 or run.t != self.t:
             return
         if self.kind == "throw":
             raise RuntimeError("the disk is full of sand")
@@ -79,9 +80,11 @@ def main() -> None:
     parser.add_argument("--running", action="store_true")
     parser.add_argument("--sparse", action="store_true")
     parser.add_argument("--sabotage", default="")
+    parser.add_argument("--sabotage-at", type=int, default=5)
     parser.add_argument("--other-network", action="store_true")
     parser.add_argument("--density", type=float, default=0.2)
     parser.add_argument("--save")
+    parser.add_argument("--save-every", default="1 epoch")
     parser.add_argument("--resume")
     options = parser.parse_args()
 
@@ -110,15 +113,15 @@ def main() -> None:
     )
     callbacks: list[nv.Callback] = [] if options.method is None else [nv.method(options.method)]
     if options.drop:  # by the gradient, of a network that has just been pruned
-        density = nv.GradualDensity(options.final_density, stop=1.0)
+        density = GradualDensity(options.final_density, stop=1.0)
         callbacks.append(nv.DynamicTopology(options.drop, "Random", every=3, density=density))
     look = Look()
     if options.look:
         callbacks.append(look)
     if options.sabotage:
-        callbacks.append(Sabotage(options.sabotage, ranks.rank))
+        callbacks.append(Sabotage(options.sabotage, ranks.rank, options.sabotage_at))
     if options.save:
-        callbacks.append(nv.ModelCheckpoint(options.save))
+        callbacks.append(nv.ModelCheckpoint(options.save, options.save_every))
     distributed = (
         DataParallel(ranks, options.shards) if options.local_steps is None else LocalSGD(ranks, options.local_steps)
     )

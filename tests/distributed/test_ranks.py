@@ -121,14 +121,25 @@ def test_ranks_with_different_networks_are_told(tmp_path):
 
 
 @needs("mpi")
-@pytest.mark.parametrize("spec", ["SET(0.3)", "RigL(0.3, every=4, batches=3)"])
-def test_a_run_is_resumed_by_another_number_of_ranks(spec, tmp_path):
-    """Also where an update looks at the batches before the checkpoint and after it."""
-    method = ("--method", spec)
+def test_a_run_is_resumed_by_another_number_of_ranks(tmp_path):
+    method = ("--method", "SET(0.3)")
     whole = results(tmp_path, 1, *method, "--epochs", "3")
     checkpoint = str(tmp_path / "run.npz")
     train(4, tmp_path / "part.npz", *method, "--epochs", "1", "--save", checkpoint)
     resumed = results(tmp_path, 2, *method, "--epochs", "3", "--resume", checkpoint)
+    for name, values in whole.items():
+        assert np.array_equal(values, resumed[name]), name
+
+
+@needs("mpi")
+@pytest.mark.parametrize("samples", ["--bytes", "--sparse"])
+def test_a_run_is_resumed_between_the_batches_of_an_update(samples, tmp_path):
+    """The update of step 8 looks at the batches of steps 6 to 8, the checkpoint was written after step 7, by four ranks."""
+    options = (samples, "--method", "RigL(0.3, every=4, batches=3)", "--epochs", "3")
+    whole = results(tmp_path, 1, *options)
+    checkpoint = ("--save", str(tmp_path / "run.npz"), "--save-every", "7 steps")
+    train(4, tmp_path / "part.npz", *options, *checkpoint, "--sabotage", "throw", "--sabotage-at", "9", check=False)
+    resumed = results(tmp_path, 2, *options, "--resume", checkpoint[1])
     for name, values in whole.items():
         assert np.array_equal(values, resumed[name]), name
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, csr_matrix
@@ -247,6 +250,43 @@ def test_partial_fit_of_a_stream(three):
     assert model.score(X, y) > 0.8
     assert model.coefs_[0].nnz == first.nnz
     assert ((model.coefs_[0] != 0) != (first != 0)).nnz, "SET has moved no weight"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_partial_fit_after_one_that_failed_begins_with_its_first_sample(error, three):
+    """Of the call that failed the steps remain that it has taken, and nothing else."""
+
+    class Fail(nv.Callback):
+        t = 0
+
+        def on_step_end(self, run):
+            if run.t == self.t:
+                raise error
+            steps.append((run.epoch, run.step_of_epoch, len(run.outputs)))
+
+    X, y = three
+    callback, steps = Fail(), []
+    model = nv.SparseMLPClassifier(batch_size=50, callbacks=[callback], random_state=0)
+    for t in (0, 7, 0):
+        callback.t = t
+        del steps[:]
+        with pytest.raises(error) if t else nullcontext():
+            model.partial_fit(X, y, classes=np.unique(y))
+    assert steps == [(2, step, size) for step, size in enumerate((50, 50, 50, 50, 40), 1)]
+    assert len(model.loss_curve_) == 2
+    assert model.loss_curve_[1] == pytest.approx(model.loss_curve_[0], rel=0.3)
+    assert model.history_[-1].seconds < 60
+
+
+def test_a_model_has_no_training_data_and_no_optimizer_states_after_fit(three):
+    model = nv.SparseMLPClassifier(**FEW).fit(*three)
+    assert all(parameter.states == [] for parameter in model.network_.parameters())
+    model.partial_fit(*three)
+    assert all(len(parameter.states) == 2 for parameter in model.network_.parameters())
+    X = three[0].astype(np.float32)
+    contents = pickle.dumps(model)
+    assert X[0].tobytes() not in contents
+    assert X[:, 0].tobytes() not in contents
 
 
 def test_fit_after_partial_fit_starts_anew(three):
