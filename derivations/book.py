@@ -26,6 +26,7 @@ CHAPTERS = (
     "losses",
     "optimizers",
     "sparse",
+    "network",
     "kernels",
     "batches",
     "topology",
