@@ -88,6 +88,57 @@ def test_every_extra_is_hidden():
     assert set(HIDDEN) == set(optional.EXTRAS)
 
 
+WITHOUT_NUMBA = """
+import importlib, json, pkgutil, sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("numba", "llvmlite"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hidden())
+for name in ("matrix", "equations", "verify"):
+    package = importlib.import_module(f"nerva_py.{name}")
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+import numpy as np
+from nerva_py.equations import activations, linear, losses, updates
+from nerva_py.matrix import updated
+X, W, b, T = np.eye(2, 3), np.ones((2, 3)), np.ones((1, 2)), np.eye(2)
+Y = activations.ReLU()(linear.linear(X, W, b))
+DX, DW, Db = linear.linear_backward(X, W, losses.LOSSES["SquaredError"].mean_gradient(Y, T))
+W, _ = DW.update(updates.gradient_descent, W, [], (0.5, 0.0))
+print(json.dumps([DX.tolist(), Db.tolist(), W.tolist()]))
+"""
+
+
+def test_equations_run_without_numba():
+    """DY = Y − T with Y = 2 everywhere; the table's definitions are enough."""
+    DX, Db, W = in_a_new_process(WITHOUT_NUMBA)
+    assert DX == [[3.0] * 3] * 2
+    assert Db == [[3.0, 3.0]]
+    assert W == [[0.5, 0.0, 1.0], [0.0, 0.5, 1.0]]
+
+
+TRAINED = """
+import json, {first}
+import nerva_py as nv
+net = nv.mlp("BatchNorm;ReLU;SReLU;Linear", [8, 30, 20, 3], layer_densities=[0.3, 0.6, 1.0], seed=1)
+nv.train(net, nv.load_dataset("mini"), epochs=1, seed=1, callbacks=[nv.method("RigL(0.3, every=2)")])
+print(json.dumps([parameter.vector.tolist() for parameter in net.parameters()]))
+"""
+
+
+def test_results_do_not_depend_on_the_order_of_imports():
+    """What is compiled is registered by whoever needs it, not by who comes first."""
+    first = [
+        "nerva_py.equations.losses, nerva_py.matrix.dense",
+        "nerva_py.verify",
+        "nerva_py.topology",
+        "nerva_py.data",
+    ]
+    results = [in_a_new_process(TRAINED.format(first=one)) for one in first]
+    assert all(result == results[0] for result in results)
+
+
 def test_an_import_takes_less_than_a_second():
     """Of a core's time, as other processes run too; the best of three."""
     program = (

@@ -84,6 +84,10 @@ EQUIVALENT: dict[str, str] = {
         )
     },
     "equations.losses.Loss.mean_gradient: Y.shape -> T.shape (2)": _SAME_SHAPE,
+    **{
+        f"equations.losses.Loss.mean_gradient: {change}": "Where the total is N, the factor N / total is 1."
+        for change in ("total is None or total == N -> total is None", "total == N -> Y == N")
+    },
     "equations.losses.half_squared_error: squared_error(Y, T) -> squared_error(T, Y)": _SQUARE,
     **{
         f"equations.losses.{name}_samples: squared_error_samples(Y, T) -> squared_error_samples(T, Y)": _SQUARE
@@ -93,6 +97,14 @@ EQUIVALENT: dict[str, str] = {
     "equations.losses.negative_log_likelihood_gradient: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.schedules.time_based: range(1, i + 1) -> range(0, i + 1)": "The factor of k = 0 is 1 / (1 + 0 d) = 1.",
     # ------------------------------------------------------------------------------------------------------------- primitives
+    **{
+        f"matrix.outer.Outer.on: {change}": "`tree_sum` of a single term is that term."
+        for change in (
+            "values[0] if len(values) == 1 else tree_sum(values) -> tree_sum(values)",
+            "len(values) == 1 -> len(values) == 0",
+        )
+    },
+    "matrix.outer.Outer.stacked: len(self.terms) == 1 -> len(self.terms) == 0": "A single matrix is a stack of one.",
     "matrix.primitives.inv_sqrt: 0 -> 1": (
         "The definition only says that a carrier has no `inv_sqrt`; each implementation states its own default, which is proved."
     ),

@@ -30,8 +30,8 @@ from derivations import book
 
 from .mutants import COMPOSITIONS, path_of, read
 
-# Rejected by a proof; by the evaluation of the equation, in which shapes do not fit, an index does not exist, a divisor is 0
-# or a number too large; not rejected. "Cannot run" (another error in the equation) and "error" (one elsewhere) are no rejection either.
+# Rejected by a proof; by the evaluation of the equation, in which shapes do not fit, a matrix or nothing stands where a number is
+# needed, an index does not exist, a divisor is 0 or a number too large; not rejected. "Cannot run" (another error in the equation) and "error" (one elsewhere) are no rejection either.
 PROOF, EVALUATION, CANNOT_RUN, SURVIVED, ERROR = "by proof", "evaluation", "cannot run", "survived", "error"
 
 # Seconds of CPU time, because how busy the machine is must not decide.
@@ -163,17 +163,20 @@ def try_claims(module: str, source: str, places: Sequence[Place], limit: float) 
 
 
 _SHAPES = re.compile(r"shape|size mismatch|do not fit|dimension|needs a (row|column|square)", re.IGNORECASE)
+_OPERANDS = re.compile(r"unsupported operand type|not implemented for matrices of type")
 _ON_PURPOSE = re.compile(r"depends on (the value of a maximum|it$)")
 
 
 def _kind(problem: Exception, module: str) -> str:
-    """How a claim failed: a failed proof, shapes that do not fit, another error while the equation was evaluated; or an
+    """How a claim failed: a failed proof, shapes or operands that do not fit, another error while the equation was evaluated; or an
     error that has nothing to do with the equation, which must not be taken for a proof."""
     if isinstance(problem, book.NotProved) or (isinstance(problem, ValueError) and _ON_PURPOSE.search(str(problem))):
         return PROOF
     files = {frame.filename for frame in traceback.extract_tb(problem.__traceback__)}
     own = str(path_of(module)) in files
     if isinstance(problem, ValueError) and _SHAPES.search(str(problem)):
+        return EVALUATION
+    if isinstance(problem, TypeError) and _OPERANDS.search(str(problem)):
         return EVALUATION
     if isinstance(problem, IndexError | ZeroDivisionError | OverflowError) and own:
         return EVALUATION

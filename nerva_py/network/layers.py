@@ -109,7 +109,16 @@ class LinearLayer(Layer):
         self.b = Parameter("b", b, decays=False)
         self.output = output or Output()
         self.dropout = checked_rate(dropout)
-        self.parameters = (self.W, self.b, *self.output.parameters)
+
+    @property
+    def output(self) -> Output:
+        """What is done with Z; its parameters are the layer's, too."""
+        return self._output
+
+    @output.setter
+    def output(self, output: Output) -> None:
+        self._output = output
+        self.parameters = (self.W, self.b, *output.parameters)
 
     def forward(self, X: Batch, rng: Any = None) -> tuple[Any, LinearTape]:
         W, b, R = self.W.value, self.b.value, None
@@ -118,12 +127,12 @@ class LinearLayer(Layer):
             Z = dropout.dropout_linear(X, W, b, R)
         else:
             Z = linear.linear(X, W, b)
-        Y, keeps = self.output(Z), self.output.keeps
+        Y, keeps = self._output(Z), self._output.keeps
         return Y, LinearTape(X, R, Z if keeps == "Z" else None, Y if keeps == "Y" else None)
 
     def backward(self, tape: LinearTape, DY: Any, needs_DX: bool = True) -> tuple[Any, Gradients]:
         X, R, Z, Y = tape
-        DZ, own = self.output.backward(DY, Z, Y)
+        DZ, own = self._output.backward(DY, Z, Y)
         if R is None:
             DX, DW, Db = linear.linear_backward(X, self.W.value, DZ, needs_DX)
         else:
@@ -131,7 +140,7 @@ class LinearLayer(Layer):
         return DX, (DW, Db, *own)
 
     def predict(self, X: Batch) -> Any:
-        return predict(self.output, X, self.W.value, self.b.value)
+        return predict(self._output, X, self.W.value, self.b.value)
 
     def keep(self, outputs: np.ndarray, inputs: np.ndarray) -> None:
         self.W.keep(outputs, inputs)

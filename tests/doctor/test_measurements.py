@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 
+import numpy as np
 import pytest
 
 from nerva_py.doctor import backends, machine, regions, speed
 from nerva_py.doctor.timing import seconds
 from nerva_py.errors import MissingBackendError, NervaError
+from nerva_py.network import LinearLayer
 
 
 def test_seconds_counts_calls_but_the_first(monkeypatch):
@@ -61,9 +63,12 @@ def test_both_steps_train_the_same_layer():
     sparse()
     dense()
     found = [cell.cell_contents for step in (sparse, dense) for cell in step.__closure__]
-    weights = [value.value for value in found if hasattr(value, "gradient")]
-    assert [type(W).__name__ for W in weights] == ["SparseWeight", "DenseWeight"]
-    assert abs(weights[0].toarray() - weights[1].array).max() < 1e-6
+    one, other = (value.W for value in found if isinstance(value, LinearLayer))
+    assert [type(W.value).__name__ for W in (one, other)] == ["SparseWeight", "DenseWeight"]
+    assert abs(one.value.toarray() - other.value.array).max() < 1e-6
+    velocity = one.value.like(one.states[0]).toarray()
+    assert velocity.any()
+    np.testing.assert_allclose(velocity, other.states[0].reshape(6, 5), rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer, mlp
+from nerva_py.network.outputs import OUTPUTS
 from nerva_py.network.parameter import vector_of
 from nerva_py.sparse import DenseWeight
 from tests import naive
@@ -202,6 +203,17 @@ def test_vectors_share_the_memory_of_their_parameter(network):
         parameter.vector[0] = 42
         value = parameter.value if isinstance(parameter.value, np.ndarray) else parameter.value.toarray()
         assert 42 in value
+
+
+def test_an_output_that_is_put_in_place_later_brings_its_parameters(network, X):
+    layer = network.linear_layers[0]
+    layer.output = OUTPUTS["SReLU"](0.1, -0.2, 0.3, 0.4)
+    assert layer.parameters == (layer.W, layer.b, layer.output.shape)
+    for net in (network, copy.deepcopy(network)):
+        layer = net.linear_layers[0]
+        assert layer.parameters[2] is layer.output.shape
+        Y, tapes = net.forward(X, np.random.default_rng(3))
+        assert len(net.gradients(tapes, Y)) == len(list(net.parameters()))
 
 
 def test_biases_and_batch_norm_do_not_decay(network):
