@@ -168,7 +168,8 @@ def doctor(
         _threads.configure(threads)
         from .plan import show
 
-        return show(layer, density, batch_size)
+        show(layer, density, batch_size)
+        return
 
     given, cores = dict(os.environ), _threads.available_cores()  # binding leaves this thread with one core
     _threads.configure(threads)

@@ -31,9 +31,10 @@ CENTRES = (
 class Layer:
     """One step of a network. A layer of your own overrides `forward` and `backward`, and sets `parameters` if it has any.
 
-    The two raise NotImplementedError here. `buffers` names attributes that are state but not trained: the tape of a forward pass may bring new ones, as a dict
-    `tape.buffers`, which `store` puts in place. `accepts`: which kinds of batches X may be. What can be derived from these is
-    here: conversion, removal of neurons, `arguments`, by which a checkpoint makes the layer again.
+    The two raise NotImplementedError here. `buffers` names attributes that are state but not trained: the tape of a forward
+    pass may bring new ones, as a dict `tape.buffers`, which `store` puts in place. `accepts`: which kinds of batches X may be.
+    What can be derived from these is here: conversion, removal of neurons, `arguments`, by which a checkpoint makes the layer
+    again.
     """
 
     parameters: tuple[Parameter, ...] = ()

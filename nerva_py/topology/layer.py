@@ -91,8 +91,9 @@ class TopologyLayer:
     def change(self, remap: Remap, initializer: Initializer, rng: np.random.Generator) -> None:
         """Move to the new support: survivors keep weight and optimizer state bit for bit; new weights come from the
         initializer, and their states are zero."""
-        if self.layer.dropout and self._gradients:  # the mask of the pass does not fit to other positions
-            self._moved = remap.move(self.gradient)
+        gradient = self.gradient if self.layer.dropout else None
+        if gradient is not None:  # the mask of the pass does not fit to other positions
+            self._moved = remap.move(gradient)
         fan_in = np.diff(remap.support.indptr)
         fresh = initializer.weights(self.shape, np.diff(remap.inserted.indptr), rng, fan_in) if remap.grown else None
         self.layer.W.remap(remap, fresh)

@@ -1,7 +1,7 @@
 """How much a stranger reads who follows one training step of a sparse network: the page "One step, line by line" stays honest.
 
-Counted is what one step executes in nerva_py, outside of compiled loops. Checks of arguments (that shapes, types and layouts fit)
-stay, and are counted apart.
+Counted is what one step executes in nerva_py, outside of compiled loops. Checks of arguments (that shapes, types and layouts
+fit) stay, and are counted apart.
 """
 
 from __future__ import annotations
