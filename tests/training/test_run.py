@@ -369,6 +369,8 @@ def test_so_it_is_for_sums_and_masks(kind, rng):
         terms = [
             Outer(batch(rng, N, 30, np.float32), batch(rng, N, 40, np.float32), mask) for N, mask in ((4, R), (9, None))
         ]
+        plain = Outer(*terms[0].terms[0][:2]).on(W).data
+        np.testing.assert_array_equal(terms[0].on(W).data, plain * R.data)
         check_update(name, W, terms[0], rng)
         check_update(name, W, terms[0] + terms[1] + terms[0], rng)
 
