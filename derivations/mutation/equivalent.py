@@ -98,6 +98,14 @@ EQUIVALENT: dict[str, str] = {
     "equations.schedules.time_based: range(1, i + 1) -> range(0, i + 1)": "The factor of k = 0 is 1 / (1 + 0 d) = 1.",
     # ------------------------------------------------------------------------------------------------------------- primitives
     **{
+        f"matrix.dense.updated: -1 -> -2{place}": "NumPy takes any negative length for the one that follows."
+        for place in ("", " (2)")
+    },
+    "matrix.dense.updated: True -> False": "An update returns one number for each state.",
+    "matrix.dense.dropout_mask: rng.random(shape, np.float32) >= rate -> rng.random(shape, np.float32) > rate": (
+        "A number that is drawn equals the rate once in 2²⁴ times, or never."
+    ),
+    **{
         f"matrix.outer.Outer.on: {change}": "`tree_sum` of a single term is that term."
         for change in (
             "values[0] if len(values) == 1 else tree_sum(values) -> tree_sum(values)",

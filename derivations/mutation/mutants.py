@@ -78,9 +78,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "nerva_py.engine.layout": ("copy_transposed",),
 }
 
-# The files that pass layers, tapes and functions on. Where one of these stands in the place of another, or of a matrix, some
+# The files that pass layers, tapes, generators and functions on. Where one of these stands in the place of another, or of a matrix, some
 # error ends the evaluation of the claim, not always in the file itself.
 COMPOSITIONS = (
+    "nerva_py.matrix.dense",
     "nerva_py.matrix.outer",
     "nerva_py.network.layers",
     "nerva_py.network.outputs",

@@ -10,7 +10,6 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from operator import attrgetter, itemgetter
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -52,21 +51,18 @@ REAL, INTEGER, UNSIGNED, ANY = "f", "iu", "u", "fiu"
 VARIABLES = {
     "F": REAL,  # in which is computed
     **dict.fromkeys("GS", ANY),  # of samples; of what is moved or found
-    **dict.fromkeys("IJKLPQRTC", INTEGER),  # indices, pointers, counters
+    **dict.fromkeys("IJKLQRTC", INTEGER),  # indices, pointers, counters
     **dict.fromkeys("UMW", UNSIGNED),  # bytes, masks, words
 }
-
-
-DTYPE = attrgetter("dtype")
 
 
 def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[..., None]], Kernel]:
     """Decorator: compile a kernel on first use for the types that `signature` describes.
 
-    One token an argument, separated by commas: `i` an intp, `f` a scalar of type F; a capital letter is a type variable, one of
-    `VARIABLES`, followed by the number of dimensions: `F1` a contiguous vector, `F2` a matrix of any layout, `F2r` one that
-    may be read-only; `t3` a tuple of three scalars of type F. So `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors,
-    their values, two matrices.
+    One token an argument, separated by commas: `i` an intp, `f` a scalar of type F, `P1` a vector of int64, which cuts rows into
+    parts; any other capital letter is a type variable, one of `VARIABLES`, followed by the number of dimensions: `F1` a
+    contiguous vector, `F2` a matrix of any layout, `F2r` one that may be read-only; `t3` a tuple of three scalars of type F. So
+    `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
     """
     return lambda function: Kernel(function, signature, parallel)
 
@@ -85,14 +81,17 @@ class Kernel:
         self.options = {**FLAGS, "parallel": parallel}
         self._tokens = re.split(r",\s*", signature)
         letters = [token[0] for token in self._tokens]
-        self.variables = [letter for letter in dict.fromkeys(letters) if letter.isupper()]
-        # Of the arguments, the first of each type, as a tuple also where there is only one.
-        first = [letters.index(variable) for variable in self.variables]
-        self._showing = itemgetter(*first, *(first if len(first) == 1 else []))
+        self.variables = [letter for letter in dict.fromkeys(letters) if letter in VARIABLES]
+        self._shown = [letters.index(variable) for variable in self.variables]  # the first argument of each type
+        self._first, self._last = self._shown[0], self._shown[-1]
+        self._two_at_most = len(self._shown) <= 2
         self.versions: dict[tuple[np.dtype, ...], Callable[..., None]] = {}
 
     def __call__(self, *arguments: Any) -> None:
-        given = tuple(map(DTYPE, self._showing(arguments)))
+        if self._two_at_most:  # as nearly all kernels; this line is a part of every step, two dozen times
+            given = arguments[self._first].dtype, arguments[self._last].dtype
+        else:
+            given = tuple([arguments[place].dtype for place in self._shown])
         version = self.versions.get(given)
         if version is None:
             version = self._compiled(given)
@@ -138,7 +137,7 @@ def _type(token: str, variables: dict[str, types.Type]) -> types.Type:
     if token[0] == "t":
         return types.UniTuple(variables["F"], dimensions)
     layout = "C" if dimensions == 1 else "A"
-    return types.Array(variables[token[0]], dimensions, layout, readonly=token.endswith("r"))
+    return types.Array(variables.get(token[0], types.int64), dimensions, layout, readonly=token.endswith("r"))
 
 
 @contextmanager

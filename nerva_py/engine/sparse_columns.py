@@ -13,7 +13,7 @@ from .compiling import kernel
 DIGIT = 11  # bits that are sorted by at a time: 2048 counters stay in the first-level cache
 
 
-@kernel("P1, I1, F1, R1, S1, T1, I1, L1, G1", parallel=True)
+@kernel("J1, I1, F1, R1, S1, T1, I1, L1, G1", parallel=True)
 def gather_rows(indptr, indices, data, rows, scale, starts, columns, samples, values):
     """Nonzero q, starts[n] ≤ q < starts[n + 1], of sample n: its column d and the value x · scale[d], x from row rows[n]
 

@@ -68,18 +68,14 @@ class MLP:
     def backward(self, tapes: list[Any], DY: Any) -> Iterator[tuple[Layer, Any, Gradients]]:
         """(layer, tape, gradients) from the last layer to the first, from the gradient DY of the loss with respect to Y.
 
-        The tapes are used up from the end. A layer comes when the one below has gone backward, as nobody needs its old
-        weights any more then. The gradient with respect to the network's input is not computed.
+        The tapes are used up from the end. When a layer comes, the one below has its DY already, so nobody needs the old weights
+        any more. The gradient with respect to the network's input is not computed.
         """
-        waiting, first = None, self.first_trained
+        first = self.first_trained
         for position in range(len(self.layers) - 1, first - 1, -1):
             layer, tape = self.layers[position], tapes.pop()
             DY, gradients = layer.backward(tape, DY, position > first)
-            if waiting is not None:
-                yield waiting
-            waiting = layer, tape, gradients
-        if waiting is not None:
-            yield waiting
+            yield layer, tape, gradients
 
     def gradients(self, tapes: list[Any], DY: Any) -> list[Any]:
         """The gradient of each of `parameters()`, that of a weight on its support, all of them at once."""
