@@ -59,10 +59,10 @@ VARIABLES = {
 def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[..., None]], Kernel]:
     """Decorator: compile a kernel on first use for the types that `signature` describes.
 
-    One token an argument, separated by commas: `i` an intp, `f` a scalar of type F, `P1` a vector of int64, which cuts rows into
-    parts; any other capital letter is a type variable, one of `VARIABLES`, followed by the number of dimensions: `F1` a
-    contiguous vector, `F2` a matrix of any layout, `F2r` one that may be read-only; `t3` a tuple of three scalars of type F. So
-    `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
+    One token an argument, separated by commas: `i` an intp, `f` a scalar of type F, `P1` a vector of int64, which cuts rows
+    into parts; any other capital letter is a type variable, one of `VARIABLES`, followed by the number of dimensions: `F1` a
+    contiguous vector, `F2` a matrix of any layout, `F2r` one that may be read-only; `t3` a tuple of three scalars of type F.
+    So `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
     """
     return lambda function: Kernel(function, signature, parallel)
 

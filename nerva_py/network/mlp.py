@@ -68,8 +68,8 @@ class MLP:
     def backward(self, tapes: list[Any], DY: Any) -> Iterator[tuple[Layer, Any, Gradients]]:
         """(layer, tape, gradients) from the last layer to the first, from the gradient DY of the loss with respect to Y.
 
-        The tapes are used up from the end. When a layer comes, the one below has its DY already, so nobody needs the old weights
-        any more. The gradient with respect to the network's input is not computed.
+        The tapes are used up from the end. When a layer comes, the one below has its DY already, so nobody needs the old
+        weights any more. The gradient with respect to the network's input is not computed.
         """
         first = self.first_trained
         for position in range(len(self.layers) - 1, first - 1, -1):
