@@ -26,6 +26,7 @@ CHAPTERS = (
     "losses",
     "optimizers",
     "sparse",
+    "layers",
     "network",
     "kernels",
     "batches",

@@ -135,10 +135,12 @@ def test_adamw() -> None:
 @claim("Adam: of a constant gradient, m_t / c₁ = d and v_t / c₂ = d², with the corrections of the optimizer", NUMBERS,
        "t = 1, 2, 3")  # fmt: skip
 def test_bias_correction() -> None:
-    for optimizer, update in ((Adam(0.5, 0.25), updates.adam), (AdamW(0.5, 0.25), updates.adamw)):
+    for optimizer, update in ((Adam(0.5, 0.25, 0.125), updates.adam), (AdamW(0.5, 0.25, 0.125), updates.adamw)):
         m = v = sp.Integer(0)
         for t in (1, 2, 3):
             b1, b2, eps, c1, c2 = (sp.nsimplify(c) for c in optimizer.constants(t))
+            if (b1, b2, eps) != (sp.Rational(1, 2), sp.Rational(1, 4), sp.Rational(1, 8)):
+                raise NotProved(f"β₁, β₂ and ε are {b1}, {b2} and {eps}")
             _, m, v = update(theta, g[0], m, v, eta, sp.Integer(0), b1, b2, eps, c1, c2)
             confirm_equal(m / c1, g[0])
             confirm_equal(v / c2, g[0] ** 2)

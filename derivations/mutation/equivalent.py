@@ -28,7 +28,6 @@ _FEW = "sparse.kernels.few_samples"
 _KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "product_on"))
 _BYTES = tuple(f"sparse.kernels.byte_input.{name}_bytes" for name in ("affine", "product_on"))
 _SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "product_on"))
-_RESIDUAL_OR_DEFINITION = "softmax_residual(Y, T) if alike else softmax_cross_entropy_gradient.definition(Y, T)"
 _SQUARE = "(T − Y)² = (Y − T)²."
 _RESIDUAL = "engine.rowwise.residual_kernel.residual"
 _SINGLE = ("sparse.kernels.compiled.affine_single", "sparse.kernels.compiled.affine_apply_single.affine_apply")
@@ -76,12 +75,12 @@ EQUIVALENT: dict[str, str] = {
     "equations.losses.mean_squared_error_gradient: Y.shape -> T.shape (2)": _SAME_SHAPE,
     "equations.losses.softmax_cross_entropy_gradient: Y.shape -> T.shape": _SAME_SHAPE,
     **{
-        f"network.passes.residual: {_RESIDUAL_OR_DEFINITION} -> {other}": "Both are equal; one is quicker."
-        for other in (
-            "softmax_cross_entropy_gradient.definition(Y, T) if alike else softmax_residual(Y, T)",
-            "softmax_cross_entropy_gradient.definition(Y, T)",
-            "softmax_residual(Y, T)",
-        )
+        f"network.passes.softmax_residual: {change}": "Both matrices are alike there: of one shape and one type."
+        for change in ("Y.shape -> T.shape", "Y.shape -> T.shape (2)", "Y.dtype -> T.dtype", "Y.size -> T.size")
+    },
+    **{
+        f"network.passes.softmax_residual: Y.size > FEW -> Y.size {other} FEW": "Of two forms of one loop another is taken."
+        for other in (">=", "<=")
     },
     "equations.losses.Loss.mean_gradient: Y.shape -> T.shape (2)": _SAME_SHAPE,
     **{
@@ -120,6 +119,7 @@ EQUIVALENT: dict[str, str] = {
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0 (2)": "At x = 0 both branches are 0.",
     # -------------------------------------------------------------------------------------------------------------- optimizers
     "equations.updates.smet: age_new < warm_up -> age_new <= warm_up": "At τ′ = T_w both branches are 1.",
+    "training.optimizers.Optimizer.step: True -> False": "There is one gradient for each parameter.",
     "training.optimizers._per_density: getattr(parameter.value, 'density', 1.0) -> getattr(parameter.value, 'density', 0.0)": (
         "What has no density then counts as empty, whose factor is 1, too."
     ),

@@ -36,6 +36,8 @@ MODULES: dict[str, tuple[str, ...]] = {
             for layer in ("Linear", "Activation", "BatchNorm", "Dropout")
             for function in ("forward", "backward")
         ),
+        *(f"{layer}Layer.predict" for layer in ("", "Linear", "BatchNorm", "Dropout")),
+        "Layer.store",
         "BatchNormLayer._running",
     ),
     "nerva_py.network.outputs": (
@@ -44,10 +46,22 @@ MODULES: dict[str, tuple[str, ...]] = {
             for output in ("Output", "Pointwise", "TrainedSReLU", "Softmax", "LogSoftmax")
             for function in ("__call__", "backward")
         ),
+        "TrainedSReLU._parameters",
+        "predict",
+        "like_row",
     ),
-    "nerva_py.network.mlp": ("MLP.forward", "MLP.backward", "MLP.gradients", "MLP.first_trained"),
+    "nerva_py.network.mlp": tuple(
+        f"MLP.{function}" for function in ("forward", "backward", "gradients", "first_trained", "evaluate", "store")
+    ),
     "nerva_py.training.run": ("Run.gradients", "Run.step"),
-    "nerva_py.training.optimizers": ("Optimizer.step", "_adam_constants", "SMET", "_per_density"),
+    "nerva_py.training.optimizers": (
+        "Optimizer.step",
+        "_adam_constants",
+        "_AdamConstants.__call__",
+        "_Fixed.__call__",
+        "SMET",
+        "_per_density",
+    ),
     "nerva_py.sparse.kernels.compiled": (
         "affine",
         "product",

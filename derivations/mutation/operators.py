@@ -77,7 +77,9 @@ MATRICES = {
 
 # Functions whose result has no negative.
 SEVERAL_RESULTS = {"tuple", "standardize"}
-MAKERS = {"Activation", "Loss", "Optimizer", "Outer", "Term", "LinearTape", "ActivationTape", "BatchNormTape"}
+MAKERS = {
+    "Activation", "Loss", "Optimizer", "Outer", "Term", "LinearTape", "ActivationTape", "BatchNormTape", "_AdamConstants",
+}  # fmt: skip
 
 # Parameters of other kinds than the rest: a number among matrices, a function, a tuple; a count among numbers. A slip
 # replaces a parameter by another of its kind.
