@@ -46,7 +46,11 @@ HIDING = """
 import importlib, json, pkgutil, sys
 import derivations, nerva_py
 from nerva_py.errors import MissingBackendError
-sys.modules.update(dict.fromkeys(sys.argv[1:]))  # as if they were not installed
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1:]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hidden())  # as if they were not installed
 refused = {}
 for package in (nerva_py, derivations):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):

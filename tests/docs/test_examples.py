@@ -71,7 +71,7 @@ def cases() -> Iterator[Any]:
 
 
 @pytest.mark.usefixtures("one_thread")  # tiny networks
-@pytest.mark.parametrize(("page", "extras"), cases())
+@pytest.mark.parametrize(("page", "extras"), list(cases()))
 def test_the_code_on_a_page(page, extras, read, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
