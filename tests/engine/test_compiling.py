@@ -168,3 +168,39 @@ def test_the_fingerprint_of_a_kernel_covers_the_functions_that_it_calls():
 
     assert fingerprint(calling(helper)) == fingerprint(calling(helper))
     assert fingerprint(calling(helper)) != fingerprint(calling(edited))
+
+
+COLD = """
+import threading
+import numpy as np
+import nerva_py as nv
+
+X = np.random.default_rng(1).standard_normal((37, 64)).astype(np.float32)
+data = nv.load_dataset("digits")
+
+def trained():
+    network = nv.mlp("BatchNorm;SReLU;Linear", [64, 48, 10], overall_density=0.2, seed=1)
+    nv.train(network, data, epochs=1, batch_size=300, learning_rate=0.02, seed=1)
+    return network.predict(X)
+
+def work(k):
+    together.wait()
+    answers[k] = trained()
+
+together, answers = threading.Barrier(8), {}
+threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+alone = trained()
+print(sorted(answers) == list(range(8)) and all(np.array_equal(answer, alone) for answer in answers.values()))
+"""
+
+
+def test_eight_threads_start_with_nothing_compiled(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_THREADING_LAYER": "omp"}
+    run = [sys.executable, "-c", COLD]
+    result = subprocess.run(run, env=environment, check=True, capture_output=True, text=True, timeout=300)
+    assert result.stdout == "True\n", result.stderr
+    assert list(tmp_path.rglob("*.nbc"))
