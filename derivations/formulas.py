@@ -134,7 +134,6 @@ def _functions_of_numbers() -> Iterator[Call]:
     for function, derivative, parameters in (
         (activations.relu, activations.relu_derivative, ()),
         (activations.leaky_relu, activations.leaky_relu_derivative, (alpha,)),
-        (activations.all_relu, activations.all_relu_derivative, (alpha,)),
         (activations.trimmed_relu, activations.trimmed_relu_derivative, (EPSILON,)),
         (activations.sigmoid, activations.sigmoid_derivative, ()),
         (activations.hyperbolic_tangent, activations.hyperbolic_tangent_derivative, ()),

@@ -201,6 +201,19 @@ def test_running_statistics(s: Setting) -> None:
     )
 
 
+@claim("MLP.gradients: the matrices that `backward` gives, in the order of the parameters, of a weight on its support",
+       CONCRETE, "3×2×2")  # fmt: skip
+def test_gradients_of_a_network() -> None:
+    s = SMALL
+    network = MLP([linear_layer(s, Pointwise(activations.HyperbolicTangent())), batch_norm_layer(s)])
+    Y, tapes = network.forward(s.matrix("X", s.N, s.D))
+    DY = s.matrix("DY", *Y.shape)
+    (_, _, (Dgamma, Dbeta)), (_, _, (DW, Db)) = network.backward(list(tapes), DY)
+    expected = [DW.on(network.linear_layers[0].W.value), Db, Dgamma, Dbeta]
+    for given, right in zip(network.gradients(tapes, DY), expected, strict=True):
+        confirm_equal(given, right)
+
+
 @claim("MLP.evaluate: one layer's evaluation after the other", CONCRETE, "3×2×2")
 def test_network_in_evaluation() -> None:
     s = SMALL

@@ -33,6 +33,7 @@ extensions = [
 exclude_patterns = ["_build", "pages", "generated/*.md", "generated/tutorials/*.py"]
 nitpicky = True
 nitpick_ignore = [  # in signatures of public classes, but not public themselves
+    ("py:class", "nerva_py.matrix.outer.Term"),
     ("py:class", "nerva_py.network.layers.ActivationTape"),
     ("py:class", "nerva_py.network.layers.BatchNormTape"),
     ("py:class", "nerva_py.network.layers.LinearTape"),

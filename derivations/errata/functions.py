@@ -7,7 +7,6 @@ import sympy as sp
 from nerva_py.equations.activations import (
     AllReLU,
     SReLU,
-    all_relu,
     relu,
     sigmoid,
     sigmoid_derivative,
@@ -84,9 +83,10 @@ def srelu_as_relu_holds():
 def all_relu_holds():
     """α changes its sign from layer to layer, and with it the slope for x < 0."""
     alpha, s = sp.Symbol("alpha", real=True), sp.Symbol("s", positive=True)
-    assert AllReLU(0.5).parameters == (0.5,)
-    prove_zero(all_relu(-s, alpha) + all_relu(-s, -alpha))
-    prove_zero(all_relu(s, alpha) - all_relu(s, -alpha))
+    f = AllReLU(0.5)
+    assert f.parameters == (0.5,)
+    prove_zero(f.function(-s, alpha) + f.function(-s, -alpha))
+    prove_zero(f.function(s, alpha) - f.function(s, -alpha))
 
 
 # ------------------------------------------------------------------------------------------------------------------- softmax

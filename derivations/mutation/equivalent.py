@@ -47,7 +47,6 @@ def _more_blocks(size: str, block: str) -> tuple[str, ...]:
 
 EQUIVALENT: dict[str, str] = {
     # -------------------------------------------------------------------------------------------------- activations, softmax
-    "equations.activations.sigmoid_derivative: -x -> x": "σ′ is an even function: σ(−x) (1 − σ(−x)) = (1 − σ(x)) σ(x).",
     "equations.softmax.softmax_backward: Y.shape -> DY.shape": _SAME_SHAPE,
     "equations.softmax.softmax_backward_paper: Y.shape -> DY.shape": _SAME_SHAPE,
     "equations.softmax.softmax_backward_paper: DY @ Y.T -> (DY @ Y.T).T": _DIAGONAL,
@@ -120,6 +119,8 @@ EQUIVALENT: dict[str, str] = {
     # -------------------------------------------------------------------------------------------------------------- optimizers
     "equations.updates.smet: age_new < warm_up -> age_new <= warm_up": "At τ′ = T_w both branches are 1.",
     "training.optimizers.Optimizer.step: True -> False": "There is one gradient for each parameter.",
+    "network.mlp.MLP.gradients: True -> False": "There is one gradient for each parameter.",
+    "network.mlp.MLP.store: True -> False": "There is one tape for each layer.",
     "training.optimizers._per_density: getattr(parameter.value, 'density', 1.0) -> getattr(parameter.value, 'density', 0.0)": (
         "What has no density then counts as empty, whose factor is 1, too."
     ),

@@ -62,18 +62,6 @@ def leaky_relu_derivative(x, alpha):
 
 
 @scalar_function
-def all_relu(x, alpha):
-    """α x for x ≤ 0, x for x > 0; α changes its sign from layer to layer: −α, +α, −α, ..."""
-    return where(x <= 0, alpha * x, x)
-
-
-@scalar_function
-def all_relu_derivative(x, alpha):
-    """α for x ≤ 0 (the left derivative at the kink), 1 for x > 0"""
-    return where(x <= 0, alpha, 1)
-
-
-@scalar_function
 def trimmed_relu(x, epsilon):
     """0 for x < ε, x for x ≥ ε"""
     return where(x < epsilon, 0, x)
@@ -94,7 +82,7 @@ def sigmoid(x):
 @scalar_function
 def sigmoid_derivative(x):
     """σ′(x) = σ(x) (1 − σ(x))"""
-    y = 1 / (1 + exp(-x))
+    y = sigmoid(x)
     return y * (1 - y)
 
 
@@ -163,8 +151,8 @@ def LeakyReLU(alpha: float = 0.01) -> Activation:
 
 
 def AllReLU(alpha: float = 0.6) -> Activation:
-    """α x for x ≤ 0, x for x > 0, with slopes −α, +α, −α, ... in hidden layers 1, 2, 3, ...; the derivative at 0 is α."""
-    return Activation("AllReLU", all_relu, all_relu_derivative, (alpha,))
+    """Leaky ReLU whose slope for x ≤ 0 changes its sign: −α, +α, −α, ... in hidden layers 1, 2, 3, ..."""
+    return Activation("AllReLU", leaky_relu, leaky_relu_derivative, (alpha,))
 
 
 def TReLU(epsilon: float = 1e-9) -> Activation:
