@@ -13,6 +13,7 @@ nothing about a variance, the mean alone. Dropout is left out.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ import sympy as sp
 
 from derivations.book import CONCRETE, NotProved, claim
 from derivations.linear import any_function
+from derivations.network import NETWORKS, run_of
 from derivations.proving import (
     EPSILON,
     EVERY_SIZE,
@@ -37,6 +39,10 @@ from nerva_py.equations.linear import linear
 from nerva_py.matrix import columns_mean, columns_sum, hadamard, row_repeat
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from nerva_py.network.outputs import LogSoftmax, Output, Pointwise, Softmax, TrainedSReLU, like_row
+from nerva_py.training import Batch, Callback, Run
+from nerva_py.training.clock import no_phases
+from nerva_py.training.optimizers import GradientDescent
+from nerva_py.verify import concrete
 from nerva_py.verify.prover import Derivatives
 
 HALF = sp.Rational(1, 2)
@@ -214,6 +220,39 @@ def test_gradients_of_a_network() -> None:
         confirm_equal(given, right)
 
 
+class Asked(LinearLayer):
+    """Notes whether it is asked for DX."""
+
+    def __init__(self, asked: list[Any], trained: bool = True):
+        super().__init__(sp.ones(1, 1), sp.ones(1, 1))
+        self.parameters = self.parameters if trained else ()
+        self.asked = asked
+
+    def backward(self, tape: Any, DY: Any, needs_DX: bool = True) -> tuple[Any, tuple[Any, ...]]:
+        self.asked.append((self, needs_DX))
+        return DY, ()
+
+
+@claim(
+    "MLP.backward: the first layer with parameters is not asked for DX, and those before it for nothing",
+    CONCRETE,
+    "1×1",
+)
+def test_what_is_not_asked_for() -> None:
+    asked: list[Any] = []
+    for trained in ((True,), (True, True), (True, False, True), (False, True, False, True), (False, False, True)):
+        asked.clear()
+        layers = [Asked(asked, one) for one in trained]
+        _, tapes = MLP(layers).forward(sp.ones(1, 1))
+        passed = [layer for layer, _, _ in MLP(layers).backward(tapes, sp.ones(1, 1))]
+        first = trained.index(True)
+        if (
+            asked != [(layer, layer is not layers[first]) for layer in layers[first:][::-1]]
+            or passed != layers[first:][::-1]
+        ):
+            raise NotProved(f"of layers that are {trained} trained, {[needs for _, needs in asked]} are asked for DX")
+
+
 @claim("MLP.evaluate: one layer's evaluation after the other", CONCRETE, "3×2×2")
 def test_network_in_evaluation() -> None:
     s = SMALL
@@ -221,3 +260,67 @@ def test_network_in_evaluation() -> None:
     X = s.matrix("X", s.N, s.D)
     network = MLP([first, norm, DropoutLayer(HALF)])
     confirm_equal(network.evaluate(X), norm.predict(first.predict(X)))
+
+
+# ----------------------------------------------------------------------------------------------------------- what a step does
+
+
+class Entered:
+    """In the place of a clock: how often it is started."""
+
+    times = 0
+
+    def __enter__(self) -> Entered:
+        self.times += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+# Starting with the gradient of the loss, the backward pass of each layer has its time, and so has the look for another one.
+TIMES = {"feedforward": 1, "backpropagate": 4, "optimize": 2}
+
+
+class Noted(Callback):
+    """Notes what a step shows, and in which order the layers are updated."""
+
+    def __init__(self) -> None:
+        self.shown: list[Any] = []
+
+    def on_gradients(self, run: Run, layer: Layer, tape: Any, gradients: tuple[Any, ...]) -> None:
+        self.shown.append((layer, tape, gradients, layer.parameters[0].value))
+
+    def add(self, *arguments: Any) -> None:
+        """As the running loss of an epoch is given the samples of a step."""
+        self.shown.append(arguments)
+
+
+@claim("Run.step: the samples' Y, T and w for the running loss; then of each layer tape and gradients, before its update",
+       CONCRETE, "2×2×2×2")  # fmt: skip
+def test_what_a_step_shows() -> None:
+    """With a clock and without one; a step more counts as one."""
+    for phases in (no_phases(), defaultdict(Entered)):
+        network = MLP(NETWORKS["Linear;Linear"][0]())
+        X, T, w = concrete.matrix("X", 2, 2), concrete.matrix("T", 2, 2), concrete.matrix("w", 2, 1)
+        noted = Noted()
+        run = run_of(network, "SquaredError", GradientDescent(), noted)
+        run.running, run.phases = noted, phases  # type: ignore[assignment]
+        before = [(layer.W.value, layer.b.value) for layer in network.linear_layers]
+        run.step(Batch(X, T, w, 1))
+        (loss, Y, *samples), *shown = noted.shown
+        confirm_equal(Y, linear(linear(X, *before[0]), *before[1]))
+        if loss is not run.loss or run.outputs is not Y or samples != [T, w]:
+            raise NotProved("the running loss is given something else")
+        if [(layer, W) for layer, _, _, W in shown] != [*zip(network.layers, (W for W, _ in before), strict=True)][
+            ::-1
+        ]:
+            raise NotProved("a layer is updated before it is shown, or the layers come in another order")
+        if any(type(tape).__name__ != "LinearTape" or len(gradients) != 2 for _, tape, gradients, _ in shown):
+            raise NotProved("what is shown are not the tape and the gradients")
+        times = {name: phase.times for name, phase in phases.items() if isinstance(phase, Entered)}
+        if times and times != TIMES:
+            raise NotProved(f"the clocks are started {times}")
+        run.step(Batch(X, T, w, 1))
+        if run.t != 2:
+            raise NotProved(f"after two steps t is {run.t}")
