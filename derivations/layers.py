@@ -36,7 +36,7 @@ from derivations.proving import (
 )
 from nerva_py.equations import activations, batch_norm, softmax
 from nerva_py.equations.linear import linear
-from nerva_py.matrix import columns_mean, columns_sum, hadamard, row_repeat
+from nerva_py.matrix import columns_mean, columns_sum, draw_mask, hadamard, row_repeat
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from nerva_py.network.outputs import LogSoftmax, Output, Pointwise, Softmax, TrainedSReLU, like_row
 from nerva_py.training import Batch, Callback, Run
@@ -183,6 +183,20 @@ def test_srelu() -> None:
     row = like_row(np.zeros((1, 4), np.float32), (1.0, 2.0, 3.0, 4.0))
     if row.dtype != np.float32 or row.tolist() != [[1, 2, 3, 4]]:
         raise NotProved(f"the gradient of the parameters is {row}, {row.dtype}")
+
+
+@claim("Dropout: a layer draws R like its input or its weights, Y = X ⊙ R or X (W ⊙ R)ᵀ + 1 b; of rate 0, none",
+       cases=(SMALL, EVERY_SIZE))  # fmt: skip
+def test_dropout(s: Setting) -> None:
+    X = s.matrix("X", s.N, s.D)
+    R = draw_mask(Symbols(), X, HALF)
+    confirm_equal(DropoutLayer(HALF).forward(X, Symbols())[0], hadamard(X, R))
+    confirm_equal(DropoutLayer(0).forward(X, Symbols())[0], X)
+    layer = linear_layer(s, Output(), HALF)
+    W, b = layer.W.value, layer.b.value
+    R = draw_mask(Symbols(), W, HALF)
+    confirm_equal(layer.forward(X, Symbols())[0], linear(X, hadamard(W, R), b))
+    confirm_equal(linear_layer(s, Output()).forward(X, Symbols())[0], linear(X, W, b))
 
 
 @claim("BatchNormLayer: a pass leaves mean and Σ alone; its tape brings the running ones, which evaluation uses",

@@ -77,6 +77,8 @@ EQUIVALENT: dict[str, str] = {
         f"network.passes.softmax_residual: {change}": "Both matrices are alike there: of one shape and one type."
         for change in ("Y.shape -> T.shape", "Y.shape -> T.shape (2)", "Y.dtype -> T.dtype", "Y.size -> T.size")
     },
+    "network.passes.softmax_residual: not alike -> alike": "The loop and the definition are equal; one is quicker.",
+    "network.passes.softmax_residual: Y = batch_layout(Y) -> pass": "The loop gives the same in every layout.",
     **{
         f"network.passes.softmax_residual: Y.size > FEW -> Y.size {other} FEW": "Of two forms of one loop another is taken."
         for other in (">=", "<=")
@@ -119,6 +121,18 @@ EQUIVALENT: dict[str, str] = {
     # -------------------------------------------------------------------------------------------------------------- optimizers
     "equations.updates.smet: age_new < warm_up -> age_new <= warm_up": "At τ′ = T_w both branches are 1.",
     "training.optimizers.Optimizer.step: True -> False": "There is one gradient for each parameter.",
+    **{
+        f"network.layers.{layer}Layer.backward: True -> False": "Without parameters, it gives DX whether it is needed or not."
+        for layer in ("Activation", "Dropout")
+    },
+    "network.layers.DropoutLayer.forward: dropout.dropout(X, R) -> dropout.dropout(R, X)": "X ⊙ R = R ⊙ X.",
+    **{
+        f"network.outputs.predict: {change}": "An output is the function that its activation is; only the latter can be fused."
+        for change in (
+            "output.f if isinstance(output, Pointwise) else output -> output",
+            "isinstance(output, Pointwise) -> isinstance(X, Pointwise)",
+        )
+    },
     "network.mlp.MLP.gradients: True -> False": "There is one gradient for each parameter.",
     "network.mlp.MLP.store: True -> False": "There is one tape for each layer.",
     "training.optimizers._per_density: getattr(parameter.value, 'density', 1.0) -> getattr(parameter.value, 'density', 0.0)": (
@@ -172,6 +186,12 @@ EQUIVALENT: dict[str, str] = {
     "sparse.dense_weight.keep_masked: data.dtype -> mask.dtype": _ZERO,
     "sparse.dense_weight.keep_masked: data.size -> mask.size": "The values and their mask have one length.",
     **{f"{_RESIDUAL}: {change}": _EMPTY_BLOCKS for change in _more_blocks("N", "SAMPLES")},
+    f"{_RESIDUAL}: Y.shape -> T.shape": _SAME_SHAPE,
+    **{f"engine.layout.copy_transposed: {change}": _EMPTY_BLOCKS for change in _more_blocks("K", "TILE")},
+    **{
+        f"engine.layout.copy_transposed: {change}": "Tiles that overlap copy some elements twice."
+        for change in ("range(0, N, TILE) -> range(0, N, TILE - 1)", "min(N, start + TILE) -> N")
+    },
     f"{_RESIDUAL}: column(Y, 0) -> column(Y, 1)": "The maximum of all columns, whichever it begins with.",
     f"{_RESIDUAL}: maximum(largest[i], y[i]) -> maximum(y[i], largest[i])": "max(a, b) = max(b, a).",
     **{f"{_RESIDUAL}: Y.dtype -> T.dtype{place}": "Y and T have one element type." for place in ("", " (2)")},

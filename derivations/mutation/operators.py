@@ -53,6 +53,7 @@ SWAPPED_FROM = {
     "where": 1,
     "getattr": 2,
     "kth_largest": 1,
+    "first_from": 1,
 }
 
 # Functions that may be forgotten, and which of the arguments may then be left.
