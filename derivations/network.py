@@ -30,7 +30,7 @@ from derivations.proving import EVERY_SIZE, N, confirm_equal, confirm_gradients
 from nerva_py.equations.losses import LOSSES
 from nerva_py.matrix import Outer
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
-from nerva_py.network.outputs import OUTPUTS, Output, Pointwise
+from nerva_py.network.outputs import OUTPUTS, Output, Pointwise, as_output, make_output
 from nerva_py.training import Batch, Callback, Run
 from nerva_py.training.optimizers import SMET, Adam, AdamW, GradientDescent, Momentum, Nesterov, Optimizer
 from nerva_py.verify import concrete
@@ -74,17 +74,17 @@ def batch_norm(D: int) -> BatchNormLayer:
 def hidden(name: str, *arguments: Any) -> Callable[[], list[Layer]]:
     """A hidden layer with that output, and a linear one."""
     return lambda: [
-        linear_layer(1, INPUTS, HIDDEN, OUTPUTS[name](*arguments)),
-        linear_layer(2, HIDDEN, CLASSES, OUTPUTS["Linear"]()),
+        linear_layer(1, INPUTS, HIDDEN, as_output(OUTPUTS[name](*arguments))),
+        linear_layer(2, HIDDEN, CLASSES, make_output("Linear")),
     ]
 
 
 def between(layer: Callable[[], Layer], output: str = "Linear") -> Callable[[], list[Layer]]:
     """A layer between two linear ones."""
     return lambda: [
-        linear_layer(1, INPUTS, HIDDEN, OUTPUTS[output]()),
+        linear_layer(1, INPUTS, HIDDEN, make_output(output)),
         layer(),
-        linear_layer(2, HIDDEN, CLASSES, OUTPUTS["Linear"]()),
+        linear_layer(2, HIDDEN, CLASSES, make_output("Linear")),
     ]
 
 
@@ -101,25 +101,25 @@ NETWORKS: dict[str, tuple[Callable[[], list[Layer]], str]] = {
     "Softmax;Linear": (hidden("Softmax"), "SquaredError"),
     "LogSoftmax;Linear": (hidden("LogSoftmax"), "SquaredError"),
     "Linear;Dropout;Linear": (between(lambda: DropoutLayer(HALF)), "SoftmaxCrossEntropy"),
-    "Linear;ActivationLayer(ReLU);Linear": (between(lambda: ActivationLayer(OUTPUTS["ReLU"]())), "SquaredError"),
+    "Linear;ActivationLayer(ReLU);Linear": (between(lambda: ActivationLayer(make_output("ReLU"))), "SquaredError"),
     "ReLU;Linear, dropout on the weights of both": (
         lambda: [
-            linear_layer(1, INPUTS, HIDDEN, OUTPUTS["ReLU"](), HALF),
-            linear_layer(2, HIDDEN, CLASSES, OUTPUTS["Linear"](), HALF),
+            linear_layer(1, INPUTS, HIDDEN, make_output("ReLU"), HALF),
+            linear_layer(2, HIDDEN, CLASSES, make_output("Linear"), HALF),
         ],
         "SquaredError",
     ),
     "Dropout;ReLU;ReLU;Linear": (
         lambda: [
             DropoutLayer(HALF),
-            linear_layer(1, INPUTS, HIDDEN, OUTPUTS["ReLU"]()),
-            linear_layer(2, HIDDEN, HIDDEN, OUTPUTS["ReLU"]()),
-            linear_layer(3, HIDDEN, CLASSES, OUTPUTS["Linear"]()),
+            linear_layer(1, INPUTS, HIDDEN, make_output("ReLU")),
+            linear_layer(2, HIDDEN, HIDDEN, make_output("ReLU")),
+            linear_layer(3, HIDDEN, CLASSES, make_output("Linear")),
         ],
         "SquaredError",
     ),
     "BatchNorm;Linear": (
-        lambda: [batch_norm(INPUTS), linear_layer(1, INPUTS, CLASSES, OUTPUTS["Linear"]())],
+        lambda: [batch_norm(INPUTS), linear_layer(1, INPUTS, CLASSES, make_output("Linear"))],
         "SquaredError",
     ),
 }

@@ -61,13 +61,14 @@ _EXPORTS = {
     "evaluate": "nerva_py.training",
     "read_checkpoint": "nerva_py.training",
     "train": "nerva_py.training",
+    "register": "nerva_py.parts",
     "SparseMLPClassifier": "nerva_py.estimators",
     "SparseMLPRegressor": "nerva_py.estimators",
     "DynamicTopology": "nerva_py.topology",
     "method": "nerva_py.topology",
 }
 _MODULES = {
-    "checkpoints", "data", "distributed", "engine", "equations", "errors", "estimators", "exchange", "matrix", "network",
+    "checkpoints", "data", "distributed", "engine", "equations", "errors", "estimators", "exchange", "matrix", "network", "parts",
     "plots", "sparse", "threads", "topology", "training", "verify",
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from nerva_py.data import from_arrays, gather, one_hot
 from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import SoftmaxCrossEntropy
 from nerva_py.network import MLP, LinearLayer
-from nerva_py.network.outputs import OUTPUTS
+from nerva_py.network.outputs import make_output
 from nerva_py.sparse import SparseWeight, get_backend
 from nerva_py.sparse.storage import stored
 
@@ -34,7 +34,7 @@ class NervaPy(Contender):
         last = len(problem.weights) - 1
         layers = []
         for i, (W, b) in enumerate(zip(problem.weights, problem.biases, strict=True)):
-            output, sparse = OUTPUTS["Linear" if i == last else "ReLU"](), SparseWeight.from_scipy(W)
+            output, sparse = make_output("Linear" if i == last else "ReLU"), SparseWeight.from_scipy(W)
             best, _ = stored(sparse.support, sparse.data, (), backend)
             layers.append(LinearLayer(best, b.copy(), output))
         self.network = MLP(layers)

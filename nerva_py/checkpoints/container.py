@@ -32,7 +32,7 @@ from . import trees
 from .trees import Arrays
 
 FORMAT = "nerva_py checkpoint"
-VERSION = 2  # 1 had a random generator in the network, where now the run has one
+VERSION = 3  # 1 had a random generator in the network, 2 knew no layers of your own
 TEXT, CHECKSUM = "checkpoint.json", "sha256"
 PIECE = 1 << 24  # bytes that are read at a time
 

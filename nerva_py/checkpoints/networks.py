@@ -2,59 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import inspect
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from nerva_py.errors import DataError, NervaError
-from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
-from nerva_py.network.outputs import OUTPUTS, Output, Pointwise
+from nerva_py.network import MLP, ActivationLayer, Layer, LinearLayer, Parameter
+from nerva_py.network.building import BETWEEN
+from nerva_py.network.outputs import OUTPUTS, Output, as_output
 from nerva_py.network.snapshot import Snapshot
 from nerva_py.network.weights_io import first_not_finite
+from nerva_py.parts import find
 from nerva_py.sparse import DenseWeight, SparseWeight, Support, Weight
 from nerva_py.sparse.support import index_dtype
 
 from . import fields
 
 Tree = dict[str, Any]
+KINDS = ChainMap[str, Any]({"Linear": LinearLayer, "Activation": ActivationLayer}, BETWEEN)
 
 
 def network_tree(network: MLP) -> Tree:
     """Everything from which `build_network` makes the same network. Arrays are not copied.
 
-    Raises NervaError for layers and activations that are not nerva_py's own, and for numbers that are not finite.
+    Raises NervaError for layers and activations of your own that are not registered, and for numbers that are not finite.
     """
     if (name := first_not_finite(network)) is not None:
         raise NervaError(f"{name} has values that are not finite; such a network is not saved")
-    layers = [_layer_tree(number, layer) for number, layer in enumerate(network.layers, 1)]
-    return {"layers": layers}
+    return {"layers": [_layer_tree(number, layer) for number, layer in enumerate(network.layers, 1)]}
 
 
 def build_network(tree: Any, backend: str | None = None) -> MLP:
     """The network; `backend` computes sparse products, by default the one that the network had. Raises DataError."""
-    layers = [_layer(one, backend) for one in fields.items(tree, "layers")]
-    widths = None
-    for layer in layers:
-        inputs = _inputs(layer)
-        if widths is not None and inputs is not None and inputs != widths:
-            raise DataError(f"malformed: a layer of {inputs} inputs follows {widths} outputs")
-        widths = layer.W.value.shape[0] if isinstance(layer, LinearLayer) else inputs or widths
     try:
-        network = MLP(layers)
+        return _network(fields.items(tree, "layers"), backend)
+    except DataError:
+        raise
     except NervaError as error:
-        raise DataError(f"malformed: {error}") from None
-    dtypes = {parameter.value.dtype for parameter in network.parameters()}
-    if len(dtypes) != 1:
+        raise DataError(f"malformed: {error}") from error
+
+
+def _network(trees: list[Any], backend: str | None) -> MLP:
+    weights = [_weight_of(one, backend) for one in trees]
+    inputs: list[int] = []  # of each layer: what a layer between linear ones is made for
+    first = next((W for W in weights if W is not None), None)
+    if first is None:
+        raise DataError("malformed: no layer with weights")
+    D = first.shape[1]
+    for W in weights:
+        inputs.append(D)
+        if W is not None and W.shape[1] != D:
+            raise DataError(f"malformed: a layer of {W.shape[1]} inputs follows {D} outputs")
+        D = D if W is None else W.shape[0]
+    places = [
+        {"D": D, "dtype": first.dtype, "position": sum(W is not None for W in weights[:n])}
+        for n, D in enumerate(inputs)
+    ]
+    network = MLP([_layer(one, W, place) for one, W, place in zip(trees, weights, places, strict=True)])
+    arrays = [p.value for p in network.parameters()] + [getattr(one, b) for one in network.layers for b in one.buffers]
+    if len(dtypes := {array.dtype for array in arrays}) != 1:
         raise DataError(f"malformed: its parameters are of {', '.join(sorted(map(str, dtypes)))}; one type is needed")
     return network
 
 
 def described(network: MLP) -> list[Tree]:
     """What must agree if one network is to take the place of another: kinds, functions, rates; not sizes and weights."""
+    trees = [_layer_tree(number, layer) for number, layer in enumerate(network.layers, 1)]
     return [
-        {key: value for key, value in _layer_tree(number, layer).items() if not _is_content(value)}
-        for number, layer in enumerate(network.layers, 1)
+        {"kind": tree["kind"], **{k: v for k, v in tree["arguments"].items() if not _is_content(v)}} for tree in trees
     ]
 
 
@@ -65,31 +84,63 @@ def _is_content(value: Any) -> bool:
     return isinstance(value, np.ndarray) or (isinstance(value, dict) and "storage" in value)
 
 
-def _layer_tree(number: int, layer: Any) -> Tree:
-    if type(layer) is LinearLayer:
-        tree = {"kind": "linear", "output": _output_tree(number, layer.output), "dropout": layer.dropout}
-        tree |= {"W": weight_tree(layer.W.value), "b": layer.b.value}
-        return tree | {parameter.name: parameter.value for parameter in layer.output.parameters}
-    if type(layer) is BatchNormLayer:
-        tree = {"kind": "batch norm", "epsilon": layer.epsilon, "momentum": layer.momentum}
-        tree |= {"gamma": layer.gamma.value, "beta": layer.beta.value}
-        return tree | {"mean": layer.mean, "variance": layer.variance}
-    if type(layer) is DropoutLayer:
-        return {"kind": "dropout", "rate": layer.rate}
-    if type(layer) is ActivationLayer:
-        return {"kind": "activation", "output": _output_tree(number, layer.output)}
-    raise NervaError(f"layer {number} is a {type(layer).__name__}, which a checkpoint cannot hold")
-
-
-def _output_tree(number: int, output: Output) -> Tree:
-    parameters = list(output.f.parameters) if isinstance(output, Pointwise) else []
-    tree = {"name": output.name, "parameters": [float(p) for p in parameters]}
-    again = OUTPUTS.get(output.name, lambda *parameters: None)(*parameters)
-    same = type(again) is type(output) and (not isinstance(again, Pointwise) or again.f == output.f)  # type: ignore[attr-defined]
-    if not same:
+def _layer_tree(number: int, layer: Layer) -> Tree:
+    """By what the layer is made again: its kind and arguments; then its other parameters, and its buffers."""
+    kind = next((name for name, known in KINDS.items() if known is type(layer)), None)
+    if kind is None:
         raise NervaError(
-            f"layer {number} has the output {output.name!r} of your own, which a checkpoint cannot hold, as it would have "
-            f"to hold code; {', '.join(OUTPUTS)} can be saved"
+            f"layer {number} is a {type(layer).__name__}, which a checkpoint cannot hold before it has a name: "
+            f'nerva_py.register("layer", {type(layer).__name__})'
+        )
+    try:
+        arguments = {name: _value_tree(value) for name, value in layer.arguments().items()}
+    except (AttributeError, NervaError) as error:
+        raise NervaError(f"layer {number}, {kind}, cannot be saved: {error}") from error
+    buffers = {name: getattr(layer, name) for name in layer.buffers}
+    return {
+        "kind": kind,
+        "arguments": arguments,
+        "parameters": [_value_tree(p) for p in _others(layer)],
+        "buffers": buffers,
+    }
+
+
+def _others(layer: Layer) -> list[Parameter]:
+    """The parameters of a layer that are not arguments of its constructor."""
+    given = [value for value in layer.arguments().values() if isinstance(value, Parameter)]
+    return [parameter for parameter in layer.parameters if not any(parameter is one for one in given)]
+
+
+def _value_tree(value: Any) -> Any:
+    """An argument of a layer or an output. Raises NervaError for what a file cannot hold."""
+    if isinstance(value, Parameter):
+        return _value_tree(value.value)
+    if isinstance(value, Output):
+        return _output_tree(value)
+    if isinstance(value, Weight):
+        return weight_tree(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return [_value_tree(one) for one in value]
+    if value is None or isinstance(value, bool | int | float | str | np.ndarray):
+        return value
+    raise NervaError(
+        f"a checkpoint cannot hold {value!r}; numbers, texts, lists, arrays and registered activations can be"
+    )
+
+
+def _output_tree(output: Output) -> Tree:
+    name = next((name for name, known in OUTPUTS.items() if known is type(output)), output.name)
+    tree = {"name": name, "arguments": {key: _value_tree(value) for key, value in output.arguments().items()}}
+    try:
+        again: Any = _output(tree, {})
+    except DataError:
+        again = None
+    if type(again) is not type(output) or getattr(again, "f", None) != getattr(output, "f", None):
+        raise NervaError(
+            f"its output {output.name!r} is of your own, which a checkpoint cannot hold before it has a name, as it would "
+            'have to hold code: nerva_py.register("activation", ...)'
         )
     return tree
 
@@ -130,67 +181,72 @@ def build_snapshot(tree: Any, network: MLP) -> Snapshot:
     )
 
 
-def _inputs(layer: Layer) -> int | None:
-    if isinstance(layer, LinearLayer):
-        return int(layer.W.value.shape[1])
-    return layer.mean.size if isinstance(layer, BatchNormLayer) else None
+def _weight_of(tree: Any, backend: str | None) -> Weight | None:
+    """The weight matrix of a layer; None of one that has none."""
+    arguments = fields.field(tree, "arguments")
+    return build_weight(arguments["W"], backend) if isinstance(arguments, dict) and "W" in arguments else None
 
 
-def _layer(tree: Any, backend: str | None) -> Layer:
-    kind = fields.text(tree, "kind")
-    if kind not in _KINDS:
-        raise DataError(f"malformed: a layer of kind {kind!r}; known are {', '.join(_KINDS)}")
-    try:
-        return _KINDS[kind](tree, backend)
-    except DataError:
-        raise
-    except NervaError as error:  # a rate or an ε that is out of range
-        raise DataError(f"malformed: {error}") from error
-
-
-def _linear(tree: Any, backend: str | None) -> LinearLayer:
-    W = build_weight(fields.field(tree, "W"), backend)
-    output = _output(fields.field(tree, "output"))
-    b = fields.array(tree, "b", (1, W.shape[0]), "f")
-    layer = LinearLayer(W, b, output, fields.number(tree, "dropout"))
-    for parameter in output.parameters:
-        parameter.value = fields.array(tree, parameter.name, parameter.value.shape, "f")
+def _layer(tree: Any, W: Weight | None, place: Tree) -> Layer:
+    kind, given = fields.text(tree, "kind"), fields.field(tree, "arguments")
+    known = _found("layer", kind, KINDS)
+    inner = place if W is None else place | {"D": W.shape[0]}  # of an output
+    given = {name: W if name == "W" else _value(given, name, inner) for name in given}
+    layer = _made(kind, KINDS[known], given, place)
+    others, saved = _others(layer), fields.items(tree, "parameters")
+    buffers = fields.field(tree, "buffers")
+    if len(others) != len(saved) or set(buffers) != set(layer.buffers):
+        raise DataError(f"malformed: a layer {kind!r} with other parameters or buffers")
+    for parameter, value in zip(others, saved, strict=True):
+        if isinstance(value, dict):
+            value = build_weight(value, None)
+            if value.shape != parameter.value.shape:
+                raise DataError(f"malformed: {parameter.name} has shape {value.shape}, not {parameter.value.shape}")
+            parameter.value = value
+        else:
+            parameter.value = fields.array({parameter.name: value}, parameter.name, parameter.value.shape, "f")
+    for name in layer.buffers:
+        setattr(layer, name, fields.array(buffers, name, getattr(layer, name).shape, "f"))
     return layer
 
 
-def _batch_norm(tree: Any, backend: str | None) -> BatchNormLayer:
-    gamma = fields.array(tree, "gamma", (1, np.size(fields.field(tree, "gamma"))), "f")
-    layer = BatchNormLayer(gamma.size, gamma.dtype, fields.number(tree, "epsilon"), fields.number(tree, "momentum"))
-    layer.gamma.value = gamma
-    layer.beta.value = fields.array(tree, "beta", gamma.shape, "f")
-    layer.mean, layer.variance = (fields.array(tree, key, gamma.shape, "f") for key in ("mean", "variance"))
-    if layer.mean.dtype != gamma.dtype or layer.variance.dtype != gamma.dtype or not gamma.size:
-        raise DataError("malformed: parts of a batch normalisation are of different types")
-    return layer
+def _value(tree: Tree, name: str, place: Tree) -> Any:
+    """An argument as the constructor takes it."""
+    value = tree[name]
+    if isinstance(value, np.ndarray):
+        return fields.array(tree, name, value.shape, "fiub")
+    return _output(value, place) if isinstance(value, dict) else value
 
 
-def _dropout(tree: Any, backend: str | None) -> DropoutLayer:
-    return DropoutLayer(fields.number(tree, "rate"))
+def _output(tree: Any, place: Tree) -> Output:
+    name, arguments = fields.text(tree, "name"), fields.field(tree, "arguments")
+    known = _found("output", name, OUTPUTS)
+    if all(key.isdigit() for key in arguments):  # the numbers of an activation, in their order: its place has done its part
+        return as_output(_made(name, functools.partial(OUTPUTS[known], *arguments.values()), {}, {}))
+    return as_output(_made(name, OUTPUTS[known], arguments, place))
 
 
-def _activation(tree: Any, backend: str | None) -> ActivationLayer:
-    return ActivationLayer(_output(fields.field(tree, "output")))
-
-
-_KINDS: dict[str, Callable[[Any, str | None], Layer]] = {
-    "linear": _linear, "batch norm": _batch_norm, "dropout": _dropout, "activation": _activation
-}  # fmt: skip
-
-
-def _output(tree: Any) -> Output:
-    name = fields.text(tree, "name")
-    parameters = fields.items(tree, "parameters")
-    if name not in OUTPUTS or not all(type(p) in (int, float) for p in parameters):
-        raise DataError(f"malformed: the output {name!r}; known are {', '.join(OUTPUTS)}")
+def _found(what: str, name: str, registry: Mapping[str, Any]) -> str:
     try:
-        return OUTPUTS[name](*parameters)
-    except TypeError as error:
-        raise DataError(f"malformed: the output {name!r} with parameters {parameters} ({error})") from None
+        return find(what, name, registry)
+    except NervaError as error:
+        raise DataError(
+            f"{error}. A part of your own must be registered first: import its module, or --import MODULE"
+        ) from None
+
+
+def _made(name: str, factory: Callable[..., Any], arguments: Tree, place: Tree) -> Any:
+    """What the factory makes of the arguments of the file and of the place in the network. Raises DataError."""
+    try:
+        wanted = {key: place[key] for key in inspect.signature(factory).parameters if key in place}
+        return factory(**wanted | arguments)
+    except (
+        TypeError,
+        ValueError,
+        AttributeError,
+        MemoryError,
+    ) as error:  # a rate or an ε that is out of range, among others
+        raise DataError(f"malformed: {name} with {', '.join(arguments) or 'no arguments'}: {error}") from error
 
 
 def build_weight(tree: Any, backend: str | None) -> Weight:

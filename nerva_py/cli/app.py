@@ -48,17 +48,26 @@ def nerva_py(
         typer.echo(context.get_help())
 
 
+def _prepare(threads: int | None = None, imports: str | None = None) -> None:
+    """Configure the threads before anything imports Numba, then import the modules of the user's own parts."""
+    from nerva_py import parts
+    from nerva_py.threads import configure
+
+    configure(threads)
+    if imports:  # by the environment, so that workers know
+        os.environ[parts.IMPORT] = ",".join(filter(None, [os.environ.get(parts.IMPORT), imports]))
+    parts.import_named()
+
+
 def train(**given: Any) -> None:
     """Train a sparse network on a data set, by default the handwritten digits that come with scikit-learn."""
     options = Options(**given)
-    from nerva_py import threads
-
     count = options.threads
     if options.distributed is not None:
         from nerva_py.launch import share_cores
 
         count = share_cores(count)
-    threads.configure(count)  # before anything imports Numba
+    _prepare(count, options.imports)
     from .run import run
 
     code = run(options)
@@ -75,15 +84,17 @@ app.command("train", epilog=EXAMPLES + "\n\n".join(f"{name}: {row}" for name, ro
 MODEL = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A file that train --save, or save in Python, has written.")
 ]
+IMPORT = Annotated[
+    str | None,
+    typer.Option("--import", metavar="MODULE", help="First import this Python module, which registers parts of your own."),
+]
 DATA_DIR = Annotated[Path | None, typer.Option(metavar="DIR", help="Where the files of mnist or cifar10 are.")]
 
 
 @app.command()
-def info(model: MODEL) -> None:
+def info(model: MODEL, imports: IMPORT = None) -> None:
     """Show what is in a saved file: network, data, how far its run is, with which options."""
-    from nerva_py import threads
-
-    threads.configure()
+    _prepare(imports=imports)
     from .models import info as run
 
     run(model)
@@ -103,11 +114,10 @@ def predict(
         Path | None, typer.Option(metavar="FILE", help="Write to this file (.csv, .txt or .npy), not to the terminal.")
     ] = None,
     outputs: Annotated[bool, typer.Option("--outputs", help="The network's outputs instead of classes.")] = False,
+    imports: IMPORT = None,
 ) -> None:
     """Predict the class (or, in a regression, the targets) of raw samples: a line each."""
-    from nerva_py import threads
-
-    threads.configure()
+    _prepare(imports=imports)
     from .models import predict as run
 
     run(model, data, data_dir, output, outputs)
@@ -121,11 +131,10 @@ def evaluate(
         typer.Argument(metavar="DATA", help="A data set or an npz file; by default what the network has learnt from."),
     ] = None,
     data_dir: DATA_DIR = None,
+    imports: IMPORT = None,
 ) -> None:
     """Loss and accuracy of a saved network on training and test data, and on each class."""
-    from nerva_py import threads
-
-    threads.configure()
+    _prepare(imports=imports)
     from .models import evaluate_model as run
 
     run(model, data, data_dir)

@@ -23,7 +23,7 @@ class Precision(StrEnum):
 
 def _option(panel: str, text: str, *names: str, metavar: str | None = None) -> object:
     # A name without a value is a switch; this keeps its help free of "<bool>".
-    return Option(*names, help=text, rich_help_panel=panel, metavar="" if names else metavar)
+    return Option(*names, help=text, rich_help_panel=panel, metavar=metavar or "")
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,10 @@ class Options:
         str, _option(MACHINE, "Who computes sparse products: numba, scipy or mkl.", metavar="NAME")
     ] = "numba"
     precision: Annotated[Precision, _option(MACHINE, "Of weights and activations.")] = Precision.float32
+    imports: Annotated[
+        str | None,
+        _option(MACHINE, "First import this Python module, which registers parts of your own.", "--import", metavar="MODULE"),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:

@@ -17,8 +17,8 @@ from .choices import Choices
 from .options import OUTPUTS, Options, Precision
 
 EVERY = "1 epoch"
-# Not kept: files that are written, as a file of somebody else's must not choose them; what only this machine or this command
-# is about; and where the network came from, which is in the checkpoint.
+# Not kept: files that are written and modules that are imported, as a file of somebody else's must not choose them; what only
+# this machine or this command is about; and where the network came from, which is in the checkpoint.
 NOT_KEPT = {
     *OUTPUTS,
     "resume",
@@ -32,6 +32,7 @@ NOT_KEPT = {
     "timer",
     "gradient_step",
     "load_weights",
+    "imports",
 }
 _HINTS = get_type_hints(Options)
 _DEFAULTS = Options()

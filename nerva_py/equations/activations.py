@@ -150,9 +150,11 @@ def LeakyReLU(alpha: float = 0.01) -> Activation:
     return Activation("LeakyReLU", leaky_relu, leaky_relu_derivative, (alpha,))
 
 
-def AllReLU(alpha: float = 0.6) -> Activation:
-    """Leaky ReLU whose slope for x ≤ 0 changes its sign: −α, +α, −α, ... in hidden layers 1, 2, 3, ..."""
-    return Activation("AllReLU", leaky_relu, leaky_relu_derivative, (alpha,))
+def AllReLU(alpha: float = 0.6, position: int | None = None) -> Activation:
+    """Leaky ReLU whose slope for x ≤ 0 is −α, +α, −α, ... in the hidden layers at position 0, 1, 2, ...; without one, α."""
+    return Activation(
+        "AllReLU", leaky_relu, leaky_relu_derivative, (alpha if position is None or position % 2 else -alpha,)
+    )
 
 
 def TReLU(epsilon: float = 1e-9) -> Activation:

@@ -12,6 +12,7 @@ from typing import Any
 from nerva_py.errors import NervaError
 from nerva_py.matrix import column_repeat, dot, elements_sum, hadamard, log, log_sigmoid, reciprocal, rows_sum
 from nerva_py.matrix.dispatch import primitive
+from nerva_py.parts import registry_of
 
 from .activations import Sigmoid
 from .softmax import log_softmax, softmax
@@ -214,16 +215,13 @@ NegativeLogLikelihood = Loss(
     samples=negative_log_likelihood_samples,
 )
 
-LOSSES = {
-    loss.name: loss
-    for loss in (
-        SquaredError,
-        HalfSquaredError,
-        MeanSquaredError,
-        CrossEntropy,
-        SoftmaxCrossEntropy,
-        LogisticCrossEntropy,
-        BinaryCrossEntropy,
-        NegativeLogLikelihood,
-    )
-}
+LOSSES = registry_of(
+    SquaredError,
+    HalfSquaredError,
+    MeanSquaredError,
+    CrossEntropy,
+    SoftmaxCrossEntropy,
+    LogisticCrossEntropy,
+    BinaryCrossEntropy,
+    NegativeLogLikelihood,
+)

@@ -12,13 +12,13 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from nerva_py.errors import NervaError
-from nerva_py.network import OUTPUTS
 from nerva_py.network.building import choose_densities
+from nerva_py.network.outputs import make_output
 from nerva_py.network.specs import build
 from nerva_py.sparse.densities import erdos_renyi_epsilon
 from nerva_py.training.optimizers import OPTIMIZERS, Adam, Nesterov, Optimizer
 
-# MLPClassifier's names -> ours; every other name is looked up in OUTPUTS.
+# MLPClassifier's names -> ours; every other name is looked up among ours.
 ACTIVATIONS = {"identity": "Linear", "logistic": "Sigmoid", "tanh": "HyperbolicTangent", "relu": "ReLU"}
 SOLVERS: dict[str, Callable[..., Optimizer]] = {"adam": Adam, "sgd": Nesterov}
 BATCH = 200  # samples in a mini-batch of "auto", as in MLPClassifier
@@ -41,7 +41,7 @@ def layer_names(hidden: Sequence[int], activation: str, dropout: float) -> list[
     if not isinstance(activation, str):
         raise NervaError(f"activation must be one of {', '.join(ACTIVATIONS)}, or a specification, not {activation!r}")
     name = ACTIVATIONS.get(activation.strip().lower(), activation)
-    build("activation", name, OUTPUTS)
+    make_output(name, "activation")
     if not is_number(dropout) or not 0 <= dropout < 1:
         raise NervaError(f"dropout must be a number of at least 0 and less than 1, not {dropout!r}")
     one = [name, f"Dropout({float(dropout)})"] if dropout else [name]

@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array, issparse
 
 from nerva_py.errors import NervaError, ShapeError
-from nerva_py.network import MLP, OUTPUTS, BatchNormLayer, LinearLayer
-from nerva_py.network.building import alternate_all_relu
-from nerva_py.network.outputs import Output
-from nerva_py.network.specs import build, split
+from nerva_py.network import MLP, BatchNormLayer, LinearLayer
+from nerva_py.network.outputs import make_output
+from nerva_py.network.specs import split
 
 from .arguments import checked_network
 from .masks import csr_of, weight_of
@@ -50,9 +49,8 @@ def from_scipy(
         except NervaError as error:
             raise NervaError(f"weights[{number - 1}]: {error}") from None
         b = bias_of(bias, W.shape[0], chosen, f"biases[{number - 1}]")
-        output: Output = build("activation", name, OUTPUTS)
-        alternate_all_relu(output, number - 1)
-        layers.append(LinearLayer(W, b, output))
+        place = {"D": W.shape[0], "dtype": chosen, "position": number - 1}
+        layers.append(LinearLayer(W, b, make_output(name, "activation", **place)))
         layers[-1].astype(chosen)
     return MLP(layers)
 

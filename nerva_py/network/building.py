@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nerva_py.errors import NervaError, ShapeError, unknown
+from nerva_py.errors import NervaError, ShapeError
+from nerva_py.parts import find
 from nerva_py.sparse import DenseWeight, Support, Weight, densities, nonzeros
 from nerva_py.sparse.storage import stored
 
 from .initializers import INITIALIZERS, Initializer
 from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
 from .mlp import MLP
-from .outputs import OUTPUTS, Output, Pointwise
-from .specs import build, split
+from .outputs import OUTPUTS, make_output
+from .specs import build, parse, split
 
-BETWEEN = {"BatchNormalization": BatchNormLayer, "BatchNorm": BatchNormLayer, "Dropout": DropoutLayer}
-LAYERS: dict[str, Callable[..., Any]] = {**OUTPUTS, **BETWEEN}  # all that a specification can name
+BETWEEN: dict[str, Callable[..., Layer]] = {
+    "BatchNormalization": BatchNormLayer, "BatchNorm": BatchNormLayer, "Dropout": DropoutLayer
+}  # fmt: skip
+LAYERS = ChainMap[str, Any](OUTPUTS, BETWEEN)  # all that a specification can name
 
 
 def mlp(
@@ -48,7 +51,7 @@ def mlp(
     """
     names = split(layers) if isinstance(layers, str) else list(layers)
     shapes = checked_sizes(layer_sizes)
-    linear_count = sum(_between_name(name) is None for name in names)
+    linear_count = sum(not is_between(name) for name in names)
     if linear_count != len(shapes):
         given = f"layers {';'.join(names)!r} has {linear_count} linear layers"
         raise ShapeError(f"{given}, layer_sizes {list(layer_sizes)} asks for {len(shapes)}")
@@ -62,17 +65,19 @@ def mlp(
     result: list[Layer] = []
     position = 0
     for name in names:
-        if _between_name(name):
-            width = shapes[position - 1][0] if position else shapes[0][1]
-            result.append(_between(name, width, dtype))
+        place: dict[str, Any] = {
+            "D": shapes[position - 1][0] if position else shapes[0][1],
+            "dtype": dtype,
+            "position": position,
+        }
+        if is_between(name):
+            result.append(build("layer", name, BETWEEN, **place))
             continue
         shape = shapes[position]
         initializer = build("initializer", initializers[position], INITIALIZERS)
         W = make_weight(shape, chosen[position], initializer, rng, dtype, backend)
         b = initializer.biases(shape, rng).astype(dtype)
-        output: Output = build("layer", name, LAYERS)
-        alternate_all_relu(output, position)
-        layer = LinearLayer(W, b, output, rates[position])
+        layer = LinearLayer(W, b, make_output(name, **place | {"D": shape[0]}), rates[position])
         layer.astype(np.dtype(dtype))
         result.append(layer)
         position += 1
@@ -105,9 +110,8 @@ def choose_densities(
     """One density a layer."""
     if layer_densities is not None:
         return densities.per_layer(shapes, layer_densities)
-    if distribution not in densities.DISTRIBUTIONS:
-        raise unknown("distribution", distribution, densities.DISTRIBUTIONS)
-    return densities.DISTRIBUTIONS[distribution](shapes, densities.checked_density(overall_density, "overall_density"))
+    known = find("distribution", distribution, densities.DISTRIBUTIONS)
+    return densities.DISTRIBUTIONS[known](shapes, densities.checked_density(overall_density, "overall_density"))
 
 
 def checked_sizes(layer_sizes: Sequence[int]) -> list[tuple[int, int]]:
@@ -125,27 +129,6 @@ def one_for_each(items: Sequence[str], count: int, name: str) -> list[str]:
     return list(items) * (count if len(items) == 1 else 1)
 
 
-def _between_name(name: str) -> str | None:
-    """The name in BETWEEN that a spec string begins with, without regard to case; None if it begins with another."""
-    kind = name.partition("(")[0].strip().lower()
-    return next((known for known in BETWEEN if known.lower() == kind), None)
-
-
-def _between(name: str, width: int, dtype: DTypeLike) -> Layer:
-    """A layer that maps `width` features to as many."""
-    kind = _between_name(name)
-    assert kind is not None
-    if BETWEEN[kind] is DropoutLayer:
-        return build("layer", name, {kind: DropoutLayer})
-
-    def batch_norm(epsilon: float = 1e-5, momentum: float = 0.1) -> BatchNormLayer:
-        return BatchNormLayer(width, dtype, epsilon, momentum)
-
-    return build("layer", name, {kind: batch_norm})
-
-
-def alternate_all_relu(output: Output, position: int) -> None:
-    """All-ReLU has slopes −α, +α, −α, ... in hidden layers 1, 2, 3, ..."""
-    if isinstance(output, Pointwise) and output.f.name == "AllReLU":
-        (alpha,) = output.f.parameters
-        output.f = replace(output.f, parameters=(-alpha if position % 2 == 0 else alpha,))
+def is_between(spec: str) -> bool:
+    """Whether a specification names a layer that stands between linear ones. Raises NervaError for a name of no layer."""
+    return find("layer", parse("layer", spec)[0], LAYERS) in BETWEEN

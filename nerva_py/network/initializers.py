@@ -14,6 +14,7 @@ import numpy as np
 
 from nerva_py.equations import initial
 from nerva_py.errors import NervaError
+from nerva_py.parts import registry_of
 
 Draw = Callable[[tuple[int, int], np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
@@ -129,6 +130,6 @@ def _zero(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: n
     return np.zeros(int(counts.sum()))
 
 
-INITIALIZERS: dict[str, Callable[..., Initializer]] = {
-    factory.__name__: factory for factory in (Xavier, XavierNormalized, He, SparseHe, PyTorch, Uniform, Normal, Zero)
-}
+INITIALIZERS: dict[str, Callable[..., Initializer]] = registry_of(
+    Xavier, XavierNormalized, He, SparseHe, PyTorch, Uniform, Normal, Zero
+)

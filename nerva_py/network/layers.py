@@ -6,7 +6,6 @@ tape, so two passes through one network at once do not disturb each other.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,12 +13,12 @@ import numpy as np
 
 from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.equations import batch_norm, dropout, linear
-from nerva_py.errors import NervaError
+from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import draw_mask
 from nerva_py.sparse import Weight
 
 from .outputs import Gradients, Output, predict
-from .parameter import Batch, Parameter
+from .parameter import Batch, Parameter, arguments_of
 
 CENTRES = (
     "layers: BatchNormalization comes before the first linear layer, where it would subtract a mean from each feature and so "
@@ -34,7 +33,8 @@ class Layer:
     The two raise NotImplementedError here. `buffers` names attributes that are state but not trained: the tape of a forward
     pass may bring new ones, as a dict `tape.buffers`, which `store` puts in place. `accepts`: which kinds of batches X may be.
     What can be derived from these is here: conversion, removal of neurons, `arguments`, by which a checkpoint makes the layer
-    again.
+    again. After `nerva_py.register("layer", ...)` specifications name it; constructor arguments D, dtype and position are then
+    its number of inputs, the element type, and the number 0, 1, 2, ... of the linear layer that follows.
     """
 
     parameters: tuple[Parameter, ...] = ()
@@ -87,8 +87,13 @@ class Layer:
         )
 
     def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments, read from attributes of the same names."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        """The constructor's arguments, by which a checkpoint makes the layer again: attributes of the same names."""
+        return arguments_of(self)
+
+    @property
+    def name(self) -> str:
+        """What tables and messages call it."""
+        return type(self).__name__.removesuffix("Layer")
 
 
 class LinearTape(NamedTuple):
@@ -106,10 +111,16 @@ class LinearLayer(Layer):
     accepts = (np.ndarray, SparseBatch, ByteBatch)
 
     def __init__(self, W: Weight, b: np.ndarray, output: Output | None = None, dropout: float = 0.0):
+        if b.shape != (1, W.shape[0]):
+            raise ShapeError(f"b must have shape (1, K) = (1, {W.shape[0]}), not {b.shape}")
         self.W = Parameter("W", W)
         self.b = Parameter("b", b, decays=False)
         self.output = output or Output()
         self.dropout = checked_rate(dropout)
+
+    @property
+    def name(self) -> str:
+        return self.output.name
 
     @property
     def output(self) -> Output:
@@ -146,6 +157,7 @@ class LinearLayer(Layer):
     def keep(self, outputs: np.ndarray, inputs: np.ndarray) -> None:
         self.W.keep(outputs, inputs)
         self.b.keep(np.ones(1, bool), outputs)
+        self.output.keep(outputs)
 
 
 class ActivationTape(NamedTuple):
@@ -165,6 +177,10 @@ class ActivationLayer(Layer):
         if output.parameters:
             raise NervaError(f"output must have no parameters; {output.name} has, and belongs to a LinearLayer")
         self.output = output
+
+    @property
+    def name(self) -> str:
+        return self.output.name
 
     def forward(self, X: Any, rng: Any = None) -> tuple[Any, ActivationTape]:
         Y, keeps = self.output(X), self.output.keeps
@@ -216,9 +232,6 @@ class BatchNormLayer(Layer):
         return batch_norm.batch_norm_evaluation(
             self._dense(X), self.gamma.value, self.beta.value, self.mean, self.variance, self.epsilon
         )
-
-    def arguments(self) -> dict[str, Any]:
-        return {"D": self.mean.size, "dtype": str(self.mean.dtype), "epsilon": self.epsilon, "momentum": self.momentum}
 
     def _running(self, mean: Any, variance: Any, N: Any) -> dict[str, Any]:
         """The running statistics after a batch of N samples; one sample says nothing about the variance."""

@@ -155,7 +155,7 @@ class MLP:
         return sum(K * D for K, D in (layer.W.value.shape for layer in self.linear_layers))
 
     def __repr__(self) -> str:
-        names = ", ".join(_name(layer) for layer in self.layers)
+        names = ", ".join(layer.name for layer in self.layers)
         return (
             f"MLP({'-'.join(map(str, self.sizes))}; {names}; nnz={self.nnz}, density={self.density:.4g}, {self.dtype})"
         )
@@ -170,10 +170,6 @@ def slices(N: int, size: int) -> Iterator[slice]:
     """Slices of `size` that cover N rows in order; the last one may be shorter."""
     for start in range(0, N, size):
         yield slice(start, min(start + size, N))
-
-
-def _name(layer: Any) -> str:
-    return layer.output.name if hasattr(layer, "output") else type(layer).__name__.removesuffix("Layer")
 
 
 def _batch(X: np.ndarray | csr_array, rows: slice, dtype: np.dtype) -> np.ndarray | SparseBatch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +10,11 @@ import numpy as np
 from nerva_py.equations import activations, softmax
 from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.activations import Activation
+from nerva_py.errors import NervaError
+from nerva_py.parts import registry_of
 
-from .parameter import Parameter
+from .parameter import Parameter, arguments_of
+from .specs import build
 
 Gradients = tuple[Any, ...]
 
@@ -20,7 +22,8 @@ Gradients = tuple[Any, ...]
 class Output:
     """Y = Z
 
-    `keeps` says which of Z and Y the backward equation needs; the other one is None there.
+    An output of your own overrides `__call__` and `backward`, and sets `parameters` if it has any. `keeps` says which of Z
+    and Y the backward equation needs; the other one is None there.
     """
 
     name = "Linear"
@@ -34,6 +37,20 @@ class Output:
         """DZ, and the gradients of the parameters."""
         return DY, ()
 
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments, by which a checkpoint makes the output again."""
+        return arguments_of(self)
+
+    def keep(self, outputs: np.ndarray) -> None:
+        """Keep the neurons that booleans (K,) mark. Raises NervaError for a parameter that is not one number a neuron."""
+        for parameter in self.parameters:
+            if parameter.value.shape != (1, outputs.size):
+                raise NervaError(
+                    f"{self.name}: neurons cannot be removed: {parameter.name} has shape {parameter.value.shape}, "
+                    f"not (1, {outputs.size})"
+                )
+            parameter.keep(np.ones(1, bool), outputs)
+
 
 class Pointwise(Output):
     """Y = f(Z),   DZ = DY ⊙ f′(Z)"""
@@ -43,6 +60,10 @@ class Pointwise(Output):
     def __init__(self, f: Activation):
         self.f = f
         self.name = f.name
+
+    def arguments(self) -> dict[str, Any]:
+        """Those of the function that makes the activation, in their order."""
+        return {str(place): float(number) for place, number in enumerate(self.f.parameters)}
 
     def __call__(self, Z: Any) -> Any:
         return self.f(Z)
@@ -60,6 +81,13 @@ class TrainedSReLU(Output):
     def __init__(self, al: float = 0.0, tl: float = 0.0, ar: float = 1.0, tr: float = 1.0):
         self.shape = Parameter("srelu", np.array([[al, tl, ar, tr]]), decays=False)
         self.parameters = (self.shape,)
+
+    def arguments(self) -> dict[str, Any]:
+        """None: its numbers are a trained parameter."""
+        return {}
+
+    def keep(self, outputs: np.ndarray) -> None:
+        """All neurons share the parameters."""
 
     def _parameters(self) -> tuple[Any, ...]:
         return tuple(self.shape.value.tolist()[0])
@@ -111,25 +139,27 @@ def like_row(row: Any, numbers: tuple[Any, ...]) -> Any:
     return type(row)([list(numbers)])
 
 
-def _pointwise(factory: Callable[..., Activation]) -> Callable[..., Output]:
-    """The layer output of an activation, with the activation's own arguments."""
-
-    @functools.wraps(factory)
-    def make(*arguments: Any, **named: Any) -> Output:
-        return Pointwise(factory(*arguments, **named))
-
-    return make
+def make_output(spec: str, what: str = "layer", **place: Any) -> Output:
+    """The output that a spec names: "ReLU", "LeakyReLU(0.1)"; `what` and `place` as in `build`. Raises NervaError."""
+    return as_output(build(what, spec, OUTPUTS, **place))
 
 
-OUTPUTS: dict[str, Callable[..., Output]] = {
+def as_output(made: Output | Activation) -> Output:
+    """An activation as the output of a layer."""
+    return Pointwise(made) if isinstance(made, Activation) else made
+
+
+OUTPUTS: dict[str, Callable[..., Output | Activation]] = {
     "Linear": Output,
-    "ReLU": _pointwise(activations.ReLU),
-    "LeakyReLU": _pointwise(activations.LeakyReLU),
-    "AllReLU": _pointwise(activations.AllReLU),
-    "TReLU": _pointwise(activations.TReLU),
-    "Sigmoid": _pointwise(activations.Sigmoid),
-    "HyperbolicTangent": _pointwise(activations.HyperbolicTangent),
+    **registry_of(
+        activations.ReLU,
+        activations.LeakyReLU,
+        activations.AllReLU,
+        activations.TReLU,
+        activations.Sigmoid,
+        activations.HyperbolicTangent,
+        Softmax,
+        LogSoftmax,
+    ),
     "SReLU": TrainedSReLU,
-    "Softmax": Softmax,
-    "LogSoftmax": LogSoftmax,
 }

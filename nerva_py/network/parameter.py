@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.sparse import Remap, Weight, storage
 
+PLACE = ("D", "dtype", "position")  # what a layer's place in the network gives to its constructor
 Batch = np.ndarray | SparseBatch | ByteBatch  # the input of a first layer
 
 
@@ -58,3 +60,9 @@ def vector_of(matrix: Any) -> Any:
     if isinstance(matrix, np.ndarray):
         return matrix.reshape(-1)
     return matrix.data if isinstance(matrix, Weight) else matrix
+
+
+def arguments_of(part: Any) -> dict[str, Any]:
+    """The constructor's arguments, read from attributes of the same names; not those that the place in the network gives."""
+    names = inspect.signature(type(part)).parameters
+    return {name: getattr(part, name) for name in names if name not in PLACE}

@@ -8,29 +8,31 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from nerva_py.errors import NervaError, unknown
+from nerva_py.errors import NervaError
+from nerva_py.parts import find
 
 Built = TypeVar("Built")
 _CALL = re.compile(r"\s*([A-Za-z]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 
 
-def build(what: str, spec: str, registry: Mapping[str, Callable[..., Built]]) -> Built:
+def build(what: str, spec: str, registry: Mapping[str, Callable[..., Built]], **place: Any) -> Built:
     """Call the factory that a spec string names with the arguments that it gives.
 
-    `what` says in errors what is being specified. Names are compared without regard to case, as users type them.
+    `what` says in errors what is being specified. `place` is what the part's place in the network decides: a factory gets those
+    that it has a parameter of that name for, and no spec gives them.
     """
     name, positional, named = parse(what, spec)
-    by_lower_case = {known.lower(): known for known in registry}
-    if name.lower() not in by_lower_case:
-        raise unknown(what, name, registry)
-    known = by_lower_case[name.lower()]
+    known = find(what, name, registry)
     factory = registry[known]
+    parameters = inspect.signature(factory).parameters
+    placed = {key: value for key, value in place.items() if key in parameters}
+    given = inspect.Signature([parameter for key, parameter in parameters.items() if key not in placed])
     try:
-        inspect.signature(factory).bind(*positional, **named)
+        bound = given.bind(*positional, **named)
     except TypeError as error:
-        raise NervaError(f"{what} {spec!r}: {error}; expected {known}{_arguments(factory)}") from error
+        raise NervaError(f"{what} {spec!r}: {error}; expected {known}{_arguments(given)}") from error
     try:
-        return factory(*positional, **named)
+        return factory(**bound.arguments, **placed) if placed else factory(*positional, **named)
     except (TypeError, ValueError) as error:
         raise NervaError(f"{what} {spec!r}: {error}") from error
 
@@ -85,9 +87,9 @@ def _literal(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def _arguments(factory: Callable[..., Any]) -> str:
+def _arguments(signature: inspect.Signature) -> str:
     names = [
         name if parameter.default is parameter.empty else f"{name}={parameter.default}"
-        for name, parameter in inspect.signature(factory).parameters.items()
+        for name, parameter in signature.parameters.items()
     ]
     return f"({', '.join(names)})" if names else " without arguments"

@@ -8,55 +8,77 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nerva_py.engine import ByteBatch, SparseBatch
-from nerva_py.errors import unknown
+from nerva_py.engine.memory import batch_empty
+from nerva_py.matrix import apply
+from nerva_py.parts import find
 
 if TYPE_CHECKING:
     from .weight import SparseWeight
 
 
-class Backend(Protocol):
-    """The three products, X (N, D), W (K, D), b (1, K), DY (N, K); and the two of a first layer whose X is sparse, or bytes."""
+class Backend:
+    """The three products, X (N, D), W (K, D), b (1, K), DY (N, K). A backend of your own needs no others and a `name`.
+
+    The three raise NotImplementedError here; what follows them are the same products for a single sample, and for a first
+    layer whose X is stored as bytes or sparse, which fall back on the three or on SciPy.
+    """
 
     name: str
 
     def affine(self, X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         """X Wᵀ + 1_N b        -> (N, K)"""
+        raise NotImplementedError
+
+    def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
+        """DY W        -> (N, D)"""
+        raise NotImplementedError
+
+    def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """The values of DYᵀ X on the support of W        -> (nnz,)"""
+        raise NotImplementedError
 
     def affine_apply_single(
         self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
     ) -> np.ndarray:
         """f(x Wᵀ + b, *parameters) of a single sample        X (1, D) -> (1, K)"""
-
-    def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
-        """DY W        -> (N, D)"""
-
-    def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
-        """The values of DYᵀ X on the support of W        -> (nnz,)"""
+        result: np.ndarray = apply(f, self.affine(X, W, b), *parameters)
+        return result
 
     def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         """X Wᵀ + 1_N b        -> (N, K)"""
+        return self.affine(X.dense(), W, b)
 
     def product_on_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
         """The values of DYᵀ X on the support of W        -> (nnz,)"""
+        return self.product_on(W, DY, X.dense())
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         """X Wᵀ + 1_N b        -> (N, K)"""
+        Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
+        Y[...] = (X.csr @ W.csr.T).toarray() + b
+        return Y
 
     def product_on_sparse_input(self, W: SparseWeight, DY: np.ndarray, X: SparseBatch) -> np.ndarray:
         """The values of DYᵀ X on the support of W        -> (nnz,)"""
+        gradient, columns = np.zeros(W.nnz, W.dtype), X.csr.tocsc()
+        indptr_T, indices_T, perm = W.support.transposed
+        for d in X.features:
+            places, nonzeros = slice(indptr_T[d], indptr_T[d + 1]), slice(columns.indptr[d], columns.indptr[d + 1])
+            samples, values = columns.indices[nonzeros], columns.data[nonzeros]
+            gradient[perm[places]] = DY.T[indices_T[places]][:, samples] @ values
+        return gradient
 
 
-BACKENDS = {
+BACKENDS: dict[str, str | Backend] = {  # a backend, or the module that has it, imported on first use
     "numba": "nerva_py.sparse.kernels.numba_backend",
     "scipy": "nerva_py.sparse.kernels.scipy_backend",
     "mkl": "nerva_py.sparse.kernels.mkl_backend",
 }
-_loaded: dict[str, Backend] = {}
 
 
 def get_backend(name: str) -> Backend:
@@ -64,8 +86,5 @@ def get_backend(name: str) -> Backend:
 
     Raises NervaError for an unknown name, MissingBackendError, which says what to install, where its package is missing.
     """
-    if name not in _loaded:
-        if name not in BACKENDS:
-            raise unknown("backend", name, BACKENDS)
-        _loaded[name] = importlib.import_module(BACKENDS[name]).BACKEND
-    return _loaded[name]
+    found = BACKENDS[find("backend", name, BACKENDS)]
+    return found if isinstance(found, Backend) else importlib.import_module(found).BACKEND

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nerva_py.errors import NervaError
+from nerva_py.parts import registry_of
 from nerva_py.sparse.selection import lowest, share
 
 from .layer import TopologyLayer
@@ -162,6 +163,4 @@ def _checked(scores: np.ndarray, layer: TopologyLayer, score: Callable[..., obje
     return scores
 
 
-DROP_RULES: dict[str, Callable[..., Drop]] = {
-    factory.__name__: factory for factory in (Magnitude, SET, Threshold, GlobalMagnitude, Taylor, Random)
-}
+DROP_RULES: dict[str, Callable[..., Drop]] = registry_of(Magnitude, SET, Threshold, GlobalMagnitude, Taylor, Random)

@@ -18,6 +18,7 @@ import numpy as np
 
 from nerva_py.engine import ByteBatch
 from nerva_py.errors import NervaError
+from nerva_py.parts import registry_of
 from nerva_py.sparse import Support
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import merged, random_free, without
@@ -137,6 +138,4 @@ def _checked_batches(batches: int) -> int:
     return batches
 
 
-GROW_RULES: dict[str, Callable[..., Grow]] = {
-    factory.__name__: factory for factory in (Random, Gradient, Guided, RandomUnfired)
-}
+GROW_RULES: dict[str, Callable[..., Grow]] = registry_of(Random, Gradient, Guided, RandomUnfired)

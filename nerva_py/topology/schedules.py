@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nerva_py.errors import NervaError, unknown
+from nerva_py.errors import NervaError
+from nerva_py.parts import find
 from nerva_py.sparse.densities import checked_density
 from nerva_py.training.intervals import Every, every
 
@@ -38,10 +39,7 @@ DECAYS: dict[str, Decay] = {"Constant": _constant, "Cosine": _cosine, "Linear": 
 
 def decay(name: str) -> Decay:
     """The decay of that name. Raises NervaError."""
-    by_lower_case = {known.lower(): known for known in DECAYS}
-    if str(name).lower() not in by_lower_case:
-        raise unknown("decay", str(name), DECAYS)
-    return DECAYS[by_lower_case[str(name).lower()]]
+    return DECAYS[find("decay", str(name), DECAYS)]
 
 
 @dataclass(frozen=True)

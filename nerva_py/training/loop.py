@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike
 
 from nerva_py.data import CropFlip, Dataset
 from nerva_py.equations.losses import LOSSES, Loss
-from nerva_py.errors import NervaError, ShapeError, unknown
+from nerva_py.errors import NervaError, ShapeError
 from nerva_py.network import MLP, Layer
 from nerva_py.network.layers import check_sparse_input
 from nerva_py.network.specs import build
+from nerva_py.parts import find
 
 from . import resuming
 from .callbacks import Callback, end_all
@@ -171,10 +172,7 @@ def resolve_loss(loss: str | Loss) -> Loss:
     """The loss of that name."""
     if isinstance(loss, Loss):
         return loss
-    by_lower_case = {name.lower(): found for name, found in LOSSES.items()}
-    if loss.lower() not in by_lower_case:
-        raise unknown("loss", loss, LOSSES)
-    return by_lower_case[loss.lower()]
+    return LOSSES[find("loss", loss, LOSSES)]
 
 
 def resolve_schedule(learning_rate: float | str | Schedule) -> Schedule:

@@ -16,6 +16,7 @@ from nerva_py.equations import updates
 from nerva_py.errors import NervaError
 from nerva_py.matrix import Outer, updated
 from nerva_py.network import Layer, Parameter
+from nerva_py.parts import registry_of
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,4 @@ def _at_least_0(weight_decay: float) -> float:
     return weight_decay
 
 
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    factory.__name__: factory for factory in (GradientDescent, Momentum, Nesterov, Adam, AdamW, SMET)
-}
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = registry_of(GradientDescent, Momentum, Nesterov, Adam, AdamW, SMET)

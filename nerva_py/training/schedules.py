@@ -8,6 +8,7 @@ from typing import Any
 
 from nerva_py.equations import schedules as equations
 from nerva_py.errors import NervaError
+from nerva_py.parts import registry_of
 
 Schedule = Callable[[int], float]
 
@@ -49,9 +50,9 @@ def Cosine(lr: float, epochs: int, lr_min: float = 0.0, warm_up: int = 0) -> Sch
     return _schedule(equations.cosine, lr, warm_up, epochs, _at_least("lr_min", lr_min, 0))
 
 
-SCHEDULES: dict[str, Callable[..., Schedule]] = {
-    factory.__name__: factory for factory in (Constant, TimeBased, StepBased, MultiStepLR, Exponential, Cosine)
-}
+SCHEDULES: dict[str, Callable[..., Schedule]] = registry_of(
+    Constant, TimeBased, StepBased, MultiStepLR, Exponential, Cosine
+)
 
 
 def _schedule(equation: Callable[..., float], lr: float, warm_up: int, *arguments: Any) -> Schedule:

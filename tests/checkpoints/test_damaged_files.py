@@ -54,7 +54,7 @@ def other_files(tmp_path: Path) -> dict[str, tuple[bytes, str]]:
 
 
 def _changed(good: bytes) -> bytes:
-    place = good.index(b"network.layers.0.W.data.npy") + 300
+    place = good.index(b"network.layers.0.arguments.W.data.npy") + 300
     return good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :]
 
 
@@ -85,7 +85,7 @@ def test_a_missing_file_and_a_directory(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("version", "cure"), [(7, "update it"), (1, "save_weights of the older one writes what load_")]
+    ("version", "cure"), [(7, "update it"), (2, "save_weights of the older one writes what load_")]
 )
 def test_another_format(version, cure, tmp_path, monkeypatch):
     """The error says which nerva_py can read the file: the one that has written it."""
@@ -94,7 +94,7 @@ def test_another_format(version, cure, tmp_path, monkeypatch):
     nv.save(network, path)
     monkeypatch.undo()
     written = (
-        rf"n\.npz: has format version {version}, as nerva_py '{nv.__version__}' wrote it; this one reads 2: {cure}"
+        rf"n\.npz: has format version {version}, as nerva_py '{nv.__version__}' wrote it; this one reads 3: {cure}"
     )
     for use in (nv.load, nv.read_checkpoint, lambda path: nv.train(network, mini(), epochs=1, resume=path)):
         with pytest.raises(DataError, match=written):
@@ -130,7 +130,7 @@ def test_a_header_that_claims_too_much(shape, tmp_path):
     with zipfile.ZipFile(path) as good:
         entries = {name: good.read(name) for name in good.namelist()}
     text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
-    entries["network.layers.0.b.npy"] = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    entries["network.layers.0.arguments.b.npy"] = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
     with zipfile.ZipFile(path, "w") as bad:
         for entry, contents in entries.items():
             bad.writestr(entry, contents)
@@ -155,7 +155,7 @@ def test_the_checksum_sees_what_the_archive_does_not(tmp_path):
     nv.save(nv.mlp("ReLU;Linear", [8, 5, 3], seed=2), other)
     with zipfile.ZipFile(path) as one, zipfile.ZipFile(other) as two:
         entries, others = ({name: file.read(name) for name in file.namelist()} for file in (one, two))
-    name = "network.layers.0.W.array.npy"
+    name = "network.layers.0.arguments.W.array.npy"
     swapped = [n for n in entries if n.endswith(".b.npy")]
     for changed in (
         entries | {name: others[name]},
@@ -170,7 +170,9 @@ def test_the_checksum_sees_what_the_archive_does_not(tmp_path):
             nv.load(path)
 
 
-W = ("network", "layers", 0, "W")
+LAYER = ("network", "layers", 0)
+W = (*LAYER, "arguments", "W")
+NORM = ("network", "layers", 1)
 
 
 def put(position, value):
@@ -200,14 +202,21 @@ def put(position, value):
         ((*W, "shape"), lambda a: [41, 64], "indptr has shape"),
         ((*W, "storage"), lambda a: "dense", "has no 'array'"),
         ((*W, "backend"), lambda a: "cuda", "unknown backend 'cuda'"),
-        (("network", "layers", 0, "kind"), lambda a: "conv", "a layer of kind 'conv'"),
-        (("network", "layers", 0, "dropout"), lambda a: 1.5, "a dropout rate must be"),
-        (("network", "layers", 0, "output", "name"), lambda a: "__import__", "the output '__import__'; known are"),
-        (("network", "layers", 0, "output", "parameters"), lambda a: [1, 2, 3], "the output 'ReLU' with parameters"),
-        (("network", "layers", 1, "gamma"), lambda a: a[:, 1:], "has shape|follows"),
-        (("network", "layers", 1, "epsilon"), lambda a: -1.0, "epsilon > 0"),
+        ((*LAYER, "kind"), lambda a: "conv", "unknown layer 'conv'"),
+        ((*LAYER, "arguments", "dropout"), lambda a: 1.5, "a dropout rate must be"),
+        ((*LAYER, "arguments", "dropout"), lambda a: "half", "malformed: Linear with W, b, output, dropout"),
+        ((*LAYER, "arguments", "output", "name"), lambda a: "__import__", "unknown output '__import__'"),
+        ((*LAYER, "arguments", "output", "arguments"), lambda a: {"0": 1, "1": 2}, "malformed: ReLU with"),
+        ((*LAYER, "arguments"), lambda a: a | {"code": "print(1)"}, "malformed: Linear with"),
+        ((*LAYER, "arguments", "b"), lambda a: a[:, 1:], "b must have shape"),
+        ((*LAYER, "arguments", "b"), put((0, 0), np.inf), "b has values that are not finite"),
+        ((*NORM, "parameters", 0), lambda a: a[:, 1:], "gamma has shape"),
+        ((*NORM, "parameters"), lambda a: a[1:], "with other parameters or buffers"),
+        ((*NORM, "buffers", "mean"), lambda a: a[:, 1:], "mean has shape"),
+        ((*NORM, "buffers"), lambda a: a | {"__class__": a["mean"]}, "with other parameters or buffers"),
+        ((*NORM, "arguments", "epsilon"), lambda a: -1.0, "epsilon > 0"),
         (("network", "layers"), lambda a: a[1:], "layer|inputs"),
-        (("network", "layers"), lambda a: [], "at least one linear layer"),
+        (("network", "layers"), lambda a: [], "no layer with weights"),
         (("data", "scale"), lambda a: a[1:], "shift has shape"),
         (("data",), lambda a: {**a, "scale": a["scale"][1:], "shift": a["shift"][1:]}, "images of|63 features"),
         (("training", "history", 0, "epoch"), lambda a: 2, "epoch 1 of its history"),

@@ -9,7 +9,7 @@ import pytest
 
 import nerva_py as nv
 from nerva_py.errors import DataError, NervaError
-from nerva_py.network.outputs import OUTPUTS, Pointwise
+from nerva_py.network.outputs import Pointwise, make_output
 from nerva_py.training import JSONLinesLogger
 
 from .runs import LAYERS, RUNS, SIZES, assert_same_networks, images, mini
@@ -43,7 +43,7 @@ def test_a_network_comes_back_bit_for_bit(name, tmp_path):
 
 def test_an_activation_after_batch_normalization_comes_back(tmp_path):
     network = nv.mlp("Linear;BatchNormalization;Linear", SIZES[:1] + SIZES[-2:], layer_densities=[0.2, 1.0], seed=1)
-    network.layers.insert(2, nv.ActivationLayer(OUTPUTS["LeakyReLU"](0.2)))
+    network.layers.insert(2, nv.ActivationLayer(make_output("LeakyReLU(0.2)")))
     nv.save(network, tmp_path / "n.npz")
     again = nv.load(tmp_path / "n.npz")
     X = np.random.default_rng(0).standard_normal((50, SIZES[0])).astype(np.float32)
@@ -56,10 +56,10 @@ def test_numpy_reads_it_too(tmp_path):
     nv.save(network, tmp_path / "n.npz")
     with np.load(tmp_path / "n.npz", allow_pickle=False) as file:
         W = network.layers[0].W.value
-        np.testing.assert_array_equal(file["network.layers.0.W.data"], W.data)
-        np.testing.assert_array_equal(file["network.layers.0.W.indices"], W.support.indices)
+        np.testing.assert_array_equal(file["network.layers.0.arguments.W.data"], W.data)
+        np.testing.assert_array_equal(file["network.layers.0.arguments.W.indices"], W.support.indices)
         description = json.loads(file["checkpoint.json"])
-    assert (description["format"], description["version"]) == ("nerva_py checkpoint", 2)
+    assert (description["format"], description["version"]) == ("nerva_py checkpoint", 3)
 
 
 def test_a_backend_is_chosen_when_loading(tmp_path):
@@ -115,7 +115,7 @@ def test_what_cannot_be_kept(tmp_path):
         nv.train(network, mini(), epochs=1, callbacks=[Measure(), nv.ModelCheckpoint(tmp_path / "r.npz")])
     own = nv.mlp("ReLU;Linear", [8, 5, 3])
     own.layers[0].output = Pointwise(nv.equations.activations.Activation("ReLU", np.sin, np.cos))
-    with pytest.raises(NervaError, match="layer 1 has the output 'ReLU' of your own"):
+    with pytest.raises(NervaError, match="layer 1, Linear, cannot be saved: its output 'ReLU' is of your own"):
         nv.save(own, tmp_path / "r.npz")
     network.layers[0].W.vector[0] = np.nan
     with pytest.raises(NervaError, match="W1 has values that are not finite"):

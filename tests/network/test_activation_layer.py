@@ -10,7 +10,7 @@ import pytest
 import nerva_py as nv
 from nerva_py.engine import batch_layout
 from nerva_py.errors import NervaError
-from nerva_py.network.outputs import OUTPUTS
+from nerva_py.network.outputs import OUTPUTS, make_output
 from nerva_py.network.parameter import vector_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def network(name: str) -> nv.MLP:
     """linear, batch norm, activation, linear"""
     net = nv.mlp("Linear;BatchNorm;Linear", [5, 7, 3], layer_densities=[0.4, 1.0], dtype=np.float64, seed=3)
-    net.layers.insert(2, nv.ActivationLayer(OUTPUTS[name]()))
+    net.layers.insert(2, nv.ActivationLayer(make_output(name)))
     return net
 
 
@@ -63,4 +63,4 @@ def test_the_tape_has_what_the_backward_pass_needs_and_nothing_else(name: str) -
 
 def test_trained_activations_belong_to_linear_layers() -> None:
     with pytest.raises(NervaError, match="SReLU has, and belongs to a LinearLayer"):
-        nv.ActivationLayer(OUTPUTS["SReLU"]())
+        nv.ActivationLayer(make_output("SReLU"))

@@ -8,7 +8,7 @@ import pytest
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, LinearLayer, mlp
-from nerva_py.network.outputs import OUTPUTS
+from nerva_py.network.outputs import make_output
 from nerva_py.network.parameter import vector_of
 from nerva_py.sparse import DenseWeight
 from tests import naive
@@ -206,7 +206,7 @@ def test_vectors_share_the_memory_of_their_parameter(network):
 
 def test_an_output_that_is_put_in_place_later_brings_its_parameters(network, X):
     layer = network.linear_layers[0]
-    layer.output = OUTPUTS["SReLU"](0.1, -0.2, 0.3, 0.4)
+    layer.output = make_output("SReLU(0.1, -0.2, 0.3, 0.4)")
     assert layer.parameters == (layer.W, layer.b, layer.output.shape)
     for net in (network, copy.deepcopy(network)):
         layer = net.linear_layers[0]

@@ -8,6 +8,7 @@ import pytest
 from nerva_py.data import load_digits, make_mini
 from nerva_py.equations.losses import LOSSES
 from nerva_py.network import OUTPUTS, load_weights, mlp, save_weights
+from nerva_py.network.outputs import make_output
 from nerva_py.sparse import random_free
 from nerva_py.topology import DynamicTopology, method
 from nerva_py.training import Callback, train
@@ -151,7 +152,7 @@ def test_fault_9_weights_become_float64(grow_weights, data):
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_fault_10_activations_overwrite_what_backward_needs(name, rng):
     """f(Z) in the memory of Z, from which f′(Z) is computed later."""
-    output, Z, DY = OUTPUTS[name](), batch(rng, 5, 7), batch(rng, 5, 7)
+    output, Z, DY = make_output(name), batch(rng, 5, 7), batch(rng, 5, 7)
     before = Z.copy(), DY.copy()
     Y = output(Z)
     assert np.array_equal(Z, before[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.sparse import csr_array
 
 from nerva_py.engine.memory import batch_empty
 from nerva_py.errors import MissingBackendError
-from nerva_py.matrix import apply
+from nerva_py.sparse.backends import Backend
 
 from .numba_backend import NumbaBackend
 
@@ -49,10 +48,7 @@ class MKLBackend(NumbaBackend):
         np.add(self._product(W.csr, X.T).T, b, out=Y)
         return Y
 
-    def affine_apply_single(
-        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
-    ) -> np.ndarray:
-        return apply(f, self.affine(X, W, b), *parameters)
+    affine_apply_single = Backend.affine_apply_single
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
         DX = batch_empty(DY.shape[0], W.shape[1], W.dtype)

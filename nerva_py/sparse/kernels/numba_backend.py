@@ -12,6 +12,7 @@ from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
 from nerva_py.sparse import plan
+from nerva_py.sparse.backends import Backend
 
 from . import byte_input, compiled, few_samples, sparse_input
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from nerva_py.sparse.weight import SparseWeight
 
 
-class NumbaBackend:
+class NumbaBackend(Backend):
     """Numba kernels that stream along the batch, parallel over rows of the output, balanced by nnz."""
 
     name = "numba"

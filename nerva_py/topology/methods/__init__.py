@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nerva_py.network.specs import build
+from nerva_py.parts import registry_of
 from nerva_py.topology.strategy import DynamicTopology
 
 from .gradual import GradualMagnitude
@@ -17,10 +18,9 @@ from .set import SET
 from .smet import SMET
 from .static import Static
 
-METHODS: dict[str, Callable[..., DynamicTopology]] = {
-    factory.__name__: factory
-    for factory in (Static, SET, RigL, MagnitudeRandom, GradualMagnitude, GraNet, GSE, ImportancePruning, SMET)
-}
+METHODS: dict[str, Callable[..., DynamicTopology]] = registry_of(
+    Static, SET, RigL, MagnitudeRandom, GradualMagnitude, GraNet, GSE, ImportancePruning, SMET
+)
 
 
 def method(spec: str | DynamicTopology) -> DynamicTopology:
