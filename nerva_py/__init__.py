@@ -68,8 +68,8 @@ _EXPORTS = {
     "method": "nerva_py.topology",
 }
 _MODULES = {
-    "checkpoints", "data", "distributed", "engine", "equations", "errors", "estimators", "exchange", "matrix", "network", "parts",
-    "plots", "sparse", "threads", "topology", "training", "verify",
+    "checkpoints", "data", "distributed", "engine", "equations", "errors", "estimators", "exchange", "matrix", "network",
+    "parts", "plots", "sparse", "threads", "topology", "training", "verify",
 }  # fmt: skip
 
 __all__ = [*_EXPORTS, "__version__"]

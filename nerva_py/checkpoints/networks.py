@@ -221,7 +221,9 @@ def _value(tree: Tree, name: str, place: Tree) -> Any:
 def _output(tree: Any, place: Tree) -> Output:
     name, arguments = fields.text(tree, "name"), fields.field(tree, "arguments")
     known = _found("output", name, OUTPUTS)
-    if all(key.isdigit() for key in arguments):  # the numbers of an activation, in their order: its place has done its part
+    if all(
+        key.isdigit() for key in arguments
+    ):  # the numbers of an activation, in their order: its place has done its part
         return as_output(_made(name, functools.partial(OUTPUTS[known], *arguments.values()), {}, {}))
     return as_output(_made(name, OUTPUTS[known], arguments, place))
 

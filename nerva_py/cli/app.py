@@ -86,7 +86,9 @@ MODEL = Annotated[
 ]
 IMPORT = Annotated[
     str | None,
-    typer.Option("--import", metavar="MODULE", help="First import this Python module, which registers parts of your own."),
+    typer.Option(
+        "--import", metavar="MODULE", help="First import this Python module, which registers parts of your own."
+    ),
 ]
 DATA_DIR = Annotated[Path | None, typer.Option(metavar="DIR", help="Where the files of mnist or cifar10 are.")]
 

@@ -204,7 +204,9 @@ class Options:
     precision: Annotated[Precision, _option(MACHINE, "Of weights and activations.")] = Precision.float32
     imports: Annotated[
         str | None,
-        _option(MACHINE, "First import this Python module, which registers parts of your own.", "--import", metavar="MODULE"),
+        _option(
+            MACHINE, "First import this Python module, which registers parts of your own.", "--import", metavar="MODULE"
+        ),
     ] = None
 
     def __post_init__(self) -> None:
