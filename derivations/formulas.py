@@ -124,7 +124,7 @@ def _matrix_functions() -> Iterator[Call]:
 def _losses() -> Iterator[Call]:
     Y, T = _matrix("Y", N, K), _matrix("T", N, K)
     for loss in losses.LOSSES.values():
-        yield loss.value, (r"\mathcal{L}",), (Y, T)
+        yield loss.samples, (r"\ell",), (Y, T)
         yield loss.gradient, (DY,), (Y, T)
 
 
@@ -144,6 +144,7 @@ def _functions_of_numbers() -> Iterator[Call]:
     theta, g, delta, m, v, eta, decay, mu = sp.symbols("theta g Delta m v eta lambda mu", real=True)
     beta1, beta2, c1, c2, age, warm_up = sp.symbols("beta_1 beta_2 c_1 c_2 tau T_w", positive=True)
     adam = (theta, g, m, v, eta, decay, beta1, beta2, EPSILON)
+    yield updates.decayed, ("d",), (theta, g, decay)
     yield updates.gradient_descent, (r"\theta'",), (theta, g, eta, decay)
     yield updates.momentum, (r"\theta'", r"\Delta'"), (theta, g, delta, eta, decay, mu)
     yield updates.nesterov, (r"\theta'", r"\Delta'"), (theta, g, delta, eta, decay, mu)

@@ -1,6 +1,7 @@
 r"""# Loss functions
 
-Outputs $Y$ and targets $T$ are $N \times K$; a loss $\mathcal{L}$ is a number, summed over the batch. Training divides by $N$.
+Outputs $Y$ and targets $T$ are $N \times K$. A loss is a function of single samples: $\ell$ ($N \times 1$) is what each row of $Y$ costs, and
+$\mathcal{L} = \mathbf{1}^\top \ell$, a number, their sum over the batch. Training divides by $N$.
 
 * **Squared error** $\sum_{ij} (y_{ij} - t_{ij})^2$. Only the term $ij = pq$ contains $y_{pq}$: gradient $2 (Y - T)$. Half of it
   has the gradient $Y - T$; the mean squared error is the same divided by $K N$.
@@ -14,7 +15,7 @@ Outputs $Y$ and targets $T$ are $N \times K$; a loss $\mathcal{L}$ is a number, 
 * **Negative log-likelihood** $-\sum_i \log s_i$ with $s_i = \sum_k y_{ik} t_{ik}$, the probability of the right class for one-hot targets:
   $$\frac{\partial}{\partial y_{pq}} \Big(-\log \sum_k y_{pk} t_{pk}\Big) = -\frac{t_{pq}}{s_p} .$$
 
-**Weights of samples.** Every loss is a sum $\sum_i \ell(y_i, t_i)$ over the rows, so $y_p$ occurs in one term only. With weights
+**Weights of samples.** $\mathcal{L}$ is a sum $\sum_i \ell(y_i, t_i)$ over the rows, so $y_p$ occurs in one term only. With weights
 $w_i > 0$ the mean becomes $\sum_i w_i \ell(y_i, t_i) / \sum_i w_i$, and row $p$ of its gradient is $w_p / \sum_i w_i$ times
 $\nabla \ell(y_p, t_p)$: the gradient of the plain mean, with row $p$ multiplied by $N w_p / \sum_i w_i$. Where these $N$ samples are only a
 part of a mini-batch, as on one of several processes, the *total* weight of the mini-batch takes the place of $\sum_i w_i$.
@@ -28,7 +29,7 @@ import sympy as sp
 
 from derivations.book import CONCRETE, INDEXED, NUMBERS, claim
 from derivations.proving import EVERY_SIZE, concrete_setting, confirm_equal, confirm_gradients
-from nerva_py.equations.losses import LOSSES, Loss, SoftmaxCrossEntropy
+from nerva_py.equations.losses import LOSSES, Loss, SoftmaxCrossEntropy, cross_entropy, cross_entropy_gradient
 from nerva_py.equations.softmax import softmax
 from nerva_py.matrix import elements_sum
 from nerva_py.matrix.dense import stable_log_sigmoid
@@ -90,22 +91,12 @@ def test_negative_log_likelihood() -> None:
     confirm_equal(LOSSES["NegativeLogLikelihood"](Y, T), LOSSES["CrossEntropy"](Y, T))
 
 
-def mean_cross_entropy(Y: sp.Matrix, T: sp.Matrix) -> sp.Expr:
-    """A loss that is a mean over the batch and distinguishes Y from T."""
-    return LOSSES["CrossEntropy"](Y, T) / Y.shape[0]
-
-
 def mean_cross_entropy_gradient(Y: sp.Matrix, T: sp.Matrix) -> sp.Matrix:
-    return LOSSES["CrossEntropy"].gradient(Y, T) / Y.shape[0]
+    return cross_entropy_gradient(Y, T) / Y.shape[0]
 
 
-MeanCrossEntropy = Loss(
-    "MeanCrossEntropy",
-    mean_cross_entropy,
-    mean_cross_entropy_gradient,
-    averaged=True,
-    samples=LOSSES["CrossEntropy"].samples,
-)
+# A loss that is a mean over the batch and distinguishes Y from T.
+MeanCrossEntropy = Loss("MeanCrossEntropy", cross_entropy, mean_cross_entropy_gradient, averaged=True)
 EVERY_LOSS = (*LOSSES.values(), MeanCrossEntropy)
 TOTAL = sp.Symbol("total", positive=True)
 
@@ -136,17 +127,8 @@ def test_mean_every_size(loss: Loss) -> None:
     confirm_gradients(loss.total(Y, T) / TOTAL, [(Y, loss.mean_gradient(Y, T, None, TOTAL))])
 
 
-@claim("{case}: the losses of the single samples add up to the total", INDEXED, "all N, K", cases=LOSSES.values())
-def test_samples_add_up(loss: Loss) -> None:
-    assert loss.samples
-    s = EVERY_SIZE
-    Y, T = s.matrix("Y", s.N, s.K), s.matrix("T", s.N, s.K)
-    confirm_equal(s.number(elements_sum(loss.samples(Y, T))), s.number(loss.total(Y, T)))
-
-
-@claim("{case}: row i of `samples` is the loss of sample i alone", CONCRETE, "3×2", cases=LOSSES.values())
+@claim("{case}: row i of `samples` is the loss of sample i alone", CONCRETE, "3×2", cases=EVERY_LOSS)
 def test_samples(loss: Loss) -> None:
-    assert loss.samples
     Y, T = concrete.matrix("Y", 3, 2, positive=True), concrete.matrix("T", 3, 2)
     confirm_equal(loss.samples(Y, T), sp.Matrix([loss(Y[i, :], T[i, :]) for i in range(3)]))
 
@@ -160,7 +142,7 @@ def test_samples(loss: Loss) -> None:
 def test_weighted_every_size(loss: Loss) -> None:
     s = EVERY_SIZE
     Y, T, w = s.matrix("Y", s.N, s.K), s.matrix("T", s.N, s.K), s.matrix("w", s.N, 1)
-    L = loss.weighted_total(Y, T, w)
+    L = loss.total(Y, T, w)
     confirm_gradients(L / elements_sum(w), [(Y, loss.mean_gradient(Y, T, w))])
     confirm_gradients(L / TOTAL, [(Y, loss.mean_gradient(Y, T, w, TOTAL))])
 
@@ -170,7 +152,7 @@ def test_weighted(loss: Loss) -> None:
     Y, T = concrete.matrix("Y", 3, 2, positive=True), concrete.matrix("T", 3, 2)
     w = concrete.matrix("w", 3, 1, positive=True)
     L = sum(w[i] * loss(Y[i, :], T[i, :]) for i in range(3))
-    confirm_equal(loss.weighted_total(Y, T, w), L)
+    confirm_equal(loss.total(Y, T, w), L)
     confirm_gradients(L / sum(w), [(Y, loss.mean_gradient(Y, T, w))])
     confirm_gradients(L / TOTAL, [(Y, loss.mean_gradient(Y, T, w, TOTAL))])
 

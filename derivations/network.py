@@ -222,7 +222,7 @@ def test_weights_of_samples() -> None:
     X, T = concrete.matrix("X", SAMPLES, INPUTS), concrete.matrix("T", SAMPLES, CLASSES)
     w, total = concrete.matrix("w", SAMPLES, 1, positive=True), sp.Symbol("total", positive=True)
     Y, _ = network.forward(X)
-    L = LOSSES[loss].weighted_total(Y, T, w) / total
+    L = LOSSES[loss].total(Y, T, w) / total
     values = {parameter: parameter.value for parameter in network.parameters()}
     seen = Seen()
     run_of(network, loss, GradientDescent(), seen).step(Batch(X, T, w, total))

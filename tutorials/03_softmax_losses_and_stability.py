@@ -228,13 +228,14 @@ assert equal(softmax_backward(Y, DY), softmax_backward_paper(Y, DY)) == {}
 # %% [markdown]
 # ## Losses
 #
-# A loss compares the answers $Y$ with the targets $T$, both $(N, K)$, and returns one number, the sum over the batch.
-# These are the library's losses with their gradients, printed from the functions that are executed:
+# A loss compares the answers $Y$ with the targets $T$, both $(N, K)$: a number for each sample, $(N, 1)$, whose sum over the
+# batch training makes smaller. These are the library's losses of the samples, with the gradients of their sums, printed from
+# the functions that are executed:
 
 # %%
 Y, T = WrittenMatrix("Y", N, K), WrittenMatrix("T", N, K)
 rows = [
-    rf"\text{{{name}}} & {latex(loss.value, Y, T)} \\ \quad\text{{gradient}} & {latex(loss.gradient, Y, T)} \\[6pt]"
+    rf"\text{{{name}}} & {latex(loss.samples, Y, T)} \\ \quad\text{{gradient}} & {latex(loss.gradient, Y, T)} \\[6pt]"
     for name, loss in LOSSES.items()
     if not loss.averaged
 ]
@@ -277,7 +278,7 @@ Z, T = np.hstack([np.zeros_like(m), m]), np.hstack([np.ones_like(m), np.zeros_li
 with np.errstate(all="ignore"):
     loss_two = -np.log(softmax(Z)[:, 0])
     gradient_two = in_two_steps(Z, T)[:, 0]
-loss_one = np.array([softmax_cross_entropy(z.reshape(1, 2), t.reshape(1, 2)) for z, t in zip(Z, T, strict=True)])
+loss_one = softmax_cross_entropy(Z, T)[:, 0]
 gradient_one = softmax_cross_entropy_gradient(Z, T)[:, 0]
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
@@ -333,7 +334,7 @@ assert abs(squared[-1]) < 1e-3
 
 # %%
 z, t = np.array([[20.0, 0.0]], np.float32), np.array([[1.0, 0.0]], np.float32)
-computed = abs(softmax_cross_entropy(z, t))
+computed = abs(softmax_cross_entropy(z, t).item())
 print("computed", computed, " exact", np.log1p(np.exp(-20)))
 assert abs(computed - np.log1p(np.exp(-20))) < 1e-6
 

@@ -30,7 +30,7 @@ import sympy as sp
 
 from derivations.errata import ERRATA, SOURCE, columnwise, counterexample, functions, operations
 from nerva_py.equations.dropout import dropout_linear
-from nerva_py.equations.losses import negative_log_likelihood, negative_log_likelihood_gradient
+from nerva_py.equations.losses import NegativeLogLikelihood, negative_log_likelihood_gradient
 from nerva_py.equations.schedules import multi_step
 from nerva_py.equations.softmax import softmax
 from nerva_py.matrix import column_repeat, columns_mean, columns_sum, diag, hadamard, row_repeat, rows_mean, rows_sum
@@ -162,7 +162,7 @@ assert operations.columns_mean_printed(sp.Matrix([[1, 2], [3, 4]])) == columns_m
 
 # %%
 Y, T = IndexedMatrix.symbol("Y", N, K), IndexedMatrix.symbol("T", N, K)
-L = negative_log_likelihood(Y, T)
+L = NegativeLogLikelihood(Y, T)
 claims = {
     "printed": columnwise.negative_log_likelihood_gradient_printed(Y.T, T.T).T,
     "executed": negative_log_likelihood_gradient(Y, T),

@@ -10,9 +10,9 @@ import sympy as sp
 
 from nerva_py.equations.linear import linear
 from nerva_py.equations.losses import (
-    negative_log_likelihood,
+    NegativeLogLikelihood,
+    SoftmaxCrossEntropy,
     negative_log_likelihood_gradient,
-    softmax_cross_entropy,
     softmax_cross_entropy_gradient,
 )
 from nerva_py.equations.softmax import (
@@ -112,12 +112,12 @@ def softmax_cross_entropy_holds():
     Y, T = matrices(Y="NK", T="NK")
     corrected = softmax_cross_entropy_gradient_by_columns(Y.T, T.T)
     prove_equal(corrected, softmax_cross_entropy_gradient(Y, T).T)
-    prove_gradient(softmax_cross_entropy(Y, T), Y, corrected.T)
+    prove_gradient(SoftmaxCrossEntropy(Y, T), Y, corrected.T)
 
 
 def negative_log_likelihood_holds():
     Y, T = matrices(Y="NK", T="NK")
-    L = negative_log_likelihood(Y, T)
+    L = NegativeLogLikelihood(Y, T)
     prove_equal(negative_log_likelihood_by_columns(Y.T, T.T), L * ones(Y, 1, 1))
     corrected = negative_log_likelihood_gradient_by_columns(Y.T, T.T)
     prove_equal(corrected, negative_log_likelihood_gradient(Y, T).T)
@@ -154,7 +154,7 @@ def negative_log_likelihood_gradient_printed(Y, T):
 def derived_gradient_of_likelihood(Y, T):
     """The gradient of the executed loss, by SymPy, at these numbers"""
     symbols = concrete.matrix("y", *Y.shape, positive=True)
-    L = negative_log_likelihood(symbols.T, T.T)
+    L = NegativeLogLikelihood(symbols.T, T.T)
     return concrete.gradient(L, symbols).subs(dict(zip(symbols, Y, strict=True)))
 
 

@@ -14,11 +14,11 @@ from nerva_py.equations.activations import (
     srelu_tr,
 )
 from nerva_py.equations.losses import (
-    logistic_cross_entropy,
+    LogisticCrossEntropy,
+    NegativeLogLikelihood,
+    SquaredError,
     logistic_cross_entropy_gradient,
-    negative_log_likelihood,
     negative_log_likelihood_gradient,
-    squared_error,
 )
 from nerva_py.equations.schedules import multi_step, step_based, time_based
 from nerva_py.equations.softmax import log_softmax, log_softmax_jacobian, softmax
@@ -118,7 +118,7 @@ def negative_log_likelihood_printed(Y, T, N, K):
 
 def negative_log_likelihood_holds():
     Y, T = matrices(Y="NK", T="NK")
-    L = negative_log_likelihood(Y, T)
+    L = NegativeLogLikelihood(Y, T)
     corrected = -(ones(Y, 1, Y.shape[0]) @ log(hadamard(Y, T) @ ones(Y, K, 1)))
     prove_equal(corrected, L * ones(Y, 1, 1))
     prove_gradient(L, Y, negative_log_likelihood_gradient(Y, T))
@@ -134,7 +134,7 @@ def log_sigmoid_derivative_holds():
     prove_zero(log_sigmoid_derivative(x) - (1 - sigmoid(x)))
     prove_zero(log_sigmoid_derivative(x) - sigmoid_derivative(x) / sigmoid(x))
     Y, T = matrices(Y="NK", T="NK")
-    prove_gradient(logistic_cross_entropy(Y, T), Y, logistic_cross_entropy_gradient(Y, T))
+    prove_gradient(LogisticCrossEntropy(Y, T), Y, logistic_cross_entropy_gradient(Y, T))
 
 
 LOGISTIC = {
@@ -155,7 +155,7 @@ def logistic_holds():
     Y, T = matrices(Y="NK", T="NK")
     number = ones(Y, 1, 1)
     inside = hadamard(T, log_sigmoid(Y))
-    L = logistic_cross_entropy(Y, T)
+    L = LogisticCrossEntropy(Y, T)
     prove_equal(-(ones(Y, 1, SIZES["N"]) @ inside @ ones(Y, K, 1)), L * number)
     prove_equal(-(ones(Y, 1, K) @ inside.T @ ones(Y, SIZES["N"], 1)), L * number)
     check_parentheses(LOGISTIC["by rows"].replace("(Y)))", "(Y))))"))
@@ -171,7 +171,7 @@ def output_name_holds():
     """With Y declared in place of Z, the formula is the executed loss."""
     Y, T = matrices(Y="NK", T="NK")
     printed = evaluate("elements_sum(hadamard(Y - T, Y - T))", Y=Y, T=T)
-    prove_equal(printed * ones(Y, 1, 1), squared_error(Y, T) * ones(Y, 1, 1))
+    prove_equal(printed * ones(Y, 1, 1), SquaredError(Y, T) * ones(Y, 1, 1))
 
 
 # ---------------------------------------------------------------------------------------------------- learning rate schedules

@@ -65,11 +65,10 @@ EQUIVALENT: dict[str, str] = {
     "equations.batch_norm.batch_norm_input_gradient_paper: ones(Z, N, N) -> ones(variance, N, N)": _LIKE,
     "equations.batch_norm.batch_norm_input_gradient_paper: Z.T @ DZ -> (Z.T @ DZ).T": _DIAGONAL,
     # ------------------------------------------------------------------------------------------------------ losses, schedules
-    "equations.losses.Loss.total: Y.shape -> T.shape": _SAME_SHAPE,
+    "equations.losses.Loss.__call__: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.Loss.mean_gradient: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.mean_squared_error: squared_error(Y, T) -> squared_error(T, Y)": _SQUARE,
     "equations.losses.mean_squared_error: Y.shape -> T.shape": _SAME_SHAPE,
-    "equations.losses.mean_squared_error: Y.shape -> T.shape (2)": _SAME_SHAPE,
     "equations.losses.mean_squared_error_gradient: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.mean_squared_error_gradient: Y.shape -> T.shape (2)": _SAME_SHAPE,
     "equations.losses.softmax_cross_entropy_gradient: Y.shape -> T.shape": _SAME_SHAPE,
@@ -89,11 +88,6 @@ EQUIVALENT: dict[str, str] = {
         for change in ("total is None or total == N -> total is None", "total == N -> Y == N")
     },
     "equations.losses.half_squared_error: squared_error(Y, T) -> squared_error(T, Y)": _SQUARE,
-    **{
-        f"equations.losses.{name}_samples: squared_error_samples(Y, T) -> squared_error_samples(T, Y)": _SQUARE
-        for name in ("half_squared_error", "mean_squared_error")
-    },
-    "equations.losses.mean_squared_error_samples: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.negative_log_likelihood_gradient: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.schedules.time_based: range(1, i + 1) -> range(0, i + 1)": "The factor of k = 0 is 1 / (1 + 0 d) = 1.",
     # ------------------------------------------------------------------------------------------------------------- primitives
@@ -119,7 +113,7 @@ EQUIVALENT: dict[str, str] = {
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0": "At x = 0 both branches are 0.",
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0 (2)": "At x = 0 both branches are 0.",
     # -------------------------------------------------------------------------------------------------------------- optimizers
-    "equations.updates.smet: age_new < warm_up -> age_new <= warm_up": "At τ′ = T_w both branches are 1.",
+    "equations.schedules.rise: t < T -> t <= T": "At t = T both branches are 1.",
     "training.optimizers.Optimizer.step: True -> False": "There is one gradient for each parameter.",
     **{
         f"network.layers.{layer}Layer.backward: True -> False": "Without parameters, it gives DX whether it is needed or not."

@@ -7,13 +7,22 @@ equations are exact for ε > 0 too.
 from nerva_py.matrix import columns_mean, columns_sum, diag, hadamard, identity, inv_sqrt, ones, row_repeat
 
 
+def centred(X, mean):
+    """X − 1_N mean        X (N, D), mean (1, D)"""
+    return X - row_repeat(mean, X.shape[0])
+
+
+def scaled(X, c):
+    """(1_N c) ⊙ X: column j times c_j        X (N, D), c (1, D)"""
+    return hadamard(row_repeat(c, X.shape[0]), X)
+
+
 def standardize(X, epsilon):
     """R = X − 1_N mean,   Z = (1_N (Σ + ε)^(−1/2)) ⊙ R        -> Z, mean = 1_Nᵀ X / N, Σ = 1_Nᵀ (R ⊙ R) / N"""
-    N = X.shape[0]
     mean = columns_mean(X)
-    R = X - row_repeat(mean, N)
+    R = centred(X, mean)
     variance = columns_mean(hadamard(R, R))
-    return hadamard(row_repeat(inv_sqrt(variance, epsilon), N), R), mean, variance
+    return scaled(R, inv_sqrt(variance, epsilon)), mean, variance
 
 
 def variance_paper(X):
@@ -25,8 +34,7 @@ def variance_paper(X):
 
 def scale_and_shift(Z, gamma, beta):
     """Y = (1_N γ) ⊙ Z + 1_N β"""
-    N = Z.shape[0]
-    return hadamard(row_repeat(gamma, N), Z) + row_repeat(beta, N)
+    return scaled(Z, gamma) + row_repeat(beta, Z.shape[0])
 
 
 def batch_norm(X, gamma, beta, epsilon):
@@ -36,39 +44,39 @@ def batch_norm(X, gamma, beta, epsilon):
 
 
 def batch_norm_backward(Z, variance, gamma, DY, epsilon, needs_DX=True):
-    """DX = (1_N ((Σ + ε)^(−1/2) / N)) ⊙ (N DZ − 1_N 1_Nᵀ DZ − Z ⊙ (1_N 1_Nᵀ (Z ⊙ DZ)))   with DZ = (1_N γ) ⊙ DY,
+    """DX = (1_N ((Σ + ε)^(−1/2) / N)) ⊙ (N DZ − 1_N 1_Nᵀ DZ − (1_N 1_Nᵀ (Z ⊙ DZ)) ⊙ Z)   with DZ = (1_N γ) ⊙ DY,
     Dγ = 1_Nᵀ (Z ⊙ DY),   Dβ = 1_Nᵀ DY        -> (N, D), (1, D), (1, D)"""
-    Dgamma, Dbeta = columns_sum(hadamard(Z, DY)), columns_sum(DY)
+    Dgamma, Dbeta = scale_and_shift_parameter_gradients(Z, DY)
     if not needs_DX:
         return None, Dgamma, Dbeta
-    N = Z.shape[0]
-    DZ = hadamard(row_repeat(gamma, N), DY)
-    inner = N * DZ - row_repeat(columns_sum(DZ), N) - hadamard(Z, row_repeat(columns_sum(hadamard(Z, DZ)), N))
-    return hadamard(row_repeat(inv_sqrt(variance, epsilon) / N, N), inner), Dgamma, Dbeta
+    N, DZ = Z.shape[0], scaled(DY, gamma)
+    inner = centred(N * DZ, columns_sum(DZ)) - scaled(Z, columns_sum(hadamard(Z, DZ)))
+    return scaled(inner, inv_sqrt(variance, epsilon) / N), Dgamma, Dbeta
+
+
+def scale_and_shift_parameter_gradients(Z, DY):
+    """Dγ = 1_Nᵀ (Z ⊙ DY),   Dβ = 1_Nᵀ DY        -> (1, D), (1, D)"""
+    return columns_sum(hadamard(Z, DY)), columns_sum(DY)
 
 
 def batch_norm_input_gradient_paper(Z, variance, gamma, DY, epsilon):
     """DX = (1/N) (1_N (Σ + ε)^(−1/2)) ⊙ ((N I_N − 1_N 1_Nᵀ) DZ − Z ⊙ (1_N diag(Zᵀ DZ)ᵀ)), with an N×N and a D×D matrix"""
     N = Z.shape[0]
-    DZ = hadamard(row_repeat(gamma, N), DY)
+    DZ = scaled(DY, gamma)
     inner = (N * identity(Z, N) - ones(Z, N, N)) @ DZ - hadamard(Z, row_repeat(diag(Z.T @ DZ).T, N))
-    return hadamard(row_repeat(inv_sqrt(variance, epsilon), N), inner) / N
+    return scaled(inner, inv_sqrt(variance, epsilon)) / N
 
 
 def batch_norm_evaluation(X, gamma, beta, mean, variance, epsilon):
     """Y = (1_N (γ ⊙ (Σ + ε)^(−1/2))) ⊙ (X − 1_N mean) + 1_N β   with running mean and variance, constants        -> Y"""
-    N = X.shape[0]
-    factor = hadamard(gamma, inv_sqrt(variance, epsilon))
-    return hadamard(row_repeat(factor, N), X - row_repeat(mean, N)) + row_repeat(beta, N)
+    return scale_and_shift(centred(X, mean), hadamard(gamma, inv_sqrt(variance, epsilon)), beta)
 
 
 def batch_norm_evaluation_backward(X, gamma, mean, variance, DY, epsilon):
     """DX = (1_N (γ ⊙ (Σ + ε)^(−1/2))) ⊙ DY,   Dγ = 1_Nᵀ (Z ⊙ DY),   Dβ = 1_Nᵀ DY"""
-    N = X.shape[0]
     inverse = inv_sqrt(variance, epsilon)
-    Z = hadamard(row_repeat(inverse, N), X - row_repeat(mean, N))
-    DX = hadamard(row_repeat(hadamard(gamma, inverse), N), DY)
-    return DX, columns_sum(hadamard(Z, DY)), columns_sum(DY)
+    Z = scaled(centred(X, mean), inverse)
+    return scaled(DY, hadamard(gamma, inverse)), *scale_and_shift_parameter_gradients(Z, DY)
 
 
 def running_average(running, batch, momentum):

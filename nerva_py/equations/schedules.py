@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from nerva_py.matrix.scalars import cos, exp
+from nerva_py.matrix.scalars import cos, exp, scalar_function, where
 
 
 def constant(i, eta):
@@ -40,6 +40,12 @@ def cosine(i, eta, epochs, eta_min=0.0):
     return eta_min + (eta - eta_min) * (1 + cos(math.pi * min(i, epochs) / epochs)) / 2
 
 
+@scalar_function
+def rise(t, T):
+    """min(1, t/T)"""
+    return where(t < T, t / T, t / t)
+
+
 def warm_up(i, eta, epochs):
     """η_i = η min(1, (i + 1) / T): rises linearly over the first T epochs"""
-    return eta * min(1, (i + 1) / epochs)
+    return eta * rise(i + 1, epochs)

@@ -23,16 +23,15 @@ def shifted(X):
     return X - column_repeat(rows_max(X), X.shape[1])
 
 
-def softmax(X):
-    """e^S ⊙ (1 / (e^S 1_K) 1_Kᵀ)   with S = X − max(X)_row 1_Kᵀ        X (N, K) -> (N, K)"""
-    E = exp(shifted(X))
-    return hadamard(E, column_repeat(reciprocal(rows_sum(E)), X.shape[1]))
-
-
 def softmax_definition(X):
-    """e^X ⊙ (1 / (e^X 1_K) 1_Kᵀ)"""
+    """e^X ⊙ (1 / (e^X 1_K) 1_Kᵀ)        X (N, K) -> (N, K)"""
     E = exp(X)
     return hadamard(E, column_repeat(reciprocal(rows_sum(E)), X.shape[1]))
+
+
+def softmax(X):
+    """The softmax of S = X − max(X)_row 1_Kᵀ, which is that of X        X (N, K) -> (N, K)"""
+    return softmax_definition(shifted(X))
 
 
 def softmax_backward(Y, DY):
@@ -51,15 +50,14 @@ def softmax_jacobian(x):
     return Diag(y) - y.T @ y
 
 
-def log_softmax(X):
-    """S − log(e^S 1_K) 1_Kᵀ   with S = X − max(X)_row 1_Kᵀ        X (N, K) -> (N, K)"""
-    S = shifted(X)
-    return S - column_repeat(log(rows_sum(exp(S))), X.shape[1])
-
-
 def log_softmax_definition(X):
-    """X − log(e^X 1_K) 1_Kᵀ"""
+    """X − log(e^X 1_K) 1_Kᵀ        X (N, K) -> (N, K)"""
     return X - column_repeat(log(rows_sum(exp(X))), X.shape[1])
+
+
+def log_softmax(X):
+    """The log-softmax of S = X − max(X)_row 1_Kᵀ, which is that of X        X (N, K) -> (N, K)"""
+    return log_softmax_definition(shifted(X))
 
 
 def log_softmax_backward(Y, DY):

@@ -51,7 +51,7 @@ class Increments:
                 callback.on_train_begin(run)
         else:
             run = self.run
-            run.weights, run.pool = checked_weights(sample_weight, data, run.loss)
+            run.weights, run.pool = checked_weights(sample_weight, data)
             run.data, run.batch_size, run.shuffle = data, min(batch_size, len(run.pool)), shuffle
             run.optimizers = dict.fromkeys(
                 network.layers, optimizer

@@ -7,6 +7,7 @@ are views, and nothing changes the element type.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,7 @@ from .scalars import exp, log1p, where
 # ---------------------------------------------------------------------------------------------------- element by element
 
 
-@table.hadamard.register(np.ndarray)
-def hadamard(X, Y):
-    return np.multiply(X, Y)
+table.hadamard.register(np.ndarray)(np.multiply)
 
 
 @table.apply.register(np.ndarray)
@@ -45,7 +44,7 @@ def stable_log_sigmoid(x):
 
 @table.log_sigmoid.register(np.ndarray)
 def log_sigmoid(X):
-    return apply(stable_log_sigmoid, X)
+    return table.apply(stable_log_sigmoid, X)
 
 
 # --------------------------------------------------------------------------------------------------------------- repeats
@@ -66,36 +65,18 @@ def _repeated(x: np.ndarray, shape: tuple[int, int], strides: tuple[int, int]) -
     if not x.flags.forc:
         return np.broadcast_to(x, shape)
     result: np.ndarray = np.ndarray(shape, x.dtype, x, 0, strides)
-    result.flags.writeable = False
+    result.setflags(write=False)
     return result
 
 
 # ------------------------------------------------------------------------------------------------------------ reductions
 
 
-@table.columns_sum.register(np.ndarray)
-def columns_sum(X):
-    return X.sum(axis=0, keepdims=True)
-
-
-@table.rows_sum.register(np.ndarray)
-def rows_sum(X):
-    return X.sum(axis=1, keepdims=True)
-
-
-@table.columns_max.register(np.ndarray)
-def columns_max(X):
-    return X.max(axis=0, keepdims=True)
-
-
-@table.rows_max.register(np.ndarray)
-def rows_max(X):
-    return X.max(axis=1, keepdims=True)
-
-
-@table.elements_sum.register(np.ndarray)
-def elements_sum(X):
-    return X.sum()
+columns_sum = table.columns_sum.register(np.ndarray)(partial(np.add.reduce, axis=0, keepdims=True))
+table.rows_sum.register(np.ndarray)(partial(np.add.reduce, axis=1, keepdims=True))
+table.columns_max.register(np.ndarray)(partial(np.maximum.reduce, axis=0, keepdims=True))
+table.rows_max.register(np.ndarray)(partial(np.maximum.reduce, axis=1, keepdims=True))
+table.elements_sum.register(np.ndarray)(partial(np.add.reduce, axis=None))
 
 
 # -------------------------------------------------------------------------------------------- diagonals and constructors

@@ -9,6 +9,7 @@ Source: arXiv:2511.11918, table of matrix operations.
 
 from __future__ import annotations
 
+from . import scalars
 from .dispatch import primitive, undefined
 
 # ---------------------------------------------------------------------------------------------------- element by element
@@ -35,37 +36,37 @@ def hadamard_apply(A, f, X, *parameters):
 @primitive()
 def exp(X):
     """e^X, element by element."""
-    raise undefined("exp", X)
+    return apply(scalars.exp, X)
 
 
 @primitive()
 def log(X):
     """log X, element by element."""
-    raise undefined("log", X)
+    return apply(scalars.log, X)
 
 
 @primitive()
 def sqrt(X):
     """X^(1/2), element by element."""
-    raise undefined("sqrt", X)
+    return apply(scalars.sqrt, X)
 
 
 @primitive()
 def reciprocal(X):
     """1 / X, element by element."""
-    raise undefined("reciprocal", X)
+    return apply(scalars.reciprocal, X)
 
 
 @primitive()
 def inv_sqrt(X, epsilon=0):
     """(X + ε)^(−1/2), element by element."""
-    raise undefined("inv_sqrt", X)
+    return reciprocal(sqrt(X + epsilon * ones(X, *X.shape)))
 
 
 @primitive()
 def log_sigmoid(X):
     """log σ(X) = −log(1 + e^(−X)), element by element."""
-    raise undefined("log_sigmoid", X)
+    return -log(ones(X, *X.shape) + exp(-X))
 
 
 # --------------------------------------------------------------------------------------------------------------- repeats

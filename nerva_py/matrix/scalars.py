@@ -33,6 +33,11 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     return a if condition else b
 
 
+def reciprocal(x: Any) -> Any:
+    """1 / x"""
+    return 1 / x
+
+
 def maximum(a: Any, b: Any) -> Any:
     """The larger one of a and b."""
     if _is_symbolic(a):

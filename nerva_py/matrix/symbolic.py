@@ -20,13 +20,6 @@ def apply(f, X, *parameters):
     return X.applyfunc(lambda x: f(x, *parameters))
 
 
-table.exp.register(MatrixBase)(lambda X: X.applyfunc(sp.exp))
-table.log.register(MatrixBase)(lambda X: X.applyfunc(sp.log))
-table.sqrt.register(MatrixBase)(lambda X: X.applyfunc(sp.sqrt))
-table.reciprocal.register(MatrixBase)(lambda X: X.applyfunc(lambda x: 1 / x))
-table.inv_sqrt.register(MatrixBase)(lambda X, epsilon=0: X.applyfunc(lambda x: 1 / sp.sqrt(x + epsilon)))
-table.log_sigmoid.register(MatrixBase)(lambda X: X.applyfunc(lambda x: -sp.log(1 + sp.exp(-x))))
-
 table.row_repeat.register(MatrixBase)(lambda x, m: sp.ones(m, 1) * x)
 table.column_repeat.register(MatrixBase)(lambda x, n: x * sp.ones(1, n))
 

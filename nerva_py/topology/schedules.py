@@ -7,10 +7,10 @@ With s = t/T_end the share of the changing part that is over, 0 ≤ s ≤ 1:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nerva_py.equations import schedules
 from nerva_py.errors import NervaError
 from nerva_py.parts import find
 from nerva_py.sparse.densities import checked_density
@@ -21,13 +21,13 @@ __all__ = ["DECAYS", "Decay", "Every", "GradualDensity", "decay", "every"]
 Decay = Callable[[float], float]
 
 
-# Functions of the module, so that a method can be pickled.
+# Functions of the module, so that a method can be pickled. A schedule of η = 1 over one epoch is a decay.
 def _constant(s: float) -> float:
-    return 1.0
+    return schedules.constant(s, 1.0)
 
 
 def _cosine(s: float) -> float:
-    return (1 + math.cos(math.pi * s)) / 2
+    return schedules.cosine(s, 1.0, 1.0)
 
 
 def _linear(s: float) -> float:

@@ -66,13 +66,8 @@ def batch_totals(
         for batch in range(rank, len(totals), ranks):
             rows = np.arange(batch * batch_size, min((batch + 1) * batch_size, len(T)))
             Y = network.evaluate(gather(X, rows, data.scale, data.shift, network.dtype))
-            batch_targets = targets(T, rows, data.num_classes, network.dtype)
-            if sample_weight is None:
-                totals[batch, 0] = loss.total(Y, batch_targets)
-            else:
-                totals[batch, 0] = loss.weighted_total(
-                    Y, batch_targets, sample_weight[rows, None].astype(network.dtype)
-                )
+            w = None if sample_weight is None else sample_weight[rows, None].astype(network.dtype)
+            totals[batch, 0] = loss.total(Y, targets(T, rows, data.num_classes, network.dtype), w)
             if data.num_classes is not None:
                 correct = Y.argmax(axis=1) == T[rows]
                 totals[batch, 1] = np.count_nonzero(correct) if sample_weight is None else sample_weight[rows] @ correct

@@ -124,7 +124,7 @@ def begin(
     check_run(network, data, epochs, batch_size, augmentation)
     if distributed is not None:
         seed, callbacks = distributed.agree(network, seed, callbacks)
-    weights, pool = checked_weights(sample_weight, data, chosen_loss)
+    weights, pool = checked_weights(sample_weight, data)
     batch_size = min(batch_size, len(pool))
     optimizers = resolve_optimizers(network, optimizer)
     for layer, chosen in optimizers.items():

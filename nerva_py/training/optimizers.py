@@ -113,7 +113,8 @@ class _AdamConstants:
     epsilon: float
 
     def __call__(self, t: int) -> tuple[float, ...]:
-        return self.beta1, self.beta2, self.epsilon, 1 - self.beta1**t, 1 - self.beta2**t
+        corrections = updates.bias_correction(self.beta1, t), updates.bias_correction(self.beta2, t)
+        return self.beta1, self.beta2, self.epsilon, *corrections
 
 
 def _per_density(parameter: Parameter) -> float:

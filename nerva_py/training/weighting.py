@@ -14,7 +14,7 @@ from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
 
 
-def checked_weights(sample_weight: ArrayLike | None, data: Dataset, loss: Loss) -> tuple[np.ndarray | None, np.ndarray]:
+def checked_weights(sample_weight: ArrayLike | None, data: Dataset) -> tuple[np.ndarray | None, np.ndarray]:
     """(weights (M,) of float64 or None, the training samples that count: those of a weight that is not 0).
 
     Raises NervaError.
@@ -33,8 +33,6 @@ def checked_weights(sample_weight: ArrayLike | None, data: Dataset, loss: Loss) 
     pool = np.flatnonzero(weights)
     if not pool.size:
         raise NervaError("sample_weight is 0 for every sample; at least one must count")
-    if loss.samples is None:
-        raise NervaError(f"sample_weight needs the losses of single samples, which {loss.name} does not give")
     return weights, pool
 
 
@@ -55,7 +53,7 @@ class RunningLoss:
 
     def add(self, loss: Loss, Y: np.ndarray, T: np.ndarray, w: np.ndarray | None) -> None:
         """Take samples into the mean; w (N, 1) are their weights, if they have any."""
-        total = float(loss.total(Y, T) if w is None else loss.weighted_total(Y, T, w))
+        total = float(loss.total(Y, T, w))
         self.pending.append((total, len(T) if w is None else float(w.sum())))
 
     def settle(self, everyone: Iterable[Sequence[Share]] | None = None) -> None:

@@ -147,14 +147,6 @@ def apply(f, X, *parameters):
     return X.map(value)
 
 
-table.exp.register(IndexedMatrix)(lambda X: X.map(sp.exp))
-table.log.register(IndexedMatrix)(lambda X: X.map(sp.log))
-table.sqrt.register(IndexedMatrix)(lambda X: X.map(lambda x: x ** sp.Rational(1, 2)))
-table.reciprocal.register(IndexedMatrix)(lambda X: X.map(lambda x: 1 / x))
-table.inv_sqrt.register(IndexedMatrix)(lambda X, epsilon=0: X.map(lambda x: (x + epsilon) ** sp.Rational(-1, 2)))
-table.log_sigmoid.register(IndexedMatrix)(lambda X: X.map(lambda x: -sp.log(1 + sp.exp(-x))))
-
-
 @table.row_repeat.register(IndexedMatrix)
 def row_repeat(x, m):
     _check(x.shape[0] == 1, "row_repeat needs a row:", x, x)

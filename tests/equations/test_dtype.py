@@ -53,6 +53,9 @@ CASES = {
     softmax.log_softmax_backward: ("Y", "DY"),
     softmax.log_softmax_backward_paper: ("Z", "DY"),
     softmax.log_softmax_jacobian: ("b",),
+    batch_norm.centred: ("X", "row"),
+    batch_norm.scaled: ("X", "row"),
+    batch_norm.scale_and_shift_parameter_gradients: ("X", "DX"),
     batch_norm.standardize: ("X", EPSILON),
     batch_norm.variance_paper: ("X",),
     batch_norm.scale_and_shift: ("X", "row", "beta"),
@@ -63,11 +66,10 @@ CASES = {
     batch_norm.batch_norm_evaluation_backward: ("X", "row", "beta", "variance", "DX", EPSILON),
     batch_norm.running_average: ("row", "beta", 0.1),
     batch_norm.unbiased_variance: ("variance", N),
-    **{loss.value: PAIR for loss in losses.LOSSES.values()},
     **{loss.gradient: PAIR for loss in losses.LOSSES.values()},
     **{loss.total: PAIR for loss in losses.LOSSES.values()},
     **{loss.samples: PAIR for loss in losses.LOSSES.values()},
-    **{loss.weighted_total: (*PAIR, "w") for loss in losses.LOSSES.values()},
+    **{loss.__call__: PAIR for loss in losses.LOSSES.values()},
 }
 
 

@@ -30,7 +30,7 @@ def test_right_gradients(loss: str) -> None:
 
 def test_a_wrong_gradient_is_noticed() -> None:
     right = LOSSES["SquaredError"]
-    wrong = Loss("wrong", right.value, lambda Y, T: 1.01 * right.gradient(Y, T))
+    wrong = Loss("wrong", right.samples, lambda Y, T: 1.01 * right.gradient(Y, T))
     errors = check_gradients(small(), nv.load_dataset("mini"), wrong, 50)
     assert min(e.error for e in errors if e.name.startswith("W")) > 0.005
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nerva_py.data import from_arrays
-from nerva_py.equations.losses import LOSSES, Loss
+from nerva_py.equations.losses import LOSSES
 from nerva_py.errors import NervaError
 from nerva_py.network import mlp
 from nerva_py.training import evaluate, train
@@ -111,9 +111,3 @@ def test_running_loss_changes_no_weight(X, labels):
 def test_errors(X, labels, weight, message):
     with pytest.raises(NervaError, match=message):
         trained(X, labels, sample_weight=weight)
-
-
-def test_a_loss_without_single_samples_takes_no_weights(X, labels):
-    mine = Loss("mine", LOSSES["SquaredError"].value, LOSSES["SquaredError"].gradient)
-    with pytest.raises(NervaError, match="sample_weight needs the losses of single samples, which mine does not give"):
-        trained(X, labels, loss=mine, sample_weight=np.ones(M))
