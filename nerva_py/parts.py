@@ -121,5 +121,8 @@ def _check(kind: str, part: Any, base: type | None) -> None:
     if base is None:
         if not (isinstance(part, type | functools.partial) or inspect.isroutine(part)):
             raise NervaError(f"part must be a function (or a class) that makes a part of kind {kind!r}, not {part!r}")
-    elif not isinstance(part, base) and not (isinstance(part, type) and kind == "layer" and issubclass(part, base)):
-        raise NervaError(f"part must be a {'subclass of ' * (kind == 'layer')}{base.__name__}, not {part!r}")
+    elif kind == "layer":
+        if not (isinstance(part, type) and issubclass(part, base)):
+            raise NervaError(f"part must be a subclass of {base.__name__}, not {part!r}")
+    elif not isinstance(part, base):
+        raise NervaError(f"part must be a {base.__name__}, not {part!r}")

@@ -13,11 +13,12 @@ import numpy as np
 from nerva_py.errors import DataError, NervaError
 from nerva_py.network import MLP, ActivationLayer, Layer, LinearLayer, Parameter
 from nerva_py.network.building import BETWEEN
-from nerva_py.network.outputs import OUTPUTS, Output, as_output
+from nerva_py.network.outputs import OUTPUTS, Output, Pointwise, as_output
 from nerva_py.network.snapshot import Snapshot
 from nerva_py.network.weights_io import first_not_finite
 from nerva_py.parts import find
 from nerva_py.sparse import DenseWeight, SparseWeight, Support, Weight
+from nerva_py.sparse.storage import backend_name
 from nerva_py.sparse.support import index_dtype
 
 from . import fields
@@ -131,13 +132,16 @@ def _value_tree(value: Any) -> Any:
 
 
 def _output_tree(output: Output) -> Tree:
-    name = next((name for name, known in OUTPUTS.items() if known is type(output)), output.name)
-    tree = {"name": name, "arguments": {key: _value_tree(value) for key, value in output.arguments().items()}}
+    """A registered class, or a registered function of which the same activation comes again."""
+    arguments = {key: _value_tree(value) for key, value in output.arguments().items()}
+    if (name := next((name for name, known in OUTPUTS.items() if known is type(output)), None)) is not None:
+        return {"name": name, "arguments": arguments}
+    tree = {"name": output.name, "arguments": arguments}
     try:
-        again: Any = _output(tree, {})
+        same = isinstance(output, Pointwise) and getattr(_output(tree, {}), "f", None) == output.f
     except DataError:
-        again = None
-    if type(again) is not type(output) or getattr(again, "f", None) != getattr(output, "f", None):
+        same = False
+    if not same:
         raise NervaError(
             f"its output {output.name!r} is of your own, which a checkpoint cannot hold before it has a name, as it would "
             'have to hold code: nerva_py.register("activation", ...)'
@@ -152,13 +156,12 @@ def snapshot_tree(taken: Snapshot) -> Tree:
 
 
 def weight_tree(W: Weight) -> Tree:
+    tree: Tree = {"shape": list(W.shape), "backend": backend_name(W)}
     if isinstance(W, SparseWeight):
-        support = W.support
-        tree: Tree = {"storage": "csr", "shape": list(W.shape), "backend": W.backend.name}
-        return tree | {"indptr": support.indptr, "indices": support.indices, "data": W.data}
+        return tree | {"storage": "csr", "indptr": W.support.indptr, "indices": W.support.indices, "data": W.data}
     if W.mask is None:
-        return {"storage": "dense", "shape": list(W.shape), "array": W.array}
-    return {"storage": "masked", "shape": list(W.shape), "array": W.array, "mask": np.packbits(W.mask.reshape(-1))}
+        return tree | {"storage": "dense", "array": W.array}
+    return tree | {"storage": "masked", "array": W.array, "mask": np.packbits(W.mask.reshape(-1))}
 
 
 # ------------------------------------------------------------------------------------------------------------- reading
@@ -167,7 +170,7 @@ def weight_tree(W: Weight) -> Tree:
 def build_snapshot(tree: Any, network: MLP) -> Snapshot:
     """A snapshot of that network. Raises DataError."""
     saved, buffers = fields.items(tree, "values"), fields.items(tree, "buffers")
-    backend = next((p.value.backend.name for p in network.parameters() if isinstance(p.value, SparseWeight)), None)
+    backend = backend_name(network.linear_layers[0].W.value)
     values = [
         build_weight(one, backend) if "storage" in one else fields.array(one, "array", np.shape(one["array"]), "f")
         for one in saved
@@ -252,7 +255,7 @@ def _made(name: str, factory: Callable[..., Any], arguments: Tree, place: Tree) 
 
 
 def build_weight(tree: Any, backend: str | None) -> Weight:
-    storage = fields.text(tree, "storage")
+    storage, backend = fields.text(tree, "storage"), backend or fields.text(tree, "backend")
     K, D = fields.sizes(tree, "shape", 2)
     if storage == "csr":
         return _sparse(tree, (K, D), backend)
@@ -260,12 +263,12 @@ def build_weight(tree: Any, backend: str | None) -> Weight:
         raise DataError(f"malformed: weights stored as {storage!r}; csr, dense and masked are known")
     array = fields.array(tree, "array", (K, D), "f")
     if storage == "dense":
-        return DenseWeight(array)
+        return DenseWeight(array, None, backend)
     mask = np.unpackbits(fields.array(tree, "mask", (-(-K * D // 8),), "u").astype(np.uint8), count=K * D)
-    return DenseWeight(array, mask.reshape(K, D))
+    return DenseWeight(array, mask.reshape(K, D), backend)
 
 
-def _sparse(tree: Any, shape: tuple[int, int], backend: str | None) -> SparseWeight:
+def _sparse(tree: Any, shape: tuple[int, int], backend: str) -> SparseWeight:
     """A CSR matrix of which nothing is believed: kernels follow its indices without looking."""
     K, D = shape
     indices = fields.array(tree, "indices", None, "i")
@@ -283,4 +286,4 @@ def _sparse(tree: Any, shape: tuple[int, int], backend: str | None) -> SparseWei
             raise DataError("malformed: the indices of a row must rise")
     dtype = index_dtype(indices.size, K, D)
     support = Support(shape, indptr.astype(dtype), indices.astype(dtype, copy=False))
-    return SparseWeight(support, data, backend or fields.text(tree, "backend"))
+    return SparseWeight(support, data, backend)

@@ -27,6 +27,12 @@ def is_positive(x):
     return where(x > 0, 1, 0)
 
 
+@scalar_function
+def is_not_positive(x):
+    """1 for x ≤ 0, else 0"""
+    return where(x > 0, 0, 1)
+
+
 def slopes(Z, a):
     """Y = Z⁺ + Z⁻ ⊙ 1_N a        Z (N, K), a (1, K)"""
     return apply(positive, Z) + hadamard(apply(negative, Z), row_repeat(a, Z.shape[0]))
@@ -34,10 +40,9 @@ def slopes(Z, a):
 
 def slopes_backward(Z, a, DY):
     """DZ = DY ⊙ (1[Z > 0] + 1[Z ≤ 0] ⊙ 1_N a),   Da = 1_Nᵀ (DY ⊙ Z⁻)"""
-    A, P = row_repeat(a, Z.shape[0]), apply(is_positive, Z)
-    return hadamard(DY, A + hadamard(P, row_repeat(1 + 0 * a, Z.shape[0]) - A)), columns_sum(
-        hadamard(DY, apply(negative, Z))
-    )
+    A = row_repeat(a, Z.shape[0])
+    DZ = hadamard(DY, apply(is_positive, Z) + hadamard(apply(is_not_positive, Z), A))
+    return DZ, columns_sum(hadamard(DY, apply(negative, Z)))
 
 
 @nv.register("activation")
