@@ -17,7 +17,7 @@ from nerva_py.network.outputs import OUTPUTS, Output, Pointwise, as_output
 from nerva_py.network.snapshot import Snapshot
 from nerva_py.network.weights_io import first_not_finite
 from nerva_py.parts import find
-from nerva_py.sparse import DenseWeight, SparseWeight, Support, Weight
+from nerva_py.sparse import BACKENDS, DenseWeight, SparseWeight, Support, Weight
 from nerva_py.sparse.storage import backend_name
 from nerva_py.sparse.support import index_dtype
 
@@ -255,7 +255,8 @@ def _made(name: str, factory: Callable[..., Any], arguments: Tree, place: Tree) 
 
 
 def build_weight(tree: Any, backend: str | None) -> Weight:
-    storage, backend = fields.text(tree, "storage"), backend or fields.text(tree, "backend")
+    storage = fields.text(tree, "storage")
+    backend = _found("backend", backend or fields.text(tree, "backend"), BACKENDS)
     K, D = fields.sizes(tree, "shape", 2)
     if storage == "csr":
         return _sparse(tree, (K, D), backend)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nerva_py.network import MLP, BatchNormLayer, DropoutLayer, Layer, LinearLayer
+from nerva_py.network import MLP, DropoutLayer, Layer, LinearLayer
 from nerva_py.sparse import DenseWeight, SparseWeight, plan
 from nerva_py.training.optimizers import Optimizer
 
@@ -92,11 +92,9 @@ def _described(layer: Any) -> tuple[str, str, str]:
         stored = "CSR" if isinstance(W, SparseWeight) else "dense" if W.mask is None else "masked"
         rate = f", p={layer.dropout:g}" if layer.dropout else ""
         return layer.output.name + rate, f"{W.shape[1]} → {W.shape[0]}", stored
-    if isinstance(layer, BatchNormLayer):
-        return "BatchNorm", str(layer.mean.size), "dense"
-    if isinstance(layer, DropoutLayer):
-        return f"Dropout, p={layer.rate:g}", "", ""
-    return type(layer).__name__, "", ""
+    rate = f", p={layer.rate:g}" if isinstance(layer, DropoutLayer) else ""
+    widths = [str(parameter.value.shape[-1]) for parameter in layer.parameters]
+    return layer.name + rate, *((widths[0], "dense") if widths else ("", ""))
 
 
 def _counts(layer: Any) -> tuple[int, int]:

@@ -88,7 +88,7 @@ def _named(layers: Any) -> list[tuple[str, Any]]:
     result = []
     for layer in layers:
         numbers[type(layer)] += 1
-        kind = layer.output.name if isinstance(layer, LinearLayer) else type(layer).__name__.removesuffix("Layer")
+        kind = layer.name
         result.append((f"{numbers[type(layer)]} ({kind})", layer))
     return result
 

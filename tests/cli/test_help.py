@@ -43,7 +43,8 @@ def test_help_shows_every_option_whole(nerva_py: Run, monkeypatch: pytest.Monkey
     assert outcome.code == 0
     assert all(len(line) <= width for line in text.splitlines())
     for field in fields(Options):
-        assert f"--{field.name.replace('_', '-')} " in text
+        option = "import" if field.name == "imports" else field.name.replace("_", "-")
+        assert f"--{option} " in text
     for name in DEFAULTS:
         assert f"{name}: " in text
 
