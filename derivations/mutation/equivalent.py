@@ -95,7 +95,7 @@ EQUIVALENT: dict[str, str] = {
     },
     "equations.losses.mean_squared_error_samples: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.negative_log_likelihood_gradient: Y.shape -> T.shape": _SAME_SHAPE,
-    "equations.schedules.time_based: range(1, i + 1) -> range(0, i + 1)": "The factor of k = 0 is 1 / (1 + 0 d) = 1.",
+    "equations.rates.time_based: range(1, i + 1) -> range(0, i + 1)": "The factor of k = 0 is 1 / (1 + 0 d) = 1.",
     # ------------------------------------------------------------------------------------------------------------- primitives
     **{
         f"matrix.dense.updated: -1 -> -2{place}": "NumPy takes any negative length for the one that follows."

@@ -24,7 +24,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "nerva_py.equations.dropout": (),
     "nerva_py.equations.losses": (),
     "nerva_py.equations.updates": (),
-    "nerva_py.equations.schedules": (),
+    "nerva_py.equations.rates": (),
     "nerva_py.equations.initial": (),
     "nerva_py.matrix.primitives": (),
     "nerva_py.matrix.dense": ("stable_log_sigmoid", "updated", "draw_mask", "dropout_mask"),
