@@ -59,7 +59,7 @@ def train(**given: Any) -> None:
 
         count = share_cores(count)
     threads.configure(count)  # before anything imports Numba
-    from .run import run
+    from .train import run
 
     code = run(options)
     if code:

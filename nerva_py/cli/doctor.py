@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from nerva_py.doctor import regions
 from nerva_py.doctor.advice import Warning, is_bound, warnings
-from nerva_py.doctor.backends import BackendState, backend_states
+from nerva_py.doctor.availability import BackendState, backend_states
 from nerva_py.doctor.machine import processor, versions
 from nerva_py.doctor.regions import Regions
 from nerva_py.doctor.speed import BATCH, DENSITIES, DENSITY, PRODUCTS, SHAPE, break_even, dense_rate, product_rates
@@ -28,7 +28,7 @@ from nerva_py.sparse.break_even import VARIABLE
 from nerva_py.threads import VARIABLES
 
 from .compilation import compilation_notice
-from .outputs import why_not
+from .output_files import why_not
 from .screen import aligned, make_console
 
 STEPS = ("threads of a script", "threads", "dense product", "break-even density", "products")

@@ -11,7 +11,7 @@ from nerva_py.network.weights_io import parameter_names
 from nerva_py.training import History
 from nerva_py.training.gradient_check import GradientError
 
-from .memory import LayerMemory
+from .layer_table import LayerMemory
 from .screen import aligned, size
 
 

@@ -11,8 +11,8 @@ from nerva_py.network import MLP
 from nerva_py.network.initializers import INITIALIZERS
 from nerva_py.network.specs import build
 from nerva_py.topology import DROP_RULES, GROW_RULES, METHODS, DynamicTopology
-from nerva_py.topology.schedules import every
 from nerva_py.training import History
+from nerva_py.training.intervals import every
 from nerva_py.training.loop import begin
 
 from .options import Options

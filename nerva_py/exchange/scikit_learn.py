@@ -12,7 +12,7 @@ from nerva_py.errors import NervaError
 from nerva_py.network import MLP, DropoutLayer, LinearLayer
 
 from .arguments import checked_network
-from .matrices import from_scipy
+from .scipy_matrices import from_scipy
 
 ACTIVATIONS = {"identity": "Linear", "logistic": "Sigmoid", "tanh": "HyperbolicTangent", "relu": "ReLU"}
 OUTPUTS = {"identity": "Linear", "logistic": "Sigmoid", "softmax": "Softmax"}

@@ -21,12 +21,12 @@ from .compilation import compilation_notice
 from .defaults import defaults_for
 from .distributed import distribution, first, make_ranks, of_rank, together
 from .environment import environment
-from .memory import layer_memory, layer_table
+from .layer_table import layer_memory, layer_table
 from .options import Options
-from .outputs import check_outputs
+from .output_files import check_outputs
 from .progress import BatchBar, EpochLines
 from .results import SHOWN_CLASSES, class_names, class_table, mistakes, predicted_classes
-from .resuming import resumed, saver
+from .saved_run import resumed, saver
 from .screen import make_console
 from .sources import chosen_data
 from .summary import gradient_table, parameter_table, phase_table, summary

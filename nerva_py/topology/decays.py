@@ -1,4 +1,4 @@
-"""When the topology changes, how much of it, and how dense it is to be: functions of the progress of training.
+"""How much of the topology changes, and how dense it is to be: functions of the progress of training.
 
 With s = t/T_end the share of the changing part that is over, 0 ≤ s ≤ 1:
 - Constant 1, Cosine ½ (1 + cos π s), Linear 1 − s: factors of the share that is dropped        [arXiv:1911.11134]
@@ -13,9 +13,6 @@ from dataclasses import dataclass
 
 from nerva_py.errors import NervaError, unknown
 from nerva_py.sparse.densities import checked_density
-from nerva_py.training.intervals import Every, every
-
-__all__ = ["DECAYS", "Decay", "Every", "GradualDensity", "decay", "every"]
 
 Decay = Callable[[float], float]
 
@@ -36,7 +33,7 @@ def _linear(s: float) -> float:
 DECAYS: dict[str, Decay] = {"Constant": _constant, "Cosine": _cosine, "Linear": _linear}
 
 
-def decay(name: str) -> Decay:
+def decay_named(name: str) -> Decay:
     """The decay of that name. Raises NervaError."""
     by_lower_case = {known.lower(): known for known in DECAYS}
     if str(name).lower() not in by_lower_case:
