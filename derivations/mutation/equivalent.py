@@ -25,9 +25,9 @@ _UPDATES = tuple(f"engine.elementwise.update_kernel.update{suffix}" for suffix i
 _PRODUCTS = ("engine.blas.matmul", "engine.blas.matmul_bias")
 _POSITIONS = ("sparse.kernels.positions.free_columns", "sparse.kernels.positions.find", "sparse.kernels.bits.mark")
 _FEW = "sparse.kernels.few_samples"
-_KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "product_on"))
-_BYTES = tuple(f"sparse.kernels.byte_input.{name}_bytes" for name in ("affine", "product_on"))
-_SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "product_on"))
+_KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "weight_gradient"))
+_BYTES = tuple(f"sparse.kernels.byte_input.{name}_bytes" for name in ("affine", "weight_gradient"))
+_SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "weight_gradient"))
 _SQUARE = "(T − Y)² = (Y − T)²."
 _RESIDUAL = "engine.rowwise.residual_kernel.residual"
 _SINGLE = ("sparse.kernels.compiled.affine_single", "sparse.kernels.compiled.affine_apply_single.affine_apply")
@@ -198,7 +198,7 @@ EQUIVALENT: dict[str, str] = {
     # ------------------------------------------------------------------------------------------------------- few samples
     **{
         f"{_FEW}.{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART
-        for kernel in ("affine.affine", "product_on.product_on")
+        for kernel in ("affine.affine", "weight_gradient.weight_gradient")
     },
     f"{_FEW}.product.product: part + 1 -> part - 1 (2)": _ALL_IN_ONE_PART,
     **{f"{_FEW}.sum_parts.sum_parts: {change}": _EMPTY_BLOCKS for change in _more_blocks("D", "BLOCK")},

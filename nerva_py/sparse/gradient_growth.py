@@ -13,8 +13,8 @@ from nerva_py.matrix import primitives as table
 
 from .growth import check_count, free_at, free_count, merged
 from .kernels import largest
-from .kernels.compiled import product_on
-from .kernels.numba_backend import product_on_support
+from .kernels.compiled import weight_gradient
+from .kernels.numba_backend import gradient_on_support
 from .remap import Remap
 from .selection import highest
 from .support import Support
@@ -126,9 +126,9 @@ def _products(support: Support, DY: np.ndarray, X: Samples) -> np.ndarray:
     """G on the support, (nnz,)"""
     G = np.empty(support.nnz, X.dtype)
     if isinstance(X, SparseBatch):
-        product_on_support(support, DY, X, G)
+        gradient_on_support(support, DY, X, G)
     else:
-        product_on(support.parts(numba.get_num_threads()), support.blocks(1), support.indices, DY, X, G)
+        weight_gradient(support.parts(numba.get_num_threads()), support.blocks(1), support.indices, DY, X, G)
     return G
 
 

@@ -93,8 +93,8 @@ def test_gradients(dropout, rates, pair):
 def test_a_wrong_gradient_is_found(pair, monkeypatch):
     from nerva_py.sparse.kernels.numba_backend import NumbaBackend
 
-    right = NumbaBackend.product_on_sparse_input
-    monkeypatch.setattr(NumbaBackend, "product_on_sparse_input", lambda *arguments: 1.1 * right(*arguments))
+    right = NumbaBackend.weight_gradient_sparse_input
+    monkeypatch.setattr(NumbaBackend, "weight_gradient_sparse_input", lambda *arguments: 1.1 * right(*arguments))
     errors = check_gradients(network(0.05), pair[0], LOSS, 3)
     assert errors[0].error > 0.01
 

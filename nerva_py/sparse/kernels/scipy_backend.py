@@ -14,7 +14,7 @@ from nerva_py.matrix import apply
 if TYPE_CHECKING:
     from nerva_py.sparse.weight import SparseWeight
 
-# Nonzeros whose two batch vectors are gathered at a time: bounds the temporary of `product_on`.
+# Nonzeros whose two batch vectors are gathered at a time: bounds the temporary of `weight_gradient`.
 CHUNK = 4096
 
 
@@ -38,7 +38,7 @@ class SciPyBackend:
         DX[...] = (W.csr.T @ DY.T).T
         return DX
 
-    def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
+    def weight_gradient(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
         rows = np.repeat(np.arange(W.shape[0]), np.diff(W.support.indptr))
         gradient = np.empty(W.nnz, W.dtype)
         for start in range(0, W.nnz, CHUNK):
@@ -49,15 +49,15 @@ class SciPyBackend:
     def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         return self.affine(X.dense(), W, b)
 
-    def product_on_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
-        return self.product_on(W, DY, X.dense())
+    def weight_gradient_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
+        return self.weight_gradient(W, DY, X.dense())
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
         Y[...] = (X.csr @ W.csr.T).toarray() + b
         return Y
 
-    def product_on_sparse_input(self, W: SparseWeight, DY: np.ndarray, X: SparseBatch) -> np.ndarray:
+    def weight_gradient_sparse_input(self, W: SparseWeight, DY: np.ndarray, X: SparseBatch) -> np.ndarray:
         gradient, columns = np.zeros(W.nnz, W.dtype), X.csr.tocsc()
         indptr_T, indices_T, perm = W.support.transposed
         for d in X.features:
