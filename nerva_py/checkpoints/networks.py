@@ -9,9 +9,9 @@ import numpy as np
 
 from nerva_py.errors import DataError, NervaError
 from nerva_py.network import MLP, ActivationLayer, BatchNormLayer, DropoutLayer, Layer, LinearLayer
+from nerva_py.network.mlp import first_not_finite
 from nerva_py.network.outputs import OUTPUTS, Output, Pointwise
 from nerva_py.network.snapshot import Snapshot
-from nerva_py.network.weights_io import first_not_finite
 from nerva_py.sparse import DenseWeight, SparseWeight, Support, Weight
 from nerva_py.sparse.support import index_dtype
 

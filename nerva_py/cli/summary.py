@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nerva_py.network import MLP
-from nerva_py.network.weights_io import parameter_names
+from nerva_py.network.mlp import parameter_names
 from nerva_py.training import History
 from nerva_py.training.gradient_check import GradientError
 

@@ -9,7 +9,8 @@ from rich.console import Console
 from nerva_py.checkpoints import save
 from nerva_py.data import Dataset, save_npz
 from nerva_py.distributed import DataParallel, MPIRanks
-from nerva_py.network import MLP, save_weights
+from nerva_py.exchange import to_nerva
+from nerva_py.network import MLP
 from nerva_py.sparse.backends import get_backend
 from nerva_py.training import Callback, History, JSONLinesLogger, train
 from nerva_py.training.gradient_check import check_gradients
@@ -99,7 +100,7 @@ def _run(options: Options, console: Console, ranks: MPIRanks | None) -> int:
         if options.save is not None and not choices.epochs:
             save(network, options.save, data=data)
         if options.save_weights is not None:
-            save_weights(options.save_weights, network)
+            to_nerva(network, options.save_weights, sparse=True)
     title = ", ".join(filter(None, [data.name, options.method or options.prune, f"density {network.density:.3g}"]))
     if options.plot is not None and len(history):
         from .plot import save_training_plot

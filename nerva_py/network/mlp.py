@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -159,6 +160,22 @@ class MLP:
         return (
             f"MLP({'-'.join(map(str, self.sizes))}; {names}; nnz={self.nnz}, density={self.density:.4g}, {self.dtype})"
         )
+
+
+def parameter_names(network: MLP) -> list[str]:
+    """The key of each parameter, in the order of `network.parameters()`: W1, b1, gamma1, beta1, W2, ..."""
+    numbers: Counter[type] = Counter()
+    names = []
+    for layer in network.layers:
+        numbers[type(layer)] += 1
+        names += [f"{parameter.name}{numbers[type(layer)]}" for parameter in layer.parameters]
+    return names
+
+
+def first_not_finite(network: MLP) -> str | None:
+    """The name of the first parameter with a NaN or an infinity; None if there is none."""
+    pairs = zip(parameter_names(network), network.parameters(), strict=True)
+    return next((name for name, parameter in pairs if not np.isfinite(parameter.vector).all()), None)
 
 
 def fitting_batch(sizes: Sequence[int], most: int) -> int:

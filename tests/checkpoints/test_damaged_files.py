@@ -29,7 +29,7 @@ FUZZ = int(os.environ.get("NERVA_FUZZ", "400"))
 def other_files(tmp_path: Path) -> dict[str, tuple[bytes, str]]:
     """Contents, and what the error says."""
     network = nv.mlp("ReLU;Linear", [8, 5, 3], overall_density=0.3)
-    nv.save_weights(tmp_path / "w.npz", network)
+    nv.exchange.to_nerva(network, tmp_path / "w.npz", sparse=True)
     nv.save_npz(tmp_path / "d.npz", mini())
     np.savez_compressed(tmp_path / "c.npz", a=np.zeros(9))
     archive = io.BytesIO()
@@ -40,7 +40,7 @@ def other_files(tmp_path: Path) -> dict[str, tuple[bytes, str]]:
     return {
         "weights": (
             (tmp_path / "w.npz").read_bytes(),
-            "not a checkpoint .* It holds weights: read them with load_weights",
+            "not a checkpoint .* It holds weights: read them with exchange.from_nerva",
         ),
         "data": ((tmp_path / "d.npz").read_bytes(), "not a checkpoint .* It holds a data set: read it with load_npz"),
         "npz": ((tmp_path / "c.npz").read_bytes(), "not a checkpoint of nerva_py, but an archive with the entries a"),
@@ -85,7 +85,7 @@ def test_a_missing_file_and_a_directory(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("version", "cure"), [(7, "update it"), (1, "save_weights of the older one writes what load_")]
+    ("version", "cure"), [(7, "update it"), (1, "save_weights of the older one writes what exchange.from_nerva")]
 )
 def test_another_format(version, cure, tmp_path, monkeypatch):
     """The error says which nerva_py can read the file: the one that has written it."""

@@ -30,7 +30,7 @@ def test_a_file_of_nerva(tmp_path: Path) -> None:
 def test_a_file_of_ours_decides_about_the_support(tmp_path: Path) -> None:
     for name in ("between", "activations"):
         source = network(name)
-        nv.save_weights(tmp_path / "w.npz", source)
+        nv.exchange.to_nerva(source, tmp_path / "w.npz", sparse=True)
         assert_same(source, nv.from_nerva(tmp_path / "w.npz", SPECS[name], drop_zeros=False))
         W = nv.from_nerva(tmp_path / "w.npz", SPECS[name]).linear_layers[2].W.value
         assert W.nnz == W.array.size - 2  # the dense layer has two weights of value 0
@@ -48,7 +48,7 @@ def test_what_is_written_is_dense_and_comes_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["between", "ours"])
 def test_what_nerva_has_no_place_for_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(NervaError, match=r"hold weights and biases only, not all of MLP.*save_weights"):
+    with pytest.raises(NervaError, match=r"hold weights and biases only, not all of MLP.*sparse=True"):
         nv.to_nerva(network(name), tmp_path / "n.npz")
     assert not list(tmp_path.iterdir())
 
@@ -64,5 +64,5 @@ def test_layers_must_fit_the_file(tmp_path: Path) -> None:
 def test_nothing_dense_is_made(tmp_path: Path) -> None:
     """A byte a position would be 10 GB."""
     W = nv.SparseWeight.random((100_000, 100_000), 1e-6, np.random.default_rng(0))
-    nv.save_weights(tmp_path / "w.npz", nv.from_scipy([W.csr]))
+    nv.exchange.to_nerva(nv.from_scipy([W.csr]), tmp_path / "w.npz", sparse=True)
     assert nv.from_nerva(tmp_path / "w.npz", "Linear").nnz == 10_000

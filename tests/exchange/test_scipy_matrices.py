@@ -62,7 +62,9 @@ def test_it_trains_on() -> None:
 
 
 def test_batch_normalisation_is_no_list_of_matrices() -> None:
-    with pytest.raises(NervaError, match=r"linear layers and dropout only, not MLP\(.*BatchNorm.*save_weights"):
+    with pytest.raises(
+        NervaError, match=r"linear layers and dropout only, not MLP\(.*BatchNorm.*save writes everything"
+    ):
         nv.to_scipy(network("between"))
 
 

@@ -44,8 +44,8 @@ def test_gradients_are_central_differences(name: str) -> None:
 def test_it_is_saved_loaded_and_shown(tmp_path: Path) -> None:
     source, target = network("ReLU"), network("ReLU")
     source.linear_layers[0].b.value += 1
-    nv.save_weights(tmp_path / "w.npz", source)
-    nv.load_weights(tmp_path / "w.npz", target)
+    nv.exchange.to_nerva(source, tmp_path / "w.npz", sparse=True)
+    nv.exchange.replace_weights(target, tmp_path / "w.npz")
     X = np.random.default_rng(1).standard_normal((4, 5))
     assert np.array_equal(source.predict(X), target.predict(X))
     assert "Linear, BatchNorm, ReLU, Linear;" in repr(source)
