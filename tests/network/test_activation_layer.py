@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def network(name: str) -> nv.MLP:
     """linear, batch norm, activation, linear"""
     net = nv.mlp("Linear;BatchNorm;Linear", [5, 7, 3], layer_densities=[0.4, 1.0], dtype=np.float64, seed=3)
-    net.layers.insert(2, nv.ActivationLayer(OUTPUTS[name]()))
+    net.layers.insert(2, nv.network.ActivationLayer(OUTPUTS[name]()))
     return net
 
 
@@ -63,4 +63,4 @@ def test_the_tape_has_what_the_backward_pass_needs_and_nothing_else(name: str) -
 
 def test_trained_activations_belong_to_linear_layers() -> None:
     with pytest.raises(NervaError, match="SReLU has, and belongs to a LinearLayer"):
-        nv.ActivationLayer(OUTPUTS["SReLU"]())
+        nv.network.ActivationLayer(OUTPUTS["SReLU"]())

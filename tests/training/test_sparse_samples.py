@@ -102,7 +102,7 @@ def test_a_wrong_gradient_is_found(pair, monkeypatch):
 def test_dropout_of_sparse_inputs(rng):
     """Nonzeros are dropped or scaled up, zeros stay zero, and nothing happens in evaluation."""
     X = SparseBatch.from_csr(csr(rng, 40, 200, 0.3))
-    layer = nv.DropoutLayer(0.25)
+    layer = nv.network.DropoutLayer(0.25)
     Y, _ = layer.forward(X, rng)
     kept = Y.values != 0
     assert 0.7 < kept.mean() < 0.8
