@@ -33,7 +33,7 @@ def chosen_method(options: Options) -> DynamicTopology | None:
     return METHODS["Static"]() if options.topology_plot is not None else None
 
 
-def described(options: Options, method: DynamicTopology | None) -> list[str]:
+def topology_settings(options: Options, method: DynamicTopology | None) -> list[str]:
     """In the words of the command line."""
     if method is None or options.method is not None:
         return [] if options.method is None else [options.method]

@@ -16,6 +16,7 @@ from nerva_py.training import Callback, History, JSONLinesLogger, train
 from nerva_py.training.gradient_check import check_gradients
 from nerva_py.training.loop import check_run, resolve_loss, resolve_optimizers, resolve_schedule
 
+from . import INTERRUPTED
 from .busy import busy
 from .choices import Choices, choose, make_network
 from .compilation import compilation_notice
@@ -31,9 +32,7 @@ from .saved_run import resumed, saver
 from .screen import make_console
 from .sources import chosen_data
 from .summary import gradient_table, parameter_table, phase_table, summary
-from .topology import check_method, described, topology_row
-
-INTERRUPTED = 130
+from .topology import check_method, topology_row, topology_settings
 
 
 def run(options: Options) -> int:
@@ -160,7 +159,7 @@ def _settings(options: Options, choices: Choices) -> str:
     """How it is trained, in the words of the command line."""
     parts = [
         choices.loss, options.optimizers, f"learning rate {choices.learning_rate}", f"batch size {choices.batch_size}",
-        f"seed {options.seed}", *described(options, choices.method),
+        f"seed {options.seed}", *topology_settings(options, choices.method),
     ]  # fmt: skip
     return ", ".join(parts)
 

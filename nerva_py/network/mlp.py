@@ -21,7 +21,7 @@ from .layers import Layer, LinearLayer
 from .outputs import Gradients
 from .parameter import Parameter
 
-ACTIVATIONS = 2**24  # numbers: 64 MB in float32
+ACTIVATION_NUMBERS = 2**24  # numbers: 64 MB in float32
 
 
 class MLP:
@@ -179,8 +179,8 @@ def first_not_finite(network: MLP) -> str | None:
 
 
 def fitting_batch(sizes: Sequence[int], most: int) -> int:
-    """How many samples are evaluated at a time: `most`, or as many as keep the activations of a layer to `ACTIVATIONS`."""
-    return max(1, min(most, ACTIVATIONS // max(sizes)))
+    """How many samples are evaluated at a time: `most`, or as many as keep a layer to `ACTIVATION_NUMBERS`."""
+    return max(1, min(most, ACTIVATION_NUMBERS // max(sizes)))
 
 
 def slices(N: int, size: int) -> Iterator[slice]:

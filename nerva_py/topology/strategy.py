@@ -131,7 +131,7 @@ class DynamicTopology(Callback):
                 layer.forget()
 
     def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
-        epoch.measures["topology"] = measures.summary(self.layers, self.changes)
+        epoch.measures["topology"] = measures.measured(self.layers, self.changes)
 
     def on_train_end(self, run: Run) -> None:
         for layer in self.layers:
