@@ -101,11 +101,11 @@ def train(setting: dict, options: argparse.Namespace) -> dict:
         ["ReLU"] * (len(sizes) - 2) + ["Linear"], sizes,
         overall_density=start, weights=setting["weights"], seed=setting["seed"],
     )  # fmt: skip
-    epochs = setting["epochs"]
+    epochs, large = setting["epochs"], data.name == "cifar10"
     history = nv.train(
         network, data, optimizer=setting["optimizer"], epochs=epochs, batch_size=setting["batch_size"],
         learning_rate=f"MultiStepLR({setting['learning_rate']};{epochs // 2},{epochs * 3 // 4};0.1)",
-        augmentation=nv.CropFlip(4 if data.name == "cifar10" else 2, data.name == "cifar10") if options.augment else None,
+        augmentation=nv.data.CropFlip(4 if large else 2, large) if options.augment else None,
         statistics=False, seed=setting["seed"], callbacks=[dynamic],
     )  # fmt: skip
     loss, accuracy = nv.evaluate(network, data, resolve_loss("SoftmaxCrossEntropy"))

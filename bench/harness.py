@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import machine
 import typer
 
-from nerva_py.doctor.timing import Times, seconds, summary
+from nerva_py.doctor.timing import Times, least_and_median, seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Times", "seconds", "summary"]  # the stopwatch is the library's own; scripts know it by this module
+__all__ = ["Times", "least_and_median", "seconds"]  # the stopwatch is the library's own; scripts know it by this module
 
 Threads = Annotated[int, typer.Option(min=1, help="Threads of every contender.")]
 Short = Annotated[bool, typer.Option("--short", help="Small sizes and few rounds: does it work at all?")]

@@ -61,7 +61,7 @@ class Contender:
             start = time.perf_counter()
             self.predict()
             times.append(time.perf_counter() - start)
-        return {**harness.summary(times), "percentile 99": float(np.percentile(times, 99))}
+        return {**harness.least_and_median(times), "percentile 99": float(np.percentile(times, 99))}
 
 
 class Predict(Contender):
@@ -71,13 +71,13 @@ class Predict(Contender):
         import nerva_py as nv
 
         network = nv.mlp("ReLU;ReLU;Linear", SIZES, overall_density=1 - sparsity, weights="He", seed=1)
-        nv.save_weights(path, network)
+        nv.exchange.to_nerva(network, path, sparse=True)
 
     def load(self, path: str) -> None:
         import nerva_py as nv
 
         self.network = nv.mlp("ReLU;ReLU;Linear", SIZES, overall_density=0.01, seed=2)
-        nv.load_weights(path, self.network)
+        nv.exchange.replace_weights(self.network, path)
 
     def predict(self) -> Any:
         return self.network.predict(self.X)
@@ -154,7 +154,7 @@ class TorchCSR(MaskedPyTorch):
 
 
 def _layers(path: str) -> list[tuple[Any, np.ndarray]]:
-    """W, a CSR matrix or an array, and b of each layer in a file of `save_weights`."""
+    """W, a CSR matrix or an array, and b of each layer in a file of `to_nerva`."""
     from scipy.sparse import csr_array
 
     with np.load(path) as file:
@@ -166,7 +166,7 @@ def _layers(path: str) -> list[tuple[Any, np.ndarray]]:
             else:
                 parts = tuple(file[f"W{i}.{part}"] for part in ("data", "indices", "indptr"))
                 W = csr_array(parts, shape=tuple(file[f"W{i}.shape"]))
-            layers.append((W, file[f"b{i}"]))
+            layers.append((W, file[f"b{i}"].reshape(1, -1)))
     return layers
 
 

@@ -12,7 +12,7 @@ what is free:
   support) exist, too;
 - step, batch 100: the peak during further steps, with activations and temporaries;
 - building: the peak while the model was made;
-- file: `save_weights` (npz, not compressed) against `torch.save` of the `state_dict`, which holds no masks.
+- file: `to_nerva` (npz, not compressed) against `torch.save` of the `state_dict`, which holds no masks.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class NervaPy(Contender):
     def save(self, path: Path) -> None:
         import nerva_py as nv
 
-        nv.save_weights(path, self.network)
+        nv.exchange.to_nerva(self.network, path, sparse=True)
 
     def forget(self) -> None:
         del self.network, self.run, self.data

@@ -70,15 +70,15 @@ def test_affine_bytes(pattern: str) -> None:
         same(Y, product(U * scale + shift, W.T) + b)
 
 
-@claim("product_on_bytes: DW = DYᵀ X on the support with X = U · scale + shift; {case}", KERNEL, cases=PATTERNS)
-def test_product_on_bytes(pattern: str) -> None:
+@claim("weight_gradient_bytes: DW = DYᵀ X on the support with X = U · scale + shift; {case}", KERNEL, cases=PATTERNS)
+def test_weight_gradient_bytes(pattern: str) -> None:
     N, support, _, W = sparse(pattern)
     U, scale, shift = symbols("u", N, W.shape[1]), symbols("a", W.shape[1]), symbols("t", W.shape[1])
     rows = np.repeat(np.arange(W.shape[0]), np.diff(support.indptr))
     for count in (1, 2):
         DY, gradient = symbols("y", N, W.shape[0]), garbage(support.nnz)
         parts = support.parts(count)
-        byte_input.product_on_bytes.py_func(parts, support.indptr, support.indices, DY, U, scale, shift, gradient)
+        byte_input.weight_gradient_bytes.py_func(parts, support.indptr, support.indices, DY, U, scale, shift, gradient)
         same(gradient, product(DY.T, U * scale + shift)[rows, support.indices])
 
 
@@ -117,7 +117,7 @@ def affine_bytes_arguments() -> tuple[Any, ...]:
     return support.parts(3), support.indptr, support.indices, data, *X, symbols("b", K), garbage(N, K)
 
 
-def product_on_bytes_arguments() -> tuple[Any, ...]:
+def weight_gradient_bytes_arguments() -> tuple[Any, ...]:
     parts, indptr, indices, data, *X, _, DY = affine_bytes_arguments()
     return parts, indptr, indices, DY, *X, garbage(data.size)
 
@@ -125,7 +125,10 @@ def product_on_bytes_arguments() -> tuple[Any, ...]:
 # A loop, given what takes the place of `prange`; and its arguments, the output last.
 LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[Any, ...]]]] = {
     "affine_bytes": (lambda prange: loop(byte_input.affine_bytes, prange=prange), affine_bytes_arguments),
-    "product_on_bytes": (lambda prange: loop(byte_input.product_on_bytes, prange=prange), product_on_bytes_arguments),
+    "weight_gradient_bytes": (
+        lambda prange: loop(byte_input.weight_gradient_bytes, prange=prange),
+        weight_gradient_bytes_arguments,
+    ),
     "residual": (
         lambda prange: loop(rowwise.residual_kernel(True), SAMPLES=2, prange=prange),
         lambda: (symbols("y", 5, 2), symbols("t", 5, 2), garbage(5, 2)),

@@ -43,13 +43,13 @@ def test_product(case: tuple[int, str]) -> None:
         same(added(count, sums, N, W.shape[1]), product(DY, W))
 
 
-@claim("product_on: DW = DYᵀ X on the support; {case}", KERNEL, cases=CASES)
-def test_product_on(case: tuple[int, str]) -> None:
+@claim("weight_gradient: DW = DYᵀ X on the support; {case}", KERNEL, cases=CASES)
+def test_weight_gradient(case: tuple[int, str]) -> None:
     N, pattern = case
     _, support, _, W = sparse(pattern)
     X, DY, gradient = symbols("x", N, W.shape[1]), symbols("y", N, W.shape[0]), garbage(support.nnz)
     for count in PARTS:
-        few_samples.product_on(N).py_func(support.parts(count), support.indptr, support.indices, DY, X, gradient)
+        few_samples.weight_gradient(N).py_func(support.parts(count), support.indptr, support.indices, DY, X, gradient)
         same(gradient, on_support(support, DY, X))
 
 
@@ -77,7 +77,7 @@ def product_arguments() -> tuple[Any, ...]:
     return support.parts(3), support.indptr, support.indices, data, symbols("y", 2, K), garbage(3 * 2 * D)
 
 
-def product_on_arguments() -> tuple[Any, ...]:
+def weight_gradient_arguments() -> tuple[Any, ...]:
     _, support, _, W = sparse(next(iter(PATTERNS)))
     K, D = W.shape
     return (
@@ -94,7 +94,11 @@ def product_on_arguments() -> tuple[Any, ...]:
 LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[Any, ...]], int]] = {
     "affine": (lambda prange: loop(few_samples.affine(3), prange=prange), affine_arguments, 1),
     "product": (lambda prange: loop(few_samples.product(2), prange=prange), product_arguments, 1),
-    "product_on": (lambda prange: loop(few_samples.product_on(2), prange=prange), product_on_arguments, 1),
+    "weight_gradient": (
+        lambda prange: loop(few_samples.weight_gradient(2), prange=prange),
+        weight_gradient_arguments,
+        1,
+    ),
     "sum_parts": (
         lambda prange: loop(few_samples.sum_parts(3, 2), BLOCK=2, prange=prange),
         lambda: (symbols("s", 3 * 2 * 5), garbage(2, 5)),

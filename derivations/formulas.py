@@ -20,7 +20,7 @@ from nerva_py.equations import (
     initial,
     linear,
     losses,
-    schedules,
+    rates,
     softmax,
     updates,
 )
@@ -153,9 +153,9 @@ def _functions_of_numbers() -> Iterator[Call]:
     aged = (theta, g, m, v, age, *adam[4:], sp.log(beta1), sp.log(beta2), warm_up)
     yield updates.smet, (r"\theta'", "m'", "v'", r"\tau'"), aged
     i, d = sp.symbols("i d", positive=True)
-    yield schedules.constant, (r"\eta_i",), (i, eta)
-    yield schedules.time_based, (r"\eta_3",), (3, eta, d)
-    yield schedules.exponential, (r"\eta_i",), (i, eta, d)
+    yield rates.constant, (r"\eta_i",), (i, eta)
+    yield rates.time_based, (r"\eta_3",), (3, eta, d)
+    yield rates.exponential, (r"\eta_i",), (i, eta, d)
     yield initial.xavier_bound, ("a",), (K, D)
     yield initial.xavier_normalized_bound, ("a",), (K, D)
     yield initial.he_deviation, (r"\sigma",), (D,)

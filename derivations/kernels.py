@@ -115,12 +115,12 @@ def test_product(pattern: str) -> None:
         same(DX, product(DY, W))
 
 
-@claim("product_on: DW = DYᵀ X on the support; {case}", KERNEL, cases=PATTERNS)
-def test_product_on(pattern: str) -> None:
+@claim("weight_gradient: DW = DYᵀ X on the support; {case}", KERNEL, cases=PATTERNS)
+def test_weight_gradient(pattern: str) -> None:
     N, support, _, W = sparse(pattern)
     X, DY, gradient = symbols("x", N, W.shape[1]), symbols("y", N, W.shape[0]), garbage(support.nnz)
     for count, blocks in CUTS:
-        compiled.product_on.py_func(support.parts(count), support.blocks(blocks), support.indices, DY, X, gradient)
+        compiled.weight_gradient.py_func(support.parts(count), support.blocks(blocks), support.indices, DY, X, gradient)
         rows = np.repeat(np.arange(W.shape[0]), np.diff(support.indptr))
         same(gradient, product(DY.T, X)[rows, support.indices])
 
@@ -247,7 +247,7 @@ def sparse_arguments(kernel: Kernel) -> tuple[Any, ...]:
         return parts, bounds, support.indices, data, symbols("x", N, D), symbols("b", K), garbage(N, K)
     if kernel is compiled.product:
         return parts, bounds, *support.transposed[1:], data, symbols("y", N, K), garbage(N, D)
-    if kernel is compiled.product_on:
+    if kernel is compiled.weight_gradient:
         return parts, bounds, support.indices, symbols("y", N, K), symbols("x", N, D), garbage(support.nnz)
     return parts, support.indptr, support.indices, data, symbols("x", D), symbols("b", K), garbage(K)
 
@@ -267,7 +267,7 @@ def update_loop(name: str) -> Any:
 LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[Any, ...]]]] = {
     **{
         kernel.__name__: (partial(lambda k, prange: loop(k, prange=prange), kernel), partial(sparse_arguments, kernel))
-        for kernel in (compiled.affine, compiled.product, compiled.product_on, compiled.affine_single)
+        for kernel in (compiled.affine, compiled.product, compiled.weight_gradient, compiled.affine_single)
     },
     "columns_sum": (
         lambda prange: loop(elementwise.columns_sum, prange=prange),
@@ -333,15 +333,15 @@ def test_keep_masked() -> None:
 
 
 PROVED = {
-    "affine", "product", "product_on", "affine_single", "affine_single_serial", "columns_sum", "columns_sum_serial", "matmul", "matmul_bias",
+    "affine", "product", "weight_gradient", "affine_single", "affine_single_serial", "columns_sum", "columns_sum_serial", "matmul", "matmul_bias",
     "keep_masked", "affine_row", "copy_transposed",
     # in the next chapter
-    "affine_bytes", "product_on_bytes", "transpose_bytes", "gather_bytes", "gather_values", "gather_images", "mark_labels",
+    "affine_bytes", "weight_gradient_bytes", "transpose_bytes", "gather_bytes", "gather_values", "gather_images", "mark_labels",
     # in the one after it
     "free_columns", "block_bounds", "find", "merge", "move", "transpose", "mark", "unset_columns", "largest_products",
     # and after that
-    "gather_rows", "sort_by_digit", "different_columns", "affine_sparse_input", "product_on_sparse_input",
-    "dense_affine_sparse_input", "dense_product_on_sparse_input", "largest_products_sparse_input",
+    "gather_rows", "sort_by_digit", "different_columns", "affine_sparse_input", "weight_gradient_sparse_input",
+    "dense_affine_sparse_input", "dense_weight_gradient_sparse_input", "largest_products_sparse_input",
 }  # fmt: skip
 
 

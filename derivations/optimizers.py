@@ -33,7 +33,7 @@ import sympy as sp
 
 from derivations.book import INDEXED, NUMBERS, NotProved, claim
 from derivations.proving import EVERY_SIZE, SETTINGS, Setting, confirm_equal
-from nerva_py.equations import initial, schedules, updates
+from nerva_py.equations import initial, rates, updates
 from nerva_py.errors import NervaError
 from nerva_py.matrix import dense, hadamard, updated
 from nerva_py.network.initializers import INITIALIZERS
@@ -316,15 +316,15 @@ rate, d, smallest = sp.symbols("eta d eta_min", positive=True)
 EPOCHS = range(12)
 
 RECURRENCES = {
-    "constant": (lambda i: schedules.constant(i, rate), lambda i, before: before),
-    "time-based": (lambda i: schedules.time_based(i, rate, d), lambda i, before: before / (1 + d * i)),
+    "constant": (lambda i: rates.constant(i, rate), lambda i, before: before),
+    "time-based": (lambda i: rates.time_based(i, rate, d), lambda i, before: before / (1 + d * i)),
     "step-based": (
-        lambda i: schedules.step_based(i, rate, d, 3),
+        lambda i: rates.step_based(i, rate, d, 3),
         lambda i, before: before * (d if (1 + i) % 3 == 0 else 1),
     ),
-    "exponential": (lambda i: schedules.exponential(i, rate, d), lambda i, before: before * sp.exp(-d)),
+    "exponential": (lambda i: rates.exponential(i, rate, d), lambda i, before: before * sp.exp(-d)),
     "multi-step": (
-        lambda i: schedules.multi_step(i, rate, [2, 5, 5], d),
+        lambda i: rates.multi_step(i, rate, [2, 5, 5], d),
         lambda i, before: before * d ** [2, 5, 5].count(i),
     ),
 }
@@ -343,24 +343,24 @@ def test_cosine() -> None:
     T = 12
     for i in range(T + 3):
         exact = smallest + (rate - smallest) * (1 + sp.cos(sp.pi * sp.Rational(min(i, T), T))) / 2
-        executed = schedules.cosine(i, rate, T, smallest)
+        executed = rates.cosine(i, rate, T, smallest)
         for symbol, number in ((rate, 3), (rate, 5)):
             values = {symbol: number, smallest: 1}
             if abs(sp.N(executed.subs(values) - exact.subs(values))) > 1e-14:
                 raise NotProved(f"epoch {i}: {executed} is not {exact}")
-    confirm_equal(schedules.cosine(0, rate, T, smallest), rate)
-    confirm_equal(schedules.cosine(T, rate, T, smallest), smallest)
-    confirm_equal(sp.nsimplify(schedules.cosine(T // 2, rate, T), rational=True, tolerance=1e-12), rate / 2)
+    confirm_equal(rates.cosine(0, rate, T, smallest), rate)
+    confirm_equal(rates.cosine(T, rate, T, smallest), smallest)
+    confirm_equal(sp.nsimplify(rates.cosine(T // 2, rate, T), rational=True, tolerance=1e-12), rate / 2)
 
 
 @claim("Schedule warm-up: rises by η/T an epoch and reaches η in epoch T − 1", NUMBERS, "T = 5")
 def test_warm_up() -> None:
     T = 5
-    confirm_equal(sp.nsimplify(schedules.warm_up(0, rate, T)), rate / T)
+    confirm_equal(sp.nsimplify(rates.warm_up(0, rate, T)), rate / T)
     for before, i in pairwise(range(9)):
-        step = sp.nsimplify(schedules.warm_up(i, rate, T) - schedules.warm_up(before, rate, T), tolerance=1e-12)
+        step = sp.nsimplify(rates.warm_up(i, rate, T) - rates.warm_up(before, rate, T), tolerance=1e-12)
         confirm_equal(step, rate / T if i < T else sp.Integer(0))
-    confirm_equal(sp.nsimplify(schedules.warm_up(T - 1, rate, T)), rate)
+    confirm_equal(sp.nsimplify(rates.warm_up(T - 1, rate, T)), rate)
 
 
 # ------------------------------------------------------------------------------------------------------- initial weights

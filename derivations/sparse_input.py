@@ -157,15 +157,15 @@ def test_affine(case: tuple[str, str]) -> None:
         same(Y, product(X, W.T) + b)
 
 
-@claim("product_on, sparse X and sparse W: DW = DYᵀ X on the support; X, W: {case}", KERNEL, cases=CASES)
-def test_product_on(case: tuple[str, str]) -> None:
+@claim("weight_gradient, sparse X and sparse W: DW = DYᵀ X on the support; X, W: {case}", KERNEL, cases=CASES)
+def test_weight_gradient(case: tuple[str, str]) -> None:
     N, support, _, W = sparse(case[1])
     parts_of_X, X = batch(case[0], N, W.shape[1])
     DY, gradient = symbols("y", N, W.shape[0]), garbage(support.nnz)
     rows = np.repeat(np.arange(W.shape[0]), np.diff(support.indptr))
     for count in (1, 3):
         parts = support.parts(count)
-        sparse_input.product_on_sparse_input.py_func(
+        sparse_input.weight_gradient_sparse_input.py_func(
             parts, support.indptr, *support.transposed, *parts_of_X, DY, gradient
         )
         same(gradient, product(DY.T, X)[rows, support.indices])
@@ -179,11 +179,11 @@ def test_dense_affine(pattern: str) -> None:
     same(Y, product(X, W.T) + b)
 
 
-@claim("product_on, sparse X and dense W: DW = DYᵀ X; {case}", KERNEL, "3×5×4", cases=STORED)
-def test_dense_product_on(pattern: str) -> None:
+@claim("weight_gradient, sparse X and dense W: DW = DYᵀ X; {case}", KERNEL, "3×5×4", cases=STORED)
+def test_dense_weight_gradient(pattern: str) -> None:
     parts_of_X, X = batch(pattern, 3, 5)
     DY, DW = symbols("y", 3, 4), garbage(4, 5)
-    dense_weights.dense_product_on_sparse_input.py_func(*parts_of_X, DY, DW)
+    dense_weights.dense_weight_gradient_sparse_input.py_func(*parts_of_X, DY, DW)
     same(DW, product(DY.T, X))
 
 
@@ -266,7 +266,7 @@ def affine_arguments() -> tuple[Any, ...]:
     return support.parts(3), *support.transposed, data, *parts_of_X, symbols("b", K), garbage(N, K)
 
 
-def product_on_arguments() -> tuple[Any, ...]:
+def weight_gradient_arguments() -> tuple[Any, ...]:
     N, support, _, W = sparse(next(iter(PATTERNS)))
     parts_of_X, _ = batch("features that do not occur, one sample empty", N, W.shape[1])
     DY = symbols("y", N, W.shape[0])
@@ -286,15 +286,20 @@ def gather_arguments() -> tuple[Any, ...]:
 LOOPS: dict[str, tuple[Any, Callable[[], tuple[Any, ...]], int, slice]] = {
     "gather_rows": (sparse_columns.gather_rows, gather_arguments, 3, slice(None)),
     "affine_sparse_input": (sparse_input.affine_sparse_input, affine_arguments, 1, slice(None)),
-    "product_on_sparse_input": (sparse_input.product_on_sparse_input, product_on_arguments, 1, slice(None)),
+    "weight_gradient_sparse_input": (
+        sparse_input.weight_gradient_sparse_input,
+        weight_gradient_arguments,
+        1,
+        slice(None),
+    ),
     "dense_affine_sparse_input": (
         dense_weights.dense_affine_sparse_input,
         lambda: dense_arguments((symbols("w", 4, 5), symbols("b", 4), garbage(3, 4))),
         1,
         slice(None),
     ),
-    "dense_product_on_sparse_input": (
-        dense_weights.dense_product_on_sparse_input,
+    "dense_weight_gradient_sparse_input": (
+        dense_weights.dense_weight_gradient_sparse_input,
         lambda: dense_arguments((symbols("y", 3, 4), garbage(4, 5))),
         1,
         slice(None),

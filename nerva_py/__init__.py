@@ -12,61 +12,35 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-# Name -> module. Imported when first used, so that `import nerva_py` is quick and never imports an optional package.
-_EXPORTS = {
-    "load": "nerva_py.checkpoints",
-    "save": "nerva_py.checkpoints",
-    "CropFlip": "nerva_py.data",
-    "Dataset": "nerva_py.data",
-    "from_arrays": "nerva_py.data",
-    "load_dataset": "nerva_py.data",
-    "load_npz": "nerva_py.data",
-    "save_npz": "nerva_py.data",
-    "DivergedError": "nerva_py.errors",
-    "NervaError": "nerva_py.errors",
-    "DenseWeight": "nerva_py.sparse",
-    "SparseBatch": "nerva_py.engine",
-    "batch_empty": "nerva_py.engine",
-    "batch_layout": "nerva_py.engine",
-    "from_nerva": "nerva_py.exchange",
-    "from_scipy": "nerva_py.exchange",
-    "from_sklearn": "nerva_py.exchange",
-    "from_torch": "nerva_py.exchange",
-    "to_nerva": "nerva_py.exchange",
-    "to_onnx": "nerva_py.exchange",
-    "to_scipy": "nerva_py.exchange",
-    "to_sklearn": "nerva_py.exchange",
-    "to_torch": "nerva_py.exchange",
-    "MLP": "nerva_py.network",
-    "ActivationLayer": "nerva_py.network",
-    "BatchNormLayer": "nerva_py.network",
-    "DropoutLayer": "nerva_py.network",
-    "LinearLayer": "nerva_py.network",
-    "load_weights": "nerva_py.network",
-    "mlp": "nerva_py.network",
-    "save_weights": "nerva_py.network",
-    "SparseWeight": "nerva_py.sparse",
-    "Support": "nerva_py.sparse",
-    "erdos_renyi": "nerva_py.sparse",
-    "CSVLogger": "nerva_py.training",
-    "Callback": "nerva_py.training",
-    "GradientCheck": "nerva_py.training",
-    "JSONLinesLogger": "nerva_py.training",
-    "ProgressBar": "nerva_py.training",
-    "TensorBoardLogger": "nerva_py.training",
-    "TerminateOnNaN": "nerva_py.training",
-    "EarlyStopping": "nerva_py.training",
-    "History": "nerva_py.training",
-    "ModelCheckpoint": "nerva_py.training",
-    "evaluate": "nerva_py.training",
-    "read_checkpoint": "nerva_py.training",
-    "train": "nerva_py.training",
-    "register": "nerva_py.parts",
-    "SparseMLPClassifier": "nerva_py.estimators",
-    "SparseMLPRegressor": "nerva_py.estimators",
-    "DynamicTopology": "nerva_py.topology",
-    "method": "nerva_py.topology",
-}
+# What people do, in groups: names, and the package that has them. Everything else is reached through its package, such as
+# `nv.training.CSVLogger`. A name is imported when it is first used, so that `import nerva_py` is quick and never imports an
+# optional package.
+_GROUPS = {
+    # data
+    "nerva_py.data": ("Dataset", "from_arrays", "load_dataset", "load_npz"),
+    # a network, and its file
+    "nerva_py.network": ("MLP", "mlp"),
+    "nerva_py.checkpoints": ("load", "save"),
+    # training
+    "nerva_py.training": (
+        "Callback", "EarlyStopping", "History", "ModelCheckpoint", "ProgressBar", "evaluate", "train",
+    ),
+    # sparse weights
+    "nerva_py.sparse": ("SparseWeight", "Support"),
+    # dynamic sparse training
+    "nerva_py.topology": ("DynamicTopology", "method"),
+    # proofs about a layer of one's own
+    "nerva_py.verify": ("check_layer",),
+    # scikit-learn
+    "nerva_py.estimators": ("SparseMLPClassifier", "SparseMLPRegressor"),
+    # to and from other libraries
+    "nerva_py.exchange": ("from_sklearn", "from_torch", "to_onnx", "to_sklearn", "to_torch"),
+    # a part of one's own, by name
+    "nerva_py.parts": ("register",),
+    # what a user can do wrong
+    "nerva_py.errors": ("NervaError",),
+}  # fmt: skip
+_EXPORTS = {name: package for package, names in _GROUPS.items() for name in names}
 _MODULES = {
     "checkpoints", "data", "distributed", "engine", "equations", "errors", "estimators", "exchange", "matrix", "network",
     "parts", "plots", "sparse", "threads", "topology", "training", "verify",

@@ -17,6 +17,8 @@ from typing import Any, TypeVar, overload
 
 from .errors import NervaError, unknown
 
+__all__ = ["find", "import_named", "register", "registry_of"]
+
 Part = TypeVar("Part")
 
 IMPORT = "NERVA_IMPORT"
@@ -31,7 +33,7 @@ KINDS = {  # kind -> module, its registry, and the class in it of which parts ar
     "backend": ("nerva_py.sparse.backends", "BACKENDS", "Backend"),
     "drop": ("nerva_py.topology.drop", "DROP_RULES", ""),
     "growth": ("nerva_py.topology.grow", "GROW_RULES", ""),
-    "decay": ("nerva_py.topology.schedules", "DECAYS", ""),
+    "decay": ("nerva_py.topology.decays", "DECAYS", ""),
     "method": ("nerva_py.topology.methods", "METHODS", ""),
 }
 _own: dict[str, set[str]] = {kind: set() for kind in KINDS}  # names of registered parts, which may be registered again

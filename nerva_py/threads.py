@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from .errors import NervaError
 
 # What governs the threads, and whether anything is compiled.
-VARIABLES = (
+THREAD_VARIABLES = (
     "OMP_PROC_BIND", "OMP_PLACES", "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "NUMBA_NUM_THREADS",
     "NUMBA_THREADING_LAYER", "NUMBA_DISABLE_JIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
 )  # fmt: skip
 
 
-LAYERS = ("default", "safe", "forksafe", "threadsafe", "tbb", "omp", "workqueue")  # that Numba knows
+THREADING_LAYERS = ("default", "safe", "forksafe", "threadsafe", "tbb", "omp", "workqueue")  # that Numba knows
 
 
 def configure(threads: int | None = None) -> None:
@@ -31,8 +31,8 @@ def configure(threads: int | None = None) -> None:
     bound may both land on one core, and then each region takes a whole tick of the scheduler. Raises `NervaError` for an
     impossible number of threads, and for a thread layer that Numba does not know.
     """
-    if (layer := os.environ.get("NUMBA_THREADING_LAYER", "default")) not in LAYERS:
-        raise NervaError(f"NUMBA_THREADING_LAYER must be one of {', '.join(LAYERS)}, not {layer!r}")
+    if (layer := os.environ.get("NUMBA_THREADING_LAYER", "default")) not in THREADING_LAYERS:
+        raise NervaError(f"NUMBA_THREADING_LAYER must be one of {', '.join(THREADING_LAYERS)}, not {layer!r}")
     cores = available_cores()
     if threads is not None and not 1 <= threads <= max(cores, 64):
         raise NervaError(

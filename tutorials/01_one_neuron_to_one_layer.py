@@ -280,7 +280,7 @@ assert np.allclose(linear(X, W[2:5], b[:, 2:5]), linear(X, W, b)[:, 2:5])
 # numbers of 8 bytes are 800; the library leaves a few unused, so that each column begins at a round address.)
 
 # %%
-for kind, batch in (("NumPy", X[:100].copy()), ("library", nv.batch_layout(X[:100]))):
+for kind, batch in (("NumPy", X[:100].copy()), ("library", nv.engine.batch_layout(X[:100]))):
     print(
         f"{kind:8} {batch.shape}: next sample after {batch.strides[0]} bytes, next feature after {batch.strides[1]} bytes"
     )
@@ -352,7 +352,7 @@ Y.shape
 # That is all that the library's network does. Here it is made of the same matrices:
 
 # %%
-network = nv.from_scipy([W1, W2], [b1[0], b2[0]], "ReLU;Linear")
+network = nv.exchange.from_scipy([W1, W2], [b1[0], b2[0]], "ReLU;Linear")
 assert np.allclose(network.predict(X), Y)
 network
 

@@ -396,7 +396,7 @@ gradients = backward(X, parameters, Z, H, SoftmaxCrossEntropy.mean_gradient(Y, T
 
 # %%
 W1, b1, W2, b2 = parameters
-network = nv.from_scipy([W1, W2], [b1[0], b2[0]], "ReLU;Linear")
+network = nv.exchange.from_scipy([W1, W2], [b1[0], b2[0]], "ReLU;Linear")
 outputs, tapes = network.forward(X)
 of_the_library = network.gradients(tapes, SoftmaxCrossEntropy.mean_gradient(outputs, T))
 for mine, parameter, theirs in zip(gradients, network.parameters(), of_the_library, strict=True):

@@ -351,7 +351,7 @@ assert abs(one_pass - exact) > 0.5  # at 10 000
 
 # %%
 population = np.array([[170.0, 0.25]]), np.array([[100.0, 0.0025]])  # mean and variance of the two features
-layer = nv.BatchNormLayer(2, np.float64, momentum=0.1)
+layer = nv.network.BatchNormLayer(2, np.float64, momentum=0.1)
 means = []
 for _ in range(80):
     batch = population[0] + np.sqrt(population[1]) * rng.standard_normal((16, 2))

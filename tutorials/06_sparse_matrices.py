@@ -296,8 +296,8 @@ assert by_rows.strides == (4 * D, 4)
 assert by_features.strides == (4, 4 * N)
 
 # %% [markdown]
-# In the library, `nv.batch_layout(X)` makes such a copy, and all layers, losses and optimizers pass batches on in this
-# form. (The library's copy leaves a small gap after each feature, so that each begins at a cache line of its own.)
+# In the library, `nv.engine.batch_layout(X)` makes such a copy, and all layers, losses and optimizers pass batches on in
+# this form. (The library's copy leaves a small gap after each feature, so that each begins at a cache line of its own.)
 #
 # How much is it worth? Here are two loops for $X W^\top$, compiled with Numba and otherwise plain. The first runs along
 # the batch in its innermost loop. The second is what suits an array that lies sample by sample: for each sample, it
@@ -343,7 +343,7 @@ def run(loop, X, order):
     return lambda: (loop(S.indptr, S.indices, W.data, X, Y), Y)[1]
 
 
-library = nv.batch_layout(by_rows)
+library = nv.engine.batch_layout(by_rows)
 contenders = {
     "our loop along the batch, X sample by sample": run(along_the_batch, by_rows, "C"),
     "our loop sample by sample, X sample by sample": run(sample_by_sample, by_rows, "C"),

@@ -75,7 +75,7 @@ print("positions for weights:", f"{sum(K * D for K, D in shapes):,}")
 # that would have more than all of its positions is made dense.
 
 # %%
-uniform, erdos_renyi = nv.sparse.uniform(shapes, DENSITY), nv.erdos_renyi(shapes, DENSITY)
+uniform, erdos_renyi = nv.sparse.uniform(shapes, DENSITY), nv.sparse.erdos_renyi(shapes, DENSITY)
 counts = {
     name: [nv.sparse.nonzeros(d, shape) for d, shape in zip(densities, shapes, strict=True)]
     for name, densities in {"uniform": uniform, "Erdős–Rényi": erdos_renyi}.items()
@@ -127,7 +127,7 @@ for ax, (rule, network) in zip(axes, by_rule.items(), strict=True):
 # %%
 def root_mean_squares(weights):
     network = nv.mlp("ReLU;ReLU;Linear", SIZES, overall_density=DENSITY, weights=weights, seed=1)
-    X = nv.batch_layout((data.Xtrain * data.scale + data.shift).astype(np.float32))
+    X = nv.engine.batch_layout((data.Xtrain * data.scale + data.shift).astype(np.float32))
     result = [float(np.sqrt(np.square(X).mean()))]
     for layer in network.linear_layers:
         X = layer.predict(X)

@@ -39,8 +39,8 @@ from nerva_py import plots
 from nerva_py.matrix import Outer
 from nerva_py.sparse import Remap, first_free, random_free
 from nerva_py.topology import Coverage, Grow, TopologyLayer, in_degrees, out_degrees
+from nerva_py.topology.decays import DECAYS
 from nerva_py.topology.drop import nearest_zero_of_each_sign
-from nerva_py.topology.schedules import DECAYS
 from nerva_py.verify import check_function
 
 SHORT = os.environ.get("NERVA_TUTORIALS") == "short"  # smaller settings, for tests

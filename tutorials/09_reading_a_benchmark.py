@@ -57,7 +57,7 @@ print(processor(), "-", nv.threads.available_cores(), "cores")
 
 # %%
 W, b = nv.SparseWeight.random((1024, 3072), 0.01, rng), np.zeros((1, 1024), np.float32)
-X = nv.batch_layout(rng.standard_normal((100, 3072), np.float32))
+X = nv.engine.batch_layout(rng.standard_normal((100, 3072), np.float32))
 times = []
 for _ in range(300):
     start = time.perf_counter()

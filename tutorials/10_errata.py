@@ -31,7 +31,7 @@ import sympy as sp
 from derivations.errata import ERRATA, SOURCE, columnwise, counterexample, functions, operations
 from nerva_py.equations.dropout import dropout_linear
 from nerva_py.equations.losses import NegativeLogLikelihood, negative_log_likelihood_gradient
-from nerva_py.equations.schedules import multi_step
+from nerva_py.equations.rates import multi_step
 from nerva_py.equations.softmax import softmax
 from nerva_py.matrix import column_repeat, columns_mean, columns_sum, diag, hadamard, row_repeat, rows_mean, rows_sum
 from nerva_py.verify import (

@@ -20,7 +20,7 @@ from nerva_py.equations.losses import (
     logistic_cross_entropy_gradient,
     negative_log_likelihood_gradient,
 )
-from nerva_py.equations.schedules import multi_step, step_based, time_based
+from nerva_py.equations.rates import multi_step, step_based, time_based
 from nerva_py.equations.softmax import log_softmax, log_softmax_jacobian, softmax
 from nerva_py.matrix import Diag, hadamard, identity, log, log_sigmoid, ones, reciprocal
 from nerva_py.matrix.scalars import where

@@ -25,9 +25,9 @@ _UPDATES = tuple(f"engine.elementwise.update_kernel.update{suffix}" for suffix i
 _PRODUCTS = ("engine.blas.matmul", "engine.blas.matmul_bias")
 _POSITIONS = ("sparse.kernels.positions.free_columns", "sparse.kernels.positions.find", "sparse.kernels.bits.mark")
 _FEW = "sparse.kernels.few_samples"
-_KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "product_on"))
-_BYTES = tuple(f"sparse.kernels.byte_input.{name}_bytes" for name in ("affine", "product_on"))
-_SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "product_on"))
+_KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "weight_gradient"))
+_BYTES = tuple(f"sparse.kernels.byte_input.{name}_bytes" for name in ("affine", "weight_gradient"))
+_SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "weight_gradient"))
 _SQUARE = "(T − Y)² = (Y − T)²."
 _RESIDUAL = "engine.rowwise.residual_kernel.residual"
 _SINGLE = ("sparse.kernels.compiled.affine_single", "sparse.kernels.compiled.affine_apply_single.affine_apply")
@@ -89,7 +89,7 @@ EQUIVALENT: dict[str, str] = {
     },
     "equations.losses.half_squared_error: squared_error(Y, T) -> squared_error(T, Y)": _SQUARE,
     "equations.losses.negative_log_likelihood_gradient: Y.shape -> T.shape": _SAME_SHAPE,
-    "equations.schedules.time_based: range(1, i + 1) -> range(0, i + 1)": "The factor of k = 0 is 1 / (1 + 0 d) = 1.",
+    "equations.rates.time_based: range(1, i + 1) -> range(0, i + 1)": "The factor of k = 0 is 1 / (1 + 0 d) = 1.",
     # ------------------------------------------------------------------------------------------------------------- primitives
     **{
         f"matrix.dense.updated: -1 -> -2{place}": "NumPy takes any negative length for the one that follows."
@@ -113,7 +113,7 @@ EQUIVALENT: dict[str, str] = {
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0": "At x = 0 both branches are 0.",
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0 (2)": "At x = 0 both branches are 0.",
     # -------------------------------------------------------------------------------------------------------------- optimizers
-    "equations.schedules.rise: t < T -> t <= T": "At t = T both branches are 1.",
+    "equations.rates.rise: t < T -> t <= T": "At t = T both branches are 1.",
     "training.optimizers.Optimizer.step: True -> False": "There is one gradient for each parameter.",
     **{
         f"network.layers.{layer}Layer.backward: True -> False": "Without parameters, it gives DX whether it is needed or not."
@@ -192,7 +192,7 @@ EQUIVALENT: dict[str, str] = {
     # ------------------------------------------------------------------------------------------------------- few samples
     **{
         f"{_FEW}.{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART
-        for kernel in ("affine.affine", "product_on.product_on")
+        for kernel in ("affine.affine", "weight_gradient.weight_gradient")
     },
     f"{_FEW}.product.product: part + 1 -> part - 1 (2)": _ALL_IN_ONE_PART,
     **{f"{_FEW}.sum_parts.sum_parts: {change}": _EMPTY_BLOCKS for change in _more_blocks("D", "BLOCK")},

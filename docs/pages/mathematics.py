@@ -20,7 +20,7 @@ CHAPTER_OF = {
     "activation_layer": "linear",
     "activations": "linear",
     "updates": "optimizers",
-    "schedules": "optimizers",
+    "rates": "optimizers",
     "initial": "optimizers",
 }
 LEVELS = {

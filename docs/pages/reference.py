@@ -156,7 +156,8 @@ def root_page() -> Iterator[str]:
     package, known = importlib.import_module(ROOT), targets()
     yield from (".. py:module:: nerva_py", "", "nerva_py", "========", "")
     yield "What ``import nerva_py as nv`` has, so that most programs need no other import. It takes under a second and"
-    yield "imports neither SymPy, PyTorch, matplotlib nor MKL; each name is imported when it is first used."
+    yield "imports neither SymPy, PyTorch, matplotlib nor MKL; each name is imported when it is first used. Everything else"
+    yield "is reached through its package, such as ``nv.training.CSVLogger``."
     yield from ("", ".. list-table::", "   :widths: 30 70", "   :class: names", "")
     for name in package.__all__:
         if name in known:

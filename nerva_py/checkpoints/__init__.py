@@ -5,6 +5,6 @@ these is written. Training adds its own part: see `nerva_py.training.resuming`.
 """
 
 from .datasets import DataDescription, describe
-from .files import load, save
+from .network_file import load, save
 
 __all__ = ["DataDescription", "describe", "load", "save"]

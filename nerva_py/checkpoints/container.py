@@ -141,7 +141,7 @@ def _foreign(names: list[str]) -> str:
     shown = ", ".join(keys[:8]) + (", ..." if len(keys) > 8 else "") or "none"
     hint = ""
     if any(re.fullmatch(r"W1(\.data)?", key) for key in keys):
-        hint = ". It holds weights: read them with load_weights, or --load-weights"
+        hint = ". It holds weights: read them with exchange.from_nerva, or --load-weights"
     elif "Xtrain" in keys:
         hint = ". It holds a data set: read it with load_npz, or --load-dataset"
     return f"not a checkpoint of nerva_py, but an archive with the entries {shown}{hint}"
@@ -186,7 +186,7 @@ def _check_version(text: bytearray) -> None:
         cure = (
             "update it"
             if version > VERSION
-            else "save_weights of the older one writes what load_weights of this one reads"
+            else "save_weights of the older one writes what exchange.from_nerva of this one reads"
         )
         raise DataError(
             f"has format version {version}, as nerva_py {writer!r:.30} wrote it; this one reads {VERSION}: {cure}"

@@ -13,9 +13,9 @@ import numpy as np
 from nerva_py.errors import DataError, NervaError
 from nerva_py.network import MLP, ActivationLayer, Layer, LinearLayer, Parameter
 from nerva_py.network.building import BETWEEN
+from nerva_py.network.mlp import first_not_finite
 from nerva_py.network.outputs import OUTPUTS, Output, Pointwise, as_output
 from nerva_py.network.snapshot import Snapshot
-from nerva_py.network.weights_io import first_not_finite
 from nerva_py.parts import find
 from nerva_py.sparse import BACKENDS, DenseWeight, SparseWeight, Support, Weight
 from nerva_py.sparse.storage import backend_name

@@ -68,7 +68,7 @@ def train(**given: Any) -> None:
 
         count = share_cores(count)
     _prepare(count, options.imports)
-    from .run import run
+    from .train import run
 
     code = run(options)
     if code:

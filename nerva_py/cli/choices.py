@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 from nerva_py.data import CropFlip, Dataset
 from nerva_py.errors import NervaError
-from nerva_py.network import MLP, load_weights, mlp
+from nerva_py.exchange.nerva import layer_sizes, replace_weights
+from nerva_py.network import MLP, mlp
 from nerva_py.network.building import BETWEEN, checked_sizes, choose_densities
 from nerva_py.network.footprint import check_memory, footprint
 from nerva_py.network.specs import build, numbers, split
-from nerva_py.network.weights_io import layer_sizes
 from nerva_py.topology import DynamicTopology
 from nerva_py.training import OPTIMIZERS, Optimizer
 
@@ -97,7 +97,7 @@ def make_network(options: Options, choices: Choices) -> MLP:
         seed=options.seed,
     )
     if options.load_weights is not None:
-        load_weights(options.load_weights, network, options.computation)
+        replace_weights(network, options.load_weights, options.computation)
     return network
 
 

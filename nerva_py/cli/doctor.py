@@ -17,21 +17,21 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from nerva_py.doctor import regions
 from nerva_py.doctor.advice import Warning, is_bound, warnings
-from nerva_py.doctor.backends import BackendState, backend_states
+from nerva_py.doctor.availability import BackendState, backend_states
 from nerva_py.doctor.machine import processor, versions
 from nerva_py.doctor.regions import Regions
 from nerva_py.doctor.speed import BATCH, DENSITIES, DENSITY, PRODUCTS, SHAPE, break_even, dense_rate, product_rates
 from nerva_py.engine.compiling import JIT
 from nerva_py.errors import NervaError
 from nerva_py.sparse import BREAK_EVEN_DENSITY, break_even_density
-from nerva_py.sparse.break_even import VARIABLE
-from nerva_py.threads import VARIABLES
+from nerva_py.sparse.break_even import DENSITY_VARIABLE
+from nerva_py.threads import THREAD_VARIABLES
 
 from .compilation import compilation_notice
-from .outputs import why_not
+from .output_files import why_not
 from .screen import aligned, make_console
 
-STEPS = ("threads of a script", "threads", "dense product", "break-even density", "products")
+STAGES = ("threads of a script", "threads", "dense product", "break-even density", "products")
 
 
 def run(given: Mapping[str, str], cores: int, file: Path | None) -> None:
@@ -147,11 +147,11 @@ def _break_even(crossing: float | None, ratios: Sequence[float], used: float) ->
         measured = f"{crossing:.2f}"
     else:
         measured = f"below {DENSITIES[0]:g}" if ratios[0] > 1 else f"above {DENSITIES[-1]:g}"
-    source = "default" if used == BREAK_EVEN_DENSITY and VARIABLE not in os.environ else VARIABLE
+    source = "default" if used == BREAK_EVEN_DENSITY and DENSITY_VARIABLE not in os.environ else DENSITY_VARIABLE
     lines = aligned([["measured", measured], ["in use", f"{used:g} ({source})"]], left=2)
     if crossing is not None:
         lines.append(
-            f"above it layers are kept in dense arrays; to use the measured one: export {VARIABLE}={crossing:.2f}"
+            f"above it layers are kept in dense arrays; to use the measured one: export {DENSITY_VARIABLE}={crossing:.2f}"
         )
     return lines
 
@@ -182,10 +182,10 @@ def _progress(console: Console) -> Iterator[Any]:
         redirect_stderr=False,
         disable=not console.is_terminal or console.is_dumb_terminal,
     )
-    task = bar.add_task("", total=len(STEPS))
+    task = bar.add_task("", total=len(STAGES))
 
     def show(step: str) -> None:
-        bar.update(task, completed=STEPS.index(step), description=step)
+        bar.update(task, completed=STAGES.index(step), description=step)
         bar.refresh()
 
     with bar:
@@ -193,7 +193,7 @@ def _progress(console: Console) -> Iterator[Any]:
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: environment[name] for name in (*VARIABLES, VARIABLE) if name in environment}
+    return {name: environment[name] for name in (*THREAD_VARIABLES, DENSITY_VARIABLE) if name in environment}
 
 
 def _print(console: Console, title: str, lines: Sequence[str]) -> None:

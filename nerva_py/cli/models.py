@@ -15,11 +15,11 @@ from nerva_py.training import Checkpoint, evaluate, read_checkpoint
 from nerva_py.training.loop import resolve_loss, resolve_optimizers
 
 from .defaults import defaults_for
-from .memory import layer_memory, layer_table
+from .layer_table import layer_memory, layer_table
 from .options import Options
-from .outputs import why_not
+from .output_files import why_not
 from .results import SHOWN_CLASSES, class_names, class_table, mistakes, predicted_classes
-from .resuming import kept_options
+from .saved_run import kept_options
 from .screen import aligned, make_console, size
 from .sources import chosen_data
 from .summary import score_row

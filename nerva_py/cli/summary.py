@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nerva_py.network import MLP
-from nerva_py.network.weights_io import parameter_names
+from nerva_py.network.mlp import parameter_names
 from nerva_py.training import History
 from nerva_py.training.gradient_check import GradientError
 
-from .memory import LayerMemory
+from .layer_table import LayerMemory
 from .screen import aligned, size
 
 

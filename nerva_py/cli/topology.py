@@ -11,8 +11,8 @@ from nerva_py.network import MLP
 from nerva_py.network.initializers import INITIALIZERS
 from nerva_py.network.specs import build
 from nerva_py.topology import DROP_RULES, GROW_RULES, METHODS, DynamicTopology
-from nerva_py.topology.schedules import every
 from nerva_py.training import History
+from nerva_py.training.intervals import every
 from nerva_py.training.loop import begin
 
 from .options import Options
@@ -33,7 +33,7 @@ def chosen_method(options: Options) -> DynamicTopology | None:
     return METHODS["Static"]() if options.topology_plot is not None else None
 
 
-def described(options: Options, method: DynamicTopology | None) -> list[str]:
+def topology_settings(options: Options, method: DynamicTopology | None) -> list[str]:
     """In the words of the command line."""
     if method is None or options.method is not None:
         return [] if options.method is None else [options.method]

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from nerva_py.errors import NervaError, unknown
 
-from .outputs import why_not
+from .output_files import why_not
 from .screen import make_console
 from .versions import installed
 

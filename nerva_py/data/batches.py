@@ -24,7 +24,7 @@ from nerva_py.engine.sparse_batch import SparseBatch
 from nerva_py.errors import DataError
 from nerva_py.matrix.scalars import scalar_function
 
-BLOCK = 384  # features in a tile, at most
+FEATURES = 384  # features in a tile, at most
 WORDS = 15  # words (of 8 samples) in a row of a tile; rows a power of two apart would compete for few cache sets
 VALUES = 32  # samples in a tile of floating-point values
 
@@ -158,7 +158,7 @@ def pack(X, rows, D, first, i, words, w):  # type: ignore[no-untyped-def]
 def gather_bytes(X, rows, scale, shift, out):  # type: ignore[no-untyped-def]
     """out[i, j] = X[rows[i]·D + j] · scale[j] + shift[j], X the bytes of all rows one after another."""
     N, D = out.shape
-    blocks = 2 * ((D + 2 * BLOCK - 1) // (2 * BLOCK))  # an even number of equal blocks suits two threads
+    blocks = 2 * ((D + 2 * FEATURES - 1) // (2 * FEATURES))  # an even number of equal blocks suits two threads
     for block in prange(blocks):
         first = block * D // blocks
         features = (block + 1) * D // blocks - first
@@ -179,7 +179,7 @@ def gather_bytes(X, rows, scale, shift, out):  # type: ignore[no-untyped-def]
 def transpose_bytes(X, rows, words):  # type: ignore[no-untyped-def]
     """Byte i of line j of words (D, ⌈N/8⌉) is X[rows[i]·D + j], X the bytes of all rows one after another; N ≥ 1."""
     D, count = words.shape
-    blocks = 2 * ((D + 2 * BLOCK - 1) // (2 * BLOCK))
+    blocks = 2 * ((D + 2 * FEATURES - 1) // (2 * FEATURES))
     for block in prange(blocks):
         first = block * D // blocks
         lines = words[first : (block + 1) * D // blocks]
@@ -197,7 +197,7 @@ def gather_images(X, rows, lines, line_row, columns, column_row, scale, shift, o
     N, D = out.shape
     width = columns.shape[1]
     height = D // width
-    blocks = 2 * ((D + 2 * BLOCK - 1) // (2 * BLOCK))
+    blocks = 2 * ((D + 2 * FEATURES - 1) // (2 * FEATURES))
     for block in prange(blocks):
         first = block * height // blocks
         past = (block + 1) * height // blocks
@@ -245,7 +245,7 @@ def gather_images(X, rows, lines, line_row, columns, column_row, scale, shift, o
 def gather_values(X, rows, scale, shift, out):  # type: ignore[no-untyped-def]
     """out[i, j] = X[rows[i]·D + j] · scale[j] + shift[j], X the floating-point values of all rows one after another."""
     N, D = out.shape
-    blocks = 2 * ((D + 2 * BLOCK - 1) // (2 * BLOCK))
+    blocks = 2 * ((D + 2 * FEATURES - 1) // (2 * FEATURES))
     for block in prange(blocks):
         first = block * D // blocks
         features = (block + 1) * D // blocks - first

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, issparse
 
 from nerva_py.data.checks import Samples, as_samples, as_targets, check_samples, check_targets
-from nerva_py.data.normalization import Normalization, scale_and_shift
+from nerva_py.data.normalization import Normalization, scale_and_shift_of
 from nerva_py.errors import DataError
 
 
@@ -139,5 +139,5 @@ def from_arrays(
     # Checked before the statistics are computed, so that these see finite values of the right shape.
     unscaled = Dataset(name, X, T, X_test, T_test, num_classes, np.ones(D), np.zeros(D), image_shape)
     default: Normalization = "channel" if X.dtype == np.uint8 else "none"
-    scale, shift = scale_and_shift(X, image_shape[0] if image_shape else 1, normalization or default)
+    scale, shift = scale_and_shift_of(X, image_shape[0] if image_shape else 1, normalization or default)
     return replace(unscaled, scale=scale, shift=shift)

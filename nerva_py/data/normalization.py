@@ -16,7 +16,7 @@ Normalization = Literal["channel", "feature", "none"]
 ROUNDING = 1e-12
 
 
-def scale_and_shift(X: Samples, channels: int, normalization: Normalization) -> tuple[np.ndarray, np.ndarray]:
+def scale_and_shift_of(X: Samples, channels: int, normalization: Normalization) -> tuple[np.ndarray, np.ndarray]:
     """scale = 1/σ, shift = -μ/σ: u · scale + shift has mean 0 and variance 1     X (M, D) -> (D,), (D,) of float64
 
     μ and σ are those of each feature ("feature"), or of each of `channels` equal runs of features ("channel"); "none"

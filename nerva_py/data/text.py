@@ -12,7 +12,7 @@ import numpy as np
 from nerva_py.data.dataset import Dataset, from_arrays
 from nerva_py.errors import DataError
 
-PACKAGES = ("matplotlib", "numba", "numpy", "scipy", "sklearn", "sympy")  # what nerva_py needs is always there
+DOCUMENTED = ("matplotlib", "numba", "numpy", "scipy", "sklearn", "sympy")  # what nerva_py needs is always there
 MIN_WORDS = 10  # shorter paragraphs are headings and signatures
 DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
 PARAGRAPH = re.compile(r"\n\s*\n")
@@ -34,7 +34,7 @@ def load_text(features: int = 2**17) -> Dataset:
     texts: tuple[list[str], list[str]] = [], []
     labels: tuple[list[int], list[int]] = [], []
     seen: set[str] = set()
-    for label, package in enumerate(PACKAGES):
+    for label, package in enumerate(DOCUMENTED):
         for number, file in enumerate(_sources(package)):
             part = number % TEST_FILES == TEST_FILES - 1
             for paragraph in _paragraphs(file):
@@ -43,7 +43,7 @@ def load_text(features: int = 2**17) -> Dataset:
                     texts[part].append(paragraph)
                     labels[part].append(label)
     X, X_test = (vectorizer.transform(one) for one in texts)
-    return from_arrays(X, labels[0], X_test, labels[1], name="text", num_classes=len(PACKAGES))
+    return from_arrays(X, labels[0], X_test, labels[1], name="text", num_classes=len(DOCUMENTED))
 
 
 def _sources(package: str) -> list[Path]:

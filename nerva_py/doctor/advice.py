@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nerva_py.threads import openmp_available
 
-from .backends import BackendState
+from .availability import BackendState
 from .regions import Regions
 
 STALLED = (

@@ -35,7 +35,7 @@ def product_rates(
     calls = {
         "Y": lambda: W.backend.affine(X, W, b),
         "DX": lambda: W.backend.product(DY, W),
-        "DW": lambda: W.backend.product_on(W, DY, X),
+        "DW": lambda: W.backend.weight_gradient(W, DY, X),
     }
     with workspace(), one_blas_thread:
         return {name: 2e-9 * N * W.nnz / seconds(call, least)["minimum"] for name, call in calls.items()}

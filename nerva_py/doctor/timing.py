@@ -18,9 +18,9 @@ def seconds(call: Callable[[], object], least: float = 0.02) -> Times:
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)
-    return summary(times)
+    return least_and_median(times)
 
 
-def summary(times: Sequence[float]) -> Times:
+def least_and_median(times: Sequence[float]) -> Times:
     """Their minimum and median."""
     return {"minimum": min(times), "median": statistics.median(times)}

@@ -8,7 +8,7 @@ arXiv:2606.00888 (SMET).
 
 from nerva_py.matrix.scalars import exp, scalar_function, sqrt
 
-from .schedules import rise
+from .rates import rise
 
 
 @scalar_function

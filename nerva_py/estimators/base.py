@@ -28,7 +28,7 @@ from . import settings
 from .fitted import DTYPES, FittedNetwork
 from .incremental import Increments
 from .monitoring import OBJECTIVE, VALIDATION, Lines, Watch, penalty
-from .samples import Samples, split
+from .samples import Examples, hold_out
 
 
 class SparseMLP(FittedNetwork):
@@ -144,14 +144,14 @@ class SparseMLP(FittedNetwork):
         validation = self._validation(X_val, y_val, sample_weight_val)
         network_seed, split_seed, order_seed = self._seeds()
         if self.early_stopping and validation is None:
-            samples, validation = split(samples, self.validation_fraction, self._strata(samples.T), split_seed)
+            samples, validation = hold_out(samples, self.validation_fraction, self._strata(samples.T), split_seed)
         network = self._new_network(samples, network_seed) if first else self._same_network()
         with threads.limited(self._threads(network, settings.batch_samples(self.batch_size, samples.counted))):
             self._train(network, samples, validation, max_iter, order_seed, first)
         return self
 
     def _train(
-        self, network: MLP, samples: Samples, validation: Samples | None, max_iter: int, seed: int, first: bool
+        self, network: MLP, samples: Examples, validation: Examples | None, max_iter: int, seed: int, first: bool
     ) -> None:
         """Epochs until the objective or, with early stopping, the validation score no longer improves."""
         data = samples.dataset(self._num_classes)
@@ -230,7 +230,7 @@ class SparseMLP(FittedNetwork):
 
     # ------------------------------------------------------------------------------------------- from parameters to parts
 
-    def _samples(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: ArrayLike | None = None) -> Samples:
+    def _samples(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: ArrayLike | None = None) -> Examples:
         X, y = validate_data(
             self, X, y, reset=first, accept_sparse="csr", dtype=DTYPES, order="C",
             multi_output=True, y_numeric=self._y_numeric,
@@ -240,11 +240,11 @@ class SparseMLP(FittedNetwork):
         T = self._targets(y, _float_type(X))
         w = None if sample_weight is None else self._checked_weight("sample_weight", sample_weight, X)
         factor = self._class_weights(y)
-        return Samples(X, T, w if factor is None else factor if w is None else factor * w)
+        return Examples(X, T, w if factor is None else factor if w is None else factor * w)
 
     _y_numeric = False
 
-    def _validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Samples | None:
+    def _validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Examples | None:
         if (X_val is None) != (y_val is None):
             raise NervaError(
                 f"{'X_val' if X_val is None else 'y_val'} is None; validation data are both X_val and y_val"
@@ -258,7 +258,7 @@ class SparseMLP(FittedNetwork):
             multi_output=True, y_numeric=self._y_numeric,
         )  # fmt: skip
         w = None if sample_weight_val is None else self._checked_weight("sample_weight_val", sample_weight_val, X)
-        return Samples(X, self._targets(y, _float_type(X)), w)
+        return Examples(X, self._targets(y, _float_type(X)), w)
 
     def _checked_weight(self, name: str, sample_weight: Any, X: np.ndarray) -> np.ndarray:
         w = _check_sample_weight(sample_weight, X, dtype=np.float64)
@@ -268,7 +268,7 @@ class SparseMLP(FittedNetwork):
             raise NervaError(f"{name} is zero for every sample; at least one must count")
         return w
 
-    def _new_network(self, samples: Samples, seed: int) -> MLP:
+    def _new_network(self, samples: Examples, seed: int) -> MLP:
         hidden = settings.hidden_sizes(self.hidden_layer_sizes)
         K = self._num_classes or samples.T.shape[1]
         sizes = [samples.X.shape[1], *hidden, K]
@@ -297,7 +297,7 @@ class SparseMLP(FittedNetwork):
             raise NervaError(f"method must be None, a name, a specification or a DynamicTopology, not {self.method!r}")
         return [copy.deepcopy(resolve_method(self.method))]
 
-    def _optimizer(self, samples: Samples, batch_size: int) -> tuple[Optimizer, float]:
+    def _optimizer(self, samples: Examples, batch_size: int) -> tuple[Optimizer, float]:
         """(the optimizer, λ): alpha/2 ‖W‖² is added to the summed loss of a batch, so λ = alpha over its total weight."""
         total = batch_size * samples.mean_weight
         return settings.optimizer(self.solver, self.alpha, total), float(self.alpha) / total
@@ -310,7 +310,7 @@ class SparseMLP(FittedNetwork):
         rng = check_random_state(self.random_state)
         return [int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=3)]
 
-    def _validation_score(self, network: MLP, validation: Samples) -> float:
+    def _validation_score(self, network: MLP, validation: Examples) -> float:
         return self._score(network.predict(validation.X), validation.T, validation.w)
 
 

@@ -14,16 +14,16 @@ from .settings import is_number
 
 
 @dataclass(frozen=True)
-class Samples:
+class Examples:
     """X (M, D); the targets T, class numbers (M,) or a matrix (M, K); the weights (M,) or None."""
 
     X: np.ndarray
     T: np.ndarray
     w: np.ndarray | None = None
 
-    def at(self, rows: np.ndarray) -> Samples:
+    def at(self, rows: np.ndarray) -> Examples:
         """These rows."""
-        return Samples(self.X[rows], self.T[rows], None if self.w is None else self.w[rows])
+        return Examples(self.X[rows], self.T[rows], None if self.w is None else self.w[rows])
 
     @property
     def counted(self) -> int:
@@ -40,7 +40,7 @@ class Samples:
         return from_arrays(self.X, self.T, name="X", num_classes=num_classes, normalization="none")
 
 
-def split(samples: Samples, fraction: float, classes: np.ndarray | None, seed: int) -> tuple[Samples, Samples]:
+def hold_out(samples: Examples, fraction: float, classes: np.ndarray | None, seed: int) -> tuple[Examples, Examples]:
     """(training, validation): that share of the samples set apart; in proportion to `classes` (M,) if given.
 
     Raises NervaError where either part would be too small.

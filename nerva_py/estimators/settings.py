@@ -21,7 +21,7 @@ from nerva_py.training.optimizers import OPTIMIZERS, Adam, Nesterov, Optimizer
 # MLPClassifier's names -> ours; every other name is looked up among ours.
 ACTIVATIONS = {"identity": "Linear", "logistic": "Sigmoid", "tanh": "HyperbolicTangent", "relu": "ReLU"}
 SOLVERS: dict[str, Callable[..., Optimizer]] = {"adam": Adam, "sgd": Nesterov}
-BATCH = 200  # samples in a mini-batch of "auto", as in MLPClassifier
+AUTO_BATCH = 200  # samples in a mini-batch of "auto", as in MLPClassifier
 EPSILON = 20  # of density="auto": SET's ε, about so many weights for each neuron        [Mocanu et al. 2018]
 
 
@@ -87,7 +87,7 @@ def optimizer(solver: str | Optimizer, alpha: float, batch_weight: float) -> Opt
 def batch_samples(batch_size: int | str, M: int) -> int:
     """Samples in a mini-batch, at most the M that there are."""
     if isinstance(batch_size, str) and batch_size == "auto":
-        return min(BATCH, M)
+        return min(AUTO_BATCH, M)
     if not is_integer(batch_size) or int(batch_size) < 1:
         raise NervaError(f'batch_size must be "auto" or an integer of at least 1, not {batch_size!r}')
     return min(int(batch_size), M)

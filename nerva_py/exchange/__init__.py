@@ -5,10 +5,10 @@ Optional packages (torch, onnx) are imported when a function is called that need
 """
 
 from .masks import csr_from_mask, csr_of, mask_from_csr, weight_of
-from .matrices import from_scipy, to_scipy
-from .nerva import from_nerva, to_nerva
+from .nerva import from_nerva, replace_weights, to_nerva
 from .onnx_export import to_onnx
 from .scikit_learn import from_sklearn, to_sklearn
+from .scipy_matrices import from_scipy, to_scipy
 from .torch_export import to_torch
 from .torch_import import from_torch
 
@@ -20,6 +20,7 @@ __all__ = [
     "from_sklearn",
     "from_torch",
     "mask_from_csr",
+    "replace_weights",
     "to_nerva",
     "to_onnx",
     "to_scipy",

@@ -32,7 +32,7 @@ def to_onnx(network: MLP, path: str | PathLike[str] | None = None, sparse: bool 
     layers are ONNX's `sparse_initializer` (COO), so that the file is small. onnxruntime reads both, and computes densely;
     other programs may know dense initializers only, as does the type inference of the onnx package itself.
     Numbers keep their type, but ONNX has slopes and the ε of batch normalisation in float32. Dropout, which only acts in
-    training, is left out. There is no way back: use `save_weights`. Raises NervaError.
+    training, is left out. There is no way back: use `save`. Raises NervaError.
     """
     onnx = needed("onnx", "to_onnx")
     graph = _Graph(sparse)

@@ -12,10 +12,10 @@ from nerva_py.errors import NervaError
 from nerva_py.network import MLP, DropoutLayer, LinearLayer
 
 from .arguments import checked_network
-from .matrices import from_scipy
+from .scipy_matrices import from_scipy
 
 ACTIVATIONS = {"identity": "Linear", "logistic": "Sigmoid", "tanh": "HyperbolicTangent", "relu": "ReLU"}
-OUTPUTS = {"identity": "Linear", "logistic": "Sigmoid", "softmax": "Softmax"}
+LAST_ACTIVATIONS = {"identity": "Linear", "logistic": "Sigmoid", "softmax": "Softmax"}
 FROM_OURS = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
 
 
@@ -39,10 +39,12 @@ def from_sklearn(
         raise NervaError(f"estimator must be an MLPClassifier or MLPRegressor, not {type(estimator).__name__}")
     if not hasattr(estimator, "coefs_"):
         raise NervaError(f"estimator must be fitted before it is exchanged: {estimator!r}.fit(X, y)")
-    if estimator.out_activation_ not in OUTPUTS:
-        raise NervaError(f"estimator has the output {estimator.out_activation_!r}; {', '.join(OUTPUTS)} are allowed")
+    if estimator.out_activation_ not in LAST_ACTIVATIONS:
+        raise NervaError(
+            f"estimator has the output {estimator.out_activation_!r}; {', '.join(LAST_ACTIVATIONS)} are allowed"
+        )
     weights, biases = [coef.T for coef in estimator.coefs_], list(estimator.intercepts_)
-    output = OUTPUTS[estimator.out_activation_]
+    output = LAST_ACTIVATIONS[estimator.out_activation_]
     if isinstance(estimator, MLPClassifier) and estimator.n_outputs_ == 1:
         # σ(z) = softmax(0, z)₂
         weights[-1], biases[-1] = np.vstack((0 * weights[-1], weights[-1])), np.append(0, biases[-1])

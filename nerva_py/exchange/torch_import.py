@@ -16,8 +16,8 @@ from nerva_py.network.outputs import LogSoftmax, Output, Pointwise, Softmax, Tra
 from nerva_py.sparse import Weight
 
 from .masks import csr_from_mask, weight_of
-from .matrices import bias_of
 from .packages import needed
+from .scipy_matrices import bias_of
 
 KNOWN = "Linear, ReLU, LeakyReLU, Sigmoid, Tanh, Softmax, LogSoftmax, BatchNorm1d, Dropout, Flatten, Identity"
 SAMPLES = 7  # rows on which module and network are compared

@@ -7,7 +7,6 @@ from .layers import ActivationLayer, BatchNormLayer, DropoutLayer, Layer, Linear
 from .mlp import MLP
 from .outputs import OUTPUTS
 from .parameter import Parameter
-from .weights_io import load_weights, save_weights
 
 __all__ = [
     "INITIALIZERS",
@@ -20,7 +19,5 @@ __all__ = [
     "Layer",
     "LinearLayer",
     "Parameter",
-    "load_weights",
     "mlp",
-    "save_weights",
 ]

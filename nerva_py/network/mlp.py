@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -20,7 +21,7 @@ from .layers import Layer, LinearLayer
 from .outputs import Gradients
 from .parameter import Parameter
 
-ACTIVATIONS = 2**24  # numbers: 64 MB in float32
+ACTIVATION_NUMBERS = 2**24  # numbers: 64 MB in float32
 
 
 class MLP:
@@ -161,9 +162,25 @@ class MLP:
         )
 
 
+def parameter_names(network: MLP) -> list[str]:
+    """The key of each parameter, in the order of `network.parameters()`: W1, b1, gamma1, beta1, W2, ..."""
+    numbers: Counter[type] = Counter()
+    names = []
+    for layer in network.layers:
+        numbers[type(layer)] += 1
+        names += [f"{parameter.name}{numbers[type(layer)]}" for parameter in layer.parameters]
+    return names
+
+
+def first_not_finite(network: MLP) -> str | None:
+    """The name of the first parameter with a NaN or an infinity; None if there is none."""
+    pairs = zip(parameter_names(network), network.parameters(), strict=True)
+    return next((name for name, parameter in pairs if not np.isfinite(parameter.vector).all()), None)
+
+
 def fitting_batch(sizes: Sequence[int], most: int) -> int:
-    """How many samples are evaluated at a time: `most`, or as many as keep the activations of a layer to `ACTIVATIONS`."""
-    return max(1, min(most, ACTIVATIONS // max(sizes)))
+    """How many samples are evaluated at a time: `most`, or as many as keep a layer to `ACTIVATION_NUMBERS`."""
+    return max(1, min(most, ACTIVATION_NUMBERS // max(sizes)))
 
 
 def slices(N: int, size: int) -> Iterator[slice]:

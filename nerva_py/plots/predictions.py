@@ -12,12 +12,12 @@ from nerva_py.errors import NervaError, ShapeError, unknown
 from nerva_py.network import MLP
 from nerva_py.training.evaluation import predicted
 
+from .epochs import PARTS
 from .style import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PARTS = ("train", "test")
 NORMALIZE = ("true", "pred", "all")
 WRITTEN = 20  # classes, up to which numbers are written into the cells
 

@@ -38,7 +38,7 @@ class Backend:
         """DY W        -> (N, D)"""
         raise NotImplementedError
 
-    def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
+    def weight_gradient(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
         """The values of DYᵀ X on the support of W        -> (nnz,)"""
         raise NotImplementedError
 
@@ -53,9 +53,9 @@ class Backend:
         """X Wᵀ + 1_N b        -> (N, K)"""
         return self.affine(X.dense(), W, b)
 
-    def product_on_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
+    def weight_gradient_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
         """The values of DYᵀ X on the support of W        -> (nnz,)"""
-        return self.product_on(W, DY, X.dense())
+        return self.weight_gradient(W, DY, X.dense())
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         """X Wᵀ + 1_N b        -> (N, K)"""
@@ -63,7 +63,7 @@ class Backend:
         Y[...] = (X.csr @ W.csr.T).toarray() + b
         return Y
 
-    def product_on_sparse_input(self, W: SparseWeight, DY: np.ndarray, X: SparseBatch) -> np.ndarray:
+    def weight_gradient_sparse_input(self, W: SparseWeight, DY: np.ndarray, X: SparseBatch) -> np.ndarray:
         """The values of DYᵀ X on the support of W        -> (nnz,)"""
         gradient, columns = np.zeros(W.nnz, W.dtype), X.csr.tocsc()
         indptr_T, indices_T, perm = W.support.transposed

@@ -19,7 +19,7 @@ BREAK_EVEN_DENSITY = 0.4
 # BLAS does badly on products with so few columns: a layer with fewer neurons is stored dense at density 1 only. Measured for
 # 10×512, batch 100: all three products take 71 µs in CSR even at density 1, and 123 µs dense.
 NARROW = 64
-VARIABLE = "NERVA_BREAK_EVEN_DENSITY"
+DENSITY_VARIABLE = "NERVA_BREAK_EVEN_DENSITY"
 
 _chosen: float | None = None
 
@@ -32,13 +32,15 @@ def break_even_density(neurons: int | None = None) -> float:
     """
     if _chosen is not None:
         return _chosen
-    given = os.environ.get(VARIABLE)
+    given = os.environ.get(DENSITY_VARIABLE)
     if not given:
         return BREAK_EVEN_DENSITY if neurons is None or neurons >= NARROW else math.nextafter(1, 0)
     try:
-        return checked_density(float(given), VARIABLE)
+        return checked_density(float(given), DENSITY_VARIABLE)
     except ValueError:
-        raise NervaError(f"the environment variable {VARIABLE} must be a number from 0 to 1, not {given!r}") from None
+        raise NervaError(
+            f"the environment variable {DENSITY_VARIABLE} must be a number from 0 to 1, not {given!r}"
+        ) from None
 
 
 def set_break_even_density(density: float | None) -> None:

@@ -22,7 +22,7 @@ from nerva_py.matrix import primitives as table
 from nerva_py.matrix.dense import dropout_mask
 
 from .fitting import check_factors, check_linear, check_product
-from .kernels.dense_sparse_input import dense_affine_sparse_input, dense_product_on_sparse_input
+from .kernels.dense_sparse_input import dense_affine_sparse_input, dense_weight_gradient_sparse_input
 from .support import Support
 
 
@@ -175,7 +175,7 @@ def affine_sparse_input(X: SparseBatch, W: DenseWeight, b: np.ndarray) -> np.nda
 def product_on_sparse_input(W: DenseWeight, A: np.ndarray, B: SparseBatch) -> DenseWeight:
     check_factors(A, B, W, SparseBatch)
     DW = W.like(vector_empty(W.array.size, W.dtype))
-    dense_product_on_sparse_input(*B.parts, batch_layout(A.T), DW.array)
+    dense_weight_gradient_sparse_input(*B.parts, batch_layout(A.T), DW.array)
     if W.mask is not None:
         keep_masked(DW.data, W.mask.reshape(-1))
     return DW

@@ -13,8 +13,8 @@ from nerva_py.matrix import primitives as table
 
 from .growth import check_count, free_at, free_count, merged
 from .kernels import largest
-from .kernels.compiled import product_on
-from .kernels.numba_backend import product_on_support
+from .kernels.compiled import weight_gradient
+from .kernels.numba_backend import gradient_on_support
 from .remap import Remap
 from .selection import highest
 from .support import Support
@@ -24,7 +24,7 @@ BLOCK_ROWS = (8, 128)  # fewer rows would make the matrix product slow, more do 
 SAMPLE = 8192  # elements of G from which the threshold is guessed
 MARGIN = 1.001  # for rounding: |G_kd| ≤ ‖DY_k‖ ‖X_d‖ is true of exact numbers
 
-Samples = np.ndarray | SparseBatch
+DenseOrSparse = np.ndarray | SparseBatch
 Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -32,7 +32,7 @@ Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]
 def largest_products(
     outside: Support,
     DZ: np.ndarray,
-    X: Samples | ByteBatch,
+    X: DenseOrSparse | ByteBatch,
     count: int,
     rows: np.ndarray | None = None,
     columns: np.ndarray | None = None,
@@ -51,7 +51,7 @@ def largest_products(
 
 
 @table.column_maxima.register(np.ndarray)
-def column_maxima(DZ: np.ndarray, X: Samples | ByteBatch) -> np.ndarray:
+def column_maxima(DZ: np.ndarray, X: DenseOrSparse | ByteBatch) -> np.ndarray:
     X = X.dense() if isinstance(X, ByteBatch) else X
     largest_of = np.zeros(X.shape[1], DZ.dtype)
     block = max(1, BLOCK_ELEMENTS // X.shape[1])
@@ -60,7 +60,7 @@ def column_maxima(DZ: np.ndarray, X: Samples | ByteBatch) -> np.ndarray:
     return largest_of
 
 
-def largest_free(support: Support, DY: np.ndarray, X: Samples, count: int) -> Support:
+def largest_free(support: Support, DY: np.ndarray, X: DenseOrSparse, count: int) -> Support:
     """The `count` positions outside the support with the largest |G_kd|, G = DYᵀ X      DY (N, K), X (N, D)
 
     Of equal ones those of smaller row, then of smaller column. Exact: a threshold is guessed from a sample; rows whose
@@ -96,7 +96,7 @@ def _largest_free_sparse(support: Support, DY: np.ndarray, X: SparseBatch, count
     return merged(grown, zeros)
 
 
-def _largest(support: Support, DY: np.ndarray, X: Samples, count: int) -> Candidates:
+def _largest(support: Support, DY: np.ndarray, X: DenseOrSparse, count: int) -> Candidates:
     """Bits of |G|, rows and columns of the `count` largest, batch-contiguous DY and X; a sparse X is compressed."""
     none = np.zeros(0, np.int64)
     bounds = _bounds(DY, X)
@@ -114,7 +114,7 @@ def _largest(support: Support, DY: np.ndarray, X: Samples, count: int) -> Candid
     return keys, rows, columns
 
 
-def largest_among(candidates: Support, DY: np.ndarray, X: Samples, count: int) -> Support:
+def largest_among(candidates: Support, DY: np.ndarray, X: DenseOrSparse, count: int) -> Support:
     """The `count` candidates with the largest |G_kd|, G = DYᵀ X; of equal ones the first. O(N·candidates)."""
     G = _products(candidates, batch_layout(DY), X if isinstance(X, SparseBatch) else batch_layout(X))
     if not np.isfinite(G).all():
@@ -122,22 +122,22 @@ def largest_among(candidates: Support, DY: np.ndarray, X: Samples, count: int) -
     return Remap(candidates, highest(np.abs(G), count)).support
 
 
-def _products(support: Support, DY: np.ndarray, X: Samples) -> np.ndarray:
+def _products(support: Support, DY: np.ndarray, X: DenseOrSparse) -> np.ndarray:
     """G on the support, (nnz,)"""
     G = np.empty(support.nnz, X.dtype)
     if isinstance(X, SparseBatch):
-        product_on_support(support, DY, X, G)
+        gradient_on_support(support, DY, X, G)
     else:
-        product_on(support.parts(numba.get_num_threads()), support.blocks(1), support.indices, DY, X, G)
+        weight_gradient(support.parts(numba.get_num_threads()), support.blocks(1), support.indices, DY, X, G)
     return G
 
 
-def _squares(X: Samples) -> np.ndarray:
+def _squares(X: DenseOrSparse) -> np.ndarray:
     """‖X_d‖² of each column, in float64, because squares of small float32 numbers are 0"""
     return X.squares() if isinstance(X, SparseBatch) else np.einsum("nd,nd->d", X, X, dtype=np.float64)
 
 
-def _bounds(DY: np.ndarray, X: Samples) -> np.ndarray:
+def _bounds(DY: np.ndarray, X: DenseOrSparse) -> np.ndarray:
     """‖DY_k‖ max ‖X_d‖ for each row k: (K,)"""
     with np.errstate(over="ignore", invalid="ignore"):
         bounds = np.sqrt(_squares(DY)) * np.sqrt(_squares(X).max(initial=0))
@@ -146,7 +146,7 @@ def _bounds(DY: np.ndarray, X: Samples) -> np.ndarray:
     return bounds
 
 
-def _guess(support: Support, DY: np.ndarray, X: Samples, count: int) -> float:
+def _guess(support: Support, DY: np.ndarray, X: DenseOrSparse, count: int) -> float:
     """A number that probably a few more than `count` elements of |G| are above, from elements at regular distances."""
     K, D = support.shape
     n = min(SAMPLE, K * D)
@@ -162,7 +162,7 @@ def _guess(support: Support, DY: np.ndarray, X: Samples, count: int) -> float:
 
 
 def _candidates(
-    support: Support, DY: np.ndarray, X: Samples, count: int, rows: np.ndarray, threshold: float | None
+    support: Support, DY: np.ndarray, X: DenseOrSparse, count: int, rows: np.ndarray, threshold: float | None
 ) -> Candidates:
     """Bits of |G|, rows and columns of what each part of these rows offers."""
     N, D = X.shape

@@ -191,7 +191,7 @@ def affine_apply(X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Any) -> np.nd
 @table.product_on.register(SparseWeight)
 def product_on(W: SparseWeight, A: np.ndarray, B: np.ndarray) -> SparseWeight:
     check_factors(A, B, W)
-    return W.like(W.backend.product_on(W, A.T, B))
+    return W.like(W.backend.weight_gradient(W, A.T, B))
 
 
 @linear.register(SparseWeight, SparseBatch)
@@ -203,7 +203,7 @@ def affine_sparse_input(X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.nd
 @table.product_on.register(SparseWeight, SparseBatch)
 def product_on_sparse_input(W: SparseWeight, A: np.ndarray, B: SparseBatch) -> SparseWeight:
     check_factors(A, B, W, SparseBatch)
-    return W.like(W.backend.product_on_sparse_input(W, A.T, B))
+    return W.like(W.backend.weight_gradient_sparse_input(W, A.T, B))
 
 
 @linear.register(SparseWeight, ByteBatch)
@@ -215,7 +215,7 @@ def affine_bytes(X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
 @table.product_on.register(SparseWeight, ByteBatch)
 def product_on_bytes(W: SparseWeight, A: np.ndarray, B: ByteBatch) -> SparseWeight:
     check_factors(A, B, W, ByteBatch)
-    return W.like(W.backend.product_on_bytes(W, A.T, B))
+    return W.like(W.backend.weight_gradient_bytes(W, A.T, B))
 
 
 @table.updated.register(SparseWeight)

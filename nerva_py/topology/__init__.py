@@ -6,13 +6,13 @@ A method is schedule × density distribution × drop rule × grow rule. `methods
 
 from . import drop, grow, measures, methods
 from .coverage import Coverage
+from .decays import GradualDensity
 from .drop import DROP_RULES, Drop, by_score
 from .grow import GROW_RULES, Grow
 from .layer import TopologyLayer
 from .measures import distance, in_degrees, out_degrees
 from .methods import METHODS, method
 from .neurons import importance, input_importance, remove_neurons
-from .schedules import GradualDensity
 from .strategy import DynamicTopology
 
 __all__ = [

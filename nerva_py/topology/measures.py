@@ -44,7 +44,7 @@ def degree_statistics(degrees: np.ndarray) -> dict[str, float]:
     }  # fmt: skip
 
 
-def summary(layers: Sequence[TopologyLayer], changes: Sequence[Change]) -> dict[str, Any]:
+def measured(layers: Sequence[TopologyLayer], changes: Sequence[Change]) -> dict[str, Any]:
     """R_s of the whole network and, for each layer: R_s, nnz, density, what was dropped and grown since the epoch began as
     shares of the weights that there were then, number of updates, neurons without inputs and without outputs, degrees.
 

@@ -21,13 +21,13 @@ from nerva_py.sparse import Remap, SparseWeight
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import random_free
 from nerva_py.sparse.storage import backend_name, stored
-from nerva_py.training import Callback, Epoch, Optimizer, Order, Run
+from nerva_py.training import Callback, Epoch, Optimizer, Order, Run, intervals
 
-from . import measures, schedules
+from . import measures
+from .decays import DECAYS, GradualDensity, decay_named
 from .drop import DROP_RULES, Drop, smallest_of_all
 from .grow import GROW_RULES, Choose, Grow, resolve
 from .layer import TopologyLayer
-from .schedules import GradualDensity
 
 
 @dataclass
@@ -80,7 +80,7 @@ class DynamicTopology(Callback):
             build("grow rule", grow, GROW_RULES) if isinstance(grow, str) else None if grow is None else resolve(grow)
         )
         self.initializer = build("initializer", grow_weights, INITIALIZERS)
-        self.every, self.decay = schedules.every(every), schedules.decay(decay)
+        self.every, self.decay = intervals.every(every), decay_named(decay)
         if not isinstance(stop, int | float) or not 0 < stop <= 1:
             raise NervaError(f"stop must be a share of training, more than 0 and at most 1, not {stop!r}")
         self.stop = stop
@@ -131,7 +131,7 @@ class DynamicTopology(Callback):
                 layer.forget()
 
     def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
-        epoch.measures["topology"] = measures.summary(self.layers, self.changes)
+        epoch.measures["topology"] = measures.measured(self.layers, self.changes)
 
     def on_train_end(self, run: Run) -> None:
         for layer in self.layers:
@@ -168,7 +168,7 @@ class DynamicTopology(Callback):
             "grow": None if self.grow is None else [self.grow.name, self.grow.batches],
             "grow_weights": self.initializer.name,
             "every": str(self.every),
-            "decay": next((name for name, known in schedules.DECAYS.items() if known is self.decay), "own"),
+            "decay": next((name for name, known in DECAYS.items() if known is self.decay), "own"),
             "stop": float(self.stop),
             "density": None if self.density is None else [float(x) for x in vars(self.density).values()],
         }

@@ -9,7 +9,7 @@ from .loggers import CSVLogger, JSONLinesLogger
 from .loop import train
 from .model_checkpoint import ModelCheckpoint
 from .optimizers import OPTIMIZERS, Optimizer
-from .progress import ProgressBar
+from .progress_bar import ProgressBar
 from .resuming import Checkpoint, read_checkpoint
 from .run import Batch, Run
 from .schedules import SCHEDULES

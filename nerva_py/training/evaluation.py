@@ -23,7 +23,7 @@ class Normalized(Protocol):
     def shift(self) -> np.ndarray: ...
 
 
-BATCH = 1000  # samples at a time: a few megabytes of activations, less in a very wide network
+AT_A_TIME = 1000  # samples at a time: a few megabytes of activations, less in a very wide network
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a run that diverges shows in the outputs
@@ -33,7 +33,7 @@ def predicted(network: MLP, data: Normalized, U: Any) -> np.ndarray:
     def batch(rows: slice) -> Any:
         return gather(U, np.arange(rows.start, rows.stop), data.scale, data.shift, network.dtype)
 
-    return network.predict_rows(U.shape[0], fitting_batch(network.sizes, BATCH), batch)
+    return network.predict_rows(U.shape[0], fitting_batch(network.sizes, AT_A_TIME), batch)
 
 
 def evaluate(
@@ -60,7 +60,7 @@ def batch_totals(
     """Loss and right answers summed over each batch of the part, (batches, 2); of several ranks each takes every so-manieth
     batch and leaves the others at 0."""
     X, T = (data.Xtrain, data.Ttrain) if part == "train" else (data.Xtest, data.Ttest)
-    batch_size = fitting_batch(network.sizes, BATCH)
+    batch_size = fitting_batch(network.sizes, AT_A_TIME)
     totals = np.zeros((-(-len(T) // batch_size), 2))
     with workspace(), one_blas_thread:
         for batch in range(rank, len(totals), ranks):

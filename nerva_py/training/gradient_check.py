@@ -13,8 +13,8 @@ from nerva_py.engine import SparseBatch
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP
+from nerva_py.network.mlp import parameter_names
 from nerva_py.network.parameter import vector_of
-from nerva_py.network.weights_io import parameter_names
 
 from . import intervals
 from .callbacks import Callback

@@ -8,9 +8,9 @@ from typing import Any
 
 from nerva_py.checkpoints import describe
 from nerva_py.checkpoints.datasets import DataDescription
-from nerva_py.checkpoints.files import write
+from nerva_py.checkpoints.network_file import write
 from nerva_py.errors import DivergedError, NervaError
-from nerva_py.network.weights_io import first_not_finite
+from nerva_py.network.mlp import first_not_finite
 
 from . import intervals
 from .callbacks import Callback, Order

@@ -15,7 +15,7 @@ import numpy as np
 from nerva_py.checkpoints import container, describe, fields
 from nerva_py.checkpoints.datasets import DataDescription, build_description
 from nerva_py.checkpoints.generators import build_generator, build_seeds, generator_tree, seeds_tree
-from nerva_py.checkpoints.networks import build_network, described
+from nerva_py.checkpoints.networks import Tree, build_network, described
 from nerva_py.checkpoints.trees import well_formed
 from nerva_py.data.checks import as_samples, check_finite
 from nerva_py.errors import DataError, NervaError, ShapeError
@@ -30,7 +30,6 @@ from .optimizers import Optimizer
 from .run import Run
 from .weighting import RunningLoss
 
-Tree = dict[str, Any]
 AFRESH = "To begin a new run with the network of the file, take load(path)"
 
 

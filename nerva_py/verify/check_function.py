@@ -25,7 +25,7 @@ from .prover import Derivatives
 
 # Numbers for the sizes: no two equal, so that a transpose or a wrong axis cannot hide, and each of the first three once 1.
 SIZES = ((2, 3, 4, 5, 6, 7), (1, 3, 2, 4, 5, 6), (3, 1, 2, 4, 5, 6), (3, 2, 1, 4, 5, 6), (5, 4, 3, 1, 2, 6))
-LONGEST = 300  # characters of the arguments that are shown
+LONGEST_ARGUMENTS = 300  # characters of the arguments that are shown
 
 
 @dataclass(frozen=True)
@@ -292,9 +292,9 @@ def _distinct(a: Any, b: Any) -> tuple[str, str]:
 
 def _told(arguments: Mapping[str, Any]) -> str:
     """The arguments on one line; if they are long, where they can be found."""
-    long = any(isinstance(value, np.ndarray) and value.size > LONGEST for value in arguments.values())
+    long = any(isinstance(value, np.ndarray) and value.size > LONGEST_ARGUMENTS for value in arguments.values())
     line = "" if long else ", ".join(f"{name} = {_written(value)}" for name, value in arguments.items())
-    if long or len(line) > LONGEST:
+    if long or len(line) > LONGEST_ARGUMENTS:
         return "with the inputs in the `arguments` of this check"
     return f"with {line}"
 

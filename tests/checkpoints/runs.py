@@ -78,11 +78,11 @@ def numbers(network: nv.MLP) -> list[np.ndarray]:
     """Everything that training changes in a network."""
     values = [layer.W.value for layer in network.linear_layers]
     supports = [W.support for W in values if isinstance(W, nv.SparseWeight)]
-    norms = [layer for layer in network.layers if isinstance(layer, nv.BatchNormLayer)]
+    norms = [layer for layer in network.layers if isinstance(layer, nv.network.BatchNormLayer)]
     return [
         *(parameter.vector for parameter in network.parameters()),
         *(array for support in supports for array in (support.indptr, support.indices)),
-        *(W.mask for W in values if isinstance(W, nv.DenseWeight) and W.mask is not None),
+        *(W.mask for W in values if isinstance(W, nv.sparse.DenseWeight) and W.mask is not None),
         *(array for norm in norms for array in (norm.mean, norm.variance)),
         np.array([W.nnz for W in values]),
     ]

@@ -29,8 +29,8 @@ FUZZ = int(os.environ.get("NERVA_FUZZ", "400"))
 def other_files(tmp_path: Path) -> dict[str, tuple[bytes, str]]:
     """Contents, and what the error says."""
     network = nv.mlp("ReLU;Linear", [8, 5, 3], overall_density=0.3)
-    nv.save_weights(tmp_path / "w.npz", network)
-    nv.save_npz(tmp_path / "d.npz", mini())
+    nv.exchange.to_nerva(network, tmp_path / "w.npz", sparse=True)
+    nv.data.save_npz(tmp_path / "d.npz", mini())
     np.savez_compressed(tmp_path / "c.npz", a=np.zeros(9))
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
@@ -40,7 +40,7 @@ def other_files(tmp_path: Path) -> dict[str, tuple[bytes, str]]:
     return {
         "weights": (
             (tmp_path / "w.npz").read_bytes(),
-            "not a checkpoint .* It holds weights: read them with load_weights",
+            "not a checkpoint .* It holds weights: read them with exchange.from_nerva",
         ),
         "data": ((tmp_path / "d.npz").read_bytes(), "not a checkpoint .* It holds a data set: read it with load_npz"),
         "npz": ((tmp_path / "c.npz").read_bytes(), "not a checkpoint of nerva_py, but an archive with the entries a"),
@@ -68,8 +68,10 @@ def test_other_files_are_refused(name, tmp_path):
     network = nv.mlp("ReLU;Linear", [8, 5, 3], seed=1)
     before = [parameter.vector.copy() for parameter in network.parameters()]
     for use in (
-        lambda: nv.load(path), lambda: nv.read_checkpoint(path), lambda: nv.train(network, mini(), epochs=1, resume=path)
-    ):  # fmt: skip
+        lambda: nv.load(path),
+        lambda: nv.training.read_checkpoint(path),
+        lambda: nv.train(network, mini(), epochs=1, resume=path),
+    ):
         with pytest.raises(DataError, match=message) as raised:
             use()
         assert str(raised.value).startswith(str(path))
@@ -85,7 +87,7 @@ def test_a_missing_file_and_a_directory(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("version", "cure"), [(7, "update it"), (2, "save_weights of the older one writes what load_")]
+    ("version", "cure"), [(7, "update it"), (2, "save_weights of the older one writes what exchange.from_nerva")]
 )
 def test_another_format(version, cure, tmp_path, monkeypatch):
     """The error says which nerva_py can read the file: the one that has written it."""
@@ -96,7 +98,7 @@ def test_another_format(version, cure, tmp_path, monkeypatch):
     written = (
         rf"n\.npz: has format version {version}, as nerva_py '{nv.__version__}' wrote it; this one reads 3: {cure}"
     )
-    for use in (nv.load, nv.read_checkpoint, lambda path: nv.train(network, mini(), epochs=1, resume=path)):
+    for use in (nv.load, nv.training.read_checkpoint, lambda path: nv.train(network, mini(), epochs=1, resume=path)):
         with pytest.raises(DataError, match=written):
             use(path)
 
@@ -235,7 +237,7 @@ def test_nothing_in_a_file_is_believed(run, data, tmp_path, place, change, messa
     holder[place[-1]] = change(holder[place[-1]])
     container.write(path, tree)
     with pytest.raises(NervaError, match=message) as raised:
-        nv.read_checkpoint(path)
+        nv.training.read_checkpoint(path)
     assert str(raised.value).startswith(str(path))
 
 
@@ -303,7 +305,7 @@ def test_places_in_the_buffer_of_a_generator_are_checked():
 def read_or_error(path):
     """What is in the file, or the text of the only kind of error that is allowed."""
     try:
-        return nv.read_checkpoint(path)
+        return nv.training.read_checkpoint(path)
     except DataError as error:
         return str(error)
 
@@ -337,7 +339,7 @@ def test_every_forgery_is_an_error_or_harmless(run, data, tmp_path):
         for _ in range(max(FUZZ // 4, 50)):
             forged(tree, path, rng)
             try:
-                checkpoint = nv.read_checkpoint(path)
+                checkpoint = nv.training.read_checkpoint(path)
                 checkpoint.network.predict(np.zeros((3, checkpoint.network.sizes[0])))
                 RUNS["RigL"].train(
                     RUNS["RigL"].network(),

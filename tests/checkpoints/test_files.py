@@ -28,7 +28,7 @@ def test_a_network_comes_back_bit_for_bit(name, tmp_path):
     network = nv.mlp(layers, SIZES, seed=1, **options)
     X = np.random.default_rng(0).standard_normal((50, 64)).astype(network.dtype)
     for layer in network.layers:
-        if isinstance(layer, nv.BatchNormLayer):
+        if isinstance(layer, nv.network.BatchNormLayer):
             layer.mean += 0.5
     path = tmp_path / "n.npz"
     nv.save(network, path)
@@ -43,7 +43,7 @@ def test_a_network_comes_back_bit_for_bit(name, tmp_path):
 
 def test_an_activation_after_batch_normalization_comes_back(tmp_path):
     network = nv.mlp("Linear;BatchNormalization;Linear", SIZES[:1] + SIZES[-2:], layer_densities=[0.2, 1.0], seed=1)
-    network.layers.insert(2, nv.ActivationLayer(make_output("LeakyReLU(0.2)")))
+    network.layers.insert(2, nv.network.ActivationLayer(make_output("LeakyReLU(0.2)")))
     nv.save(network, tmp_path / "n.npz")
     again = nv.load(tmp_path / "n.npz")
     X = np.random.default_rng(0).standard_normal((50, SIZES[0])).astype(np.float32)
@@ -70,7 +70,7 @@ def test_a_backend_is_chosen_when_loading(tmp_path):
 def test_raw_samples_are_normalised_as_those_it_learnt_from(data, tmp_path):
     network = nv.mlp("ReLU;Linear", [64, 20, 10], seed=1)
     nv.train(network, data, epochs=1, callbacks=[nv.ModelCheckpoint(tmp_path / "n.npz")])
-    checkpoint = nv.read_checkpoint(tmp_path / "n.npz")
+    checkpoint = nv.training.read_checkpoint(tmp_path / "n.npz")
     Y = checkpoint.predict(data.Xtest)
     accuracy = float(np.mean(Y.argmax(axis=1) == data.Ttest))
     assert accuracy == checkpoint.history[-1].test_accuracy
@@ -78,7 +78,7 @@ def test_raw_samples_are_normalised_as_those_it_learnt_from(data, tmp_path):
     np.testing.assert_allclose(Y, network.predict(raw), rtol=1e-4, atol=1e-5)
     assert (checkpoint.data.name, checkpoint.data.num_classes, checkpoint.data.image_shape) == ("arrays", 10, (1, 8, 8))
     nv.save(network, tmp_path / "m.npz", data=data)
-    np.testing.assert_array_equal(nv.read_checkpoint(tmp_path / "m.npz").predict(data.Xtest), Y)
+    np.testing.assert_array_equal(nv.training.read_checkpoint(tmp_path / "m.npz").predict(data.Xtest), Y)
     with pytest.raises(NervaError, match=r"X must be a matrix with 64 columns, not of shape \(30, 63\)"):
         checkpoint.predict(data.Xtest[:, 1:])
 
@@ -96,7 +96,7 @@ def test_measures_of_ones_own_are_kept(tmp_path):
     history = nv.train(
         nv.mlp("ReLU;Linear", [8, 5, 3]), mini(), epochs=2, callbacks=[Measure(), nv.ModelCheckpoint(path)], seed=1
     )
-    mine = nv.read_checkpoint(path).history[1].measures["mine"]
+    mine = nv.training.read_checkpoint(path).history[1].measures["mine"]
     assert mine["a.b"] == history[1].measures["mine"]["a.b"]
     np.testing.assert_array_equal(mine["a"]["b"], np.arange(3))
     np.testing.assert_array_equal(mine["a"]["ä/ö"], np.eye(2))
@@ -133,13 +133,13 @@ def test_a_network_that_went_wrong_does_not_replace_a_good_one(tmp_path):
 
     path = tmp_path / "run.npz"
     with pytest.raises(
-        nv.DivergedError, match=r"b1 is not finite after step 1 of epoch 2; .*run\.npz remains that of epoch 1"
+        nv.errors.DivergedError, match=r"b1 is not finite after step 1 of epoch 2; .*run\.npz remains that of epoch 1"
     ):
         nv.train(
             nv.mlp("ReLU;Linear", [8, 5, 3], seed=1), mini(), epochs=9, batch_size=40, seed=1,
             callbacks=[Break(), nv.ModelCheckpoint(path, 1)],
         )  # fmt: skip
-    assert nv.read_checkpoint(path).training["t"] == 3
+    assert nv.training.read_checkpoint(path).training["t"] == 3
 
 
 def test_the_best_only(tmp_path):
@@ -151,7 +151,7 @@ def test_the_best_only(tmp_path):
     callback = nv.ModelCheckpoint(path, monitor="m", mode="min")
     nv.train(nv.mlp("ReLU;Linear", [8, 5, 3]), mini(), epochs=4, callbacks=[Measure(), callback])
     assert callback.saved_epoch == 2
-    assert len(nv.read_checkpoint(path).history) == 2
+    assert len(nv.training.read_checkpoint(path).history) == 2
     with pytest.raises(NervaError, match="every must be left out, not 5"):
         nv.ModelCheckpoint(path, 5, monitor="m", mode="min")
     with pytest.raises(NervaError, match="there is no directory"):
@@ -165,7 +165,7 @@ def test_the_best_only(tmp_path):
         ({"seed": 6}, "seed is 6, but its run has 5"),
         ({"shuffle": False}, "shuffle is False, but its run has True"),
         ({"loss": "SquaredError"}, "loss is 'SquaredError', but its run has 'SoftmaxCrossEntropy'"),
-        ({"augmentation": nv.CropFlip(1)}, r"augmentation is 'CropFlip\(pad=1, flip=True\)', but its run has None"),
+        ({"augmentation": nv.data.CropFlip(1)}, r"augmentation is 'CropFlip\(pad=1, flip=True\)', but its run has None"),
         ({"optimizer": "Nesterov(0.8)"}, r"the optimizer is Nesterov with constants \[0.8\].* has Nesterov with .*0.9"),
         ({"optimizer": "Adam"}, "the optimizer is Adam .*but its run has Nesterov"),
         ({"learning_rate": 0.5}, "the learning rate of epoch 1 is 0.5, but was 0.02 in its run"),

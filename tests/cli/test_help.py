@@ -12,7 +12,7 @@ import pytest
 from nerva_py.cli.defaults import DEFAULTS
 from nerva_py.cli.options import Options
 from nerva_py.data import DATASETS
-from nerva_py.data.text import PACKAGES
+from nerva_py.data.text import DOCUMENTED
 
 from .conftest import Run
 
@@ -72,4 +72,4 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_the_names_of_the_classes_of_text_are_those_of_the_data_set() -> None:
-    assert DEFAULTS["text"].classes == PACKAGES
+    assert DEFAULTS["text"].classes == DOCUMENTED

@@ -52,7 +52,7 @@ def test_another_file_to_write(nerva_py: Run, saved: Path, tmp_path: Path) -> No
     other = tmp_path / "other.npz"
     assert nerva_py("train", "--resume", saved, "--epochs=3", "--save", other, "--checkpoint-every=2 steps").code == 0
     assert saved.read_bytes() == before
-    assert len(nv.read_checkpoint(other).history) == 3
+    assert len(nv.training.read_checkpoint(other).history) == 3
 
 
 def test_files_that_a_checkpoint_names_are_not_written(nerva_py: Run, saved: Path, tmp_path: Path) -> None:
@@ -153,8 +153,8 @@ def test_another_file(nerva_py: Run, small_npz: Path, command: str) -> None:
 def test_predict(nerva_py: Run, saved: Path, small_npz: Path, tmp_path: Path) -> None:
     with np.load(small_npz) as file:
         X, T = file["Xtest"], file["Ttest"]
-    expected = nv.read_checkpoint(saved).predict(X)
-    accuracy = nv.read_checkpoint(saved).history[-1].test_accuracy
+    expected = nv.training.read_checkpoint(saved).predict(X)
+    accuracy = nv.training.read_checkpoint(saved).history[-1].test_accuracy
     np.save(tmp_path / "X.npy", X)
     np.savetxt(tmp_path / "X.csv", X, delimiter=",")
     for data in (small_npz, tmp_path / "X.npy", tmp_path / "X.csv"):
@@ -214,7 +214,7 @@ def test_what_cannot_be_predicted(nerva_py: Run, saved: Path, arguments: list[st
 
 
 def test_evaluate(nerva_py: Run, saved: Path, small_npz: Path) -> None:
-    last = nv.read_checkpoint(saved).history[-1]
+    last = nv.training.read_checkpoint(saved).history[-1]
     for arguments in ((), (small_npz,)):
         outcome = nerva_py("evaluate", saved, *arguments)
         assert (outcome.code, outcome.err) == (0, "")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nerva_py.data import CropFlip, gather, one_hot
-from nerva_py.data.batches import BLOCK, VALUES, WORDS
+from nerva_py.data.batches import FEATURES, VALUES, WORDS
 from nerva_py.errors import DataError
 
 SAMPLE_TYPES = [np.uint8, np.float32, np.float64]
@@ -53,7 +53,7 @@ def test_gather_is_the_formula(N, D, M, dtypes, seed):
 
 @pytest.mark.parametrize("dtype", SAMPLE_TYPES)
 @pytest.mark.parametrize("N", [1, 8, VALUES + 1, 8 * WORDS, 8 * WORDS + 1])
-@pytest.mark.parametrize("D", [1, 2 * BLOCK, 2 * BLOCK + 1])
+@pytest.mark.parametrize("D", [1, 2 * FEATURES, 2 * FEATURES + 1])
 def test_gather_at_the_edges_of_tiles_and_blocks(N, D, dtype):
     X, scale, shift = make(5, D, dtype)
     rows = np.arange(N) % 5

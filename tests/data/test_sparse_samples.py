@@ -237,7 +237,7 @@ def packages(tmp_path, monkeypatch):
             )
         (package / "tests" / "test_it.py").write_text(f'"""{"never " * 20}"""')
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(text, "PACKAGES", ("first", "second"))
+    monkeypatch.setattr(text, "DOCUMENTED", ("first", "second"))
 
 
 @pytest.mark.usefixtures("packages")
@@ -256,7 +256,7 @@ def test_text_of_small_packages():
 
 
 def test_text_of_a_package_that_is_missing(monkeypatch):
-    monkeypatch.setattr(text, "PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(text, "DOCUMENTED", ("no_such_package",))
     with pytest.raises(DataError, match="package no_such_package: not installed"):
         load_text()
 

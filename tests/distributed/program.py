@@ -45,7 +45,7 @@ class Look(nv.Callback):
         self.seen = []
 
     def on_gradients(self, run, layer, tape, gradients):
-        if not isinstance(layer, nv.LinearLayer):
+        if not isinstance(layer, nv.network.LinearLayer):
             return
         W, G = layer.W.value, gradients[0]
         assert G.shape == W.shape
@@ -133,14 +133,17 @@ def main() -> None:
         learning_rate=0.1,
         seed=11,
         callbacks=callbacks,
-        augmentation=nv.CropFlip(1) if options.images else None,
+        augmentation=nv.data.CropFlip(1) if options.images else None,
         sample_weight=1 + np.arange(split) % 3 if options.weighted else None,
         statistics="running" if options.running else True,
         resume=options.resume,
         distributed=distributed,
     )
     statistics = [
-        x for layer in network.layers if isinstance(layer, nv.BatchNormLayer) for x in (layer.mean, layer.variance)
+        x
+        for layer in network.layers
+        if isinstance(layer, nv.network.BatchNormLayer)
+        for x in (layer.mean, layer.variance)
     ]
     everyone = ranks.from_all([parameter.vector for parameter in network.parameters()] + statistics)
     if ranks.rank == 0:
@@ -152,7 +155,7 @@ def main() -> None:
         running = {
             f"running{n}": np.concatenate((layer.mean, layer.variance))
             for n, layer in enumerate(network.layers)
-            if isinstance(layer, nv.BatchNormLayer)
+            if isinstance(layer, nv.network.BatchNormLayer)
         }
         losses = np.array([[np.nan if x is None else x for x in (e.train_loss, e.test_loss)] for e in history])
         accuracies = np.array([e.test_accuracy for e in history])

@@ -105,7 +105,7 @@ class Scripted(Alone):
 def test_a_layer_that_is_full_on_one_rank_only_is_averaged_on_the_union():
     """As when a method has pruned it there and not here."""
     here, there = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32), {(0, 0): 3.0, (1, 1): -2.0}
-    network = nv.MLP([nv.LinearLayer(nv.DenseWeight(here.copy()), np.zeros((1, 2), np.float32))])
+    network = nv.MLP([nv.network.LinearLayer(nv.sparse.DenseWeight(here.copy()), np.zeros((1, 2), np.float32))])
     for parameter in network.parameters():
         parameter.begin(1)
         parameter.states[0][...] = 1
@@ -203,12 +203,12 @@ def test_batch_normalization_of_a_part_is_that_of_the_whole(rng):
             assert np.array_equal(own, whole[parts[self.rank]])
             return whole
 
-    plain = nv.BatchNormLayer(4, np.float64)
+    plain = nv.network.BatchNormLayer(4, np.float64)
     Y, tape = plain.forward(X)
     DX, gradients = plain.backward(tape, DY)
     plain.store(tape)
     for rank, part in enumerate(parts):
-        layer = nv.BatchNormLayer(4, np.float64)
+        layer = nv.network.BatchNormLayer(4, np.float64)
         view = SynchronousBatchNorm(layer, Rows(rank))
         assert view.parameters == layer.parameters
         own, own_tape = view.forward(X[part])

@@ -93,7 +93,7 @@ def test_a_rank_that_throws_ends_the_job_with_one_message(tmp_path):
     assert done.returncode != 0
     assert done.stderr.count(f"error on rank 1 of {ranks}: RuntimeError: the disk is full of sand") == 1
     assert done.stderr.count("error on rank") == 1
-    assert len(nv.read_checkpoint(checkpoint).history) == 1, "the checkpoint of the epoch before is whole"
+    assert len(nv.training.read_checkpoint(checkpoint).history) == 1, "the checkpoint of the epoch before is whole"
 
 
 @needs("mpi")
@@ -103,7 +103,7 @@ def test_a_rank_that_dies_ends_the_job(tmp_path):
     done = train(2, tmp_path / "result.npz", *options, check=False)
     assert done.returncode != 0
     assert "KILLED" in (done.stdout + done.stderr).upper() or "signal 9" in done.stdout + done.stderr
-    assert len(nv.read_checkpoint(checkpoint).history) == 1
+    assert len(nv.training.read_checkpoint(checkpoint).history) == 1
 
 
 @needs("mpi")

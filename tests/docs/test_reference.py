@@ -149,6 +149,6 @@ def test_prose_is_no_markup():
 def test_small_words_are_linked_in_their_package_only():
     known = {"load": "nerva_py.checkpoints.load", "save_npz": "nerva_py.data.save_npz"}
     assert docstrings.resolver(known, "nerva_py.training.loop")("load") is None
-    assert docstrings.resolver(known, "nerva_py.checkpoints.files")("load") == known["load"]
+    assert docstrings.resolver(known, "nerva_py.checkpoints.network_file")("load") == known["load"]
     assert docstrings.resolver(known, "nerva_py.training.loop")("save_npz") == known["save_npz"]
     assert docstrings.resolver(known, "nerva_py.data.npz", {"save_npz"})("save_npz") is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nerva_py.doctor import advice
-from nerva_py.doctor.backends import BackendState
+from nerva_py.doctor.availability import BackendState
 from nerva_py.doctor.regions import TICK, Regions, summed_up
 
 WELL = Regions("omp", 2, 100_000, 2.5e-6, 4e-3, 0.02)

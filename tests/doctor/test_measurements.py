@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from nerva_py.doctor import backends, machine, regions, speed
+from nerva_py.doctor import availability, machine, regions, speed
 from nerva_py.doctor.timing import seconds
 from nerva_py.errors import MissingBackendError, NervaError
 from nerva_py.network import LinearLayer
@@ -85,27 +85,29 @@ def test_break_even_is_interpolated(monkeypatch, ratios, expected):
 
 class TestBackends:
     def test_those_that_are_always_there_work(self):
-        states = {state.name: state for state in backends.backend_states()}
+        states = {state.name: state for state in availability.backend_states()}
         assert list(states) == ["numba", "scipy", "mkl"]
         assert states["scipy"].works
 
-    @pytest.mark.parametrize(("system", "cure"), [(True, "pip install 'nerva-py[mkl]'"), (False, backends.ONLY_X86)])
+    @pytest.mark.parametrize(
+        ("system", "cure"), [(True, "pip install 'nerva-py[mkl]'"), (False, availability.ONLY_X86)]
+    )
     def test_a_missing_one_has_reason_and_cure(self, monkeypatch, system, cure):
         def missing(name):
             raise MissingBackendError("backend 'mkl' needs packages: pip install 'nerva-py[mkl]'") from ImportError(
                 "no mkl"
             )
 
-        monkeypatch.setattr(backends, "get_backend", missing)
-        monkeypatch.setattr(backends, "mkl_exists", lambda: system)
-        state = backends.backend_states()[2]
+        monkeypatch.setattr(availability, "get_backend", missing)
+        monkeypatch.setattr(availability, "mkl_exists", lambda: system)
+        state = availability.backend_states()[2]
         assert not state.works
         assert state.reason == "backend 'mkl' needs packages (no mkl)"
         assert state.cure == cure
 
     def test_nothing_is_compiled(self, monkeypatch):
         monkeypatch.setattr("nerva_py.engine.compiling.JIT", False)
-        works = {state.name: state.works for state in backends.backend_states()}
+        works = {state.name: state.works for state in availability.backend_states()}
         assert works == {"numba": False, "scipy": True, "mkl": False}
 
 

@@ -186,8 +186,8 @@ def test_the_split_is_stratified(monkeypatch):
     parts = []
     y = np.array([0] * 170 + [1] * 20 + [2] * 10)
     X = np.random.default_rng(0).standard_normal((200, 3))
-    original = base.split
-    monkeypatch.setattr(base, "split", lambda *a: parts.append(original(*a)) or parts[-1])
+    original = base.hold_out
+    monkeypatch.setattr(base, "hold_out", lambda *a: parts.append(original(*a)) or parts[-1])
     nv.SparseMLPClassifier(early_stopping=True, **FEW).fit(X, y, np.arange(200) + 1.0)
     kept, apart = parts[0]
     assert np.bincount(apart.T).tolist() == [17, 2, 1]

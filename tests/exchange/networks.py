@@ -30,7 +30,7 @@ def network(name: str, dtype: type = np.float32) -> nv.MLP:
     return result
 
 
-def kept(W: nv.SparseWeight | nv.DenseWeight) -> np.ndarray:
+def kept(W: nv.SparseWeight | nv.sparse.DenseWeight) -> np.ndarray:
     """Which of `W.data` belong to the support."""
     mask = getattr(W, "mask", None)
     return np.ones(W.data.size, bool) if mask is None else mask.reshape(-1) == 1
@@ -66,7 +66,7 @@ def assert_same(ours: nv.MLP, theirs: nv.MLP) -> None:
         assert one.name == other.name
         if isinstance(one.value, np.ndarray):
             assert (one.value.dtype, bits(one.value)) == (other.value.dtype, bits(other.value))
-    norms = [[layer for layer in net.layers if isinstance(layer, nv.BatchNormLayer)] for net in (ours, theirs)]
+    norms = [[layer for layer in net.layers if isinstance(layer, nv.network.BatchNormLayer)] for net in (ours, theirs)]
     for one, other in zip(*norms, strict=True):
         assert (one.epsilon, one.momentum) == (other.epsilon, other.momentum)
         assert (bits(one.mean), bits(one.variance)) == (bits(other.mean), bits(other.variance))

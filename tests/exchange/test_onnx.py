@@ -38,23 +38,23 @@ def test_predictions_agree(name: str, dtype: type, sparse: bool, tmp_path: Path)
 
 
 def test_layers_out_of_a_torch_module() -> None:
-    norm = nv.BatchNormLayer(12)
+    norm = nv.network.BatchNormLayer(12)
     norm.mean += 1
-    first = nv.from_scipy([np.random.default_rng(0).standard_normal((12, 9)).astype(np.float32)]).layers
-    relu = nv.ActivationLayer(network("activations").linear_layers[2].output)
+    first = nv.exchange.from_scipy([np.random.default_rng(0).standard_normal((12, 9)).astype(np.float32)]).layers
+    relu = nv.network.ActivationLayer(network("activations").linear_layers[2].output)
     net = nv.MLP([*first, norm, relu])
     np.testing.assert_allclose(run(nv.to_onnx(net).SerializeToString(), samples()), net.predict(samples()), rtol=1e-4)
 
 
 def test_sparse_files_are_small(tmp_path: Path) -> None:
     W = nv.SparseWeight.random((2000, 2000), 0.001, np.random.default_rng(0))
-    nv.to_onnx(nv.from_scipy([W.csr]), tmp_path / "net.onnx", sparse=True)
+    nv.to_onnx(nv.exchange.from_scipy([W.csr]), tmp_path / "net.onnx", sparse=True)
     assert (tmp_path / "net.onnx").stat().st_size < 4000 * 12 + 2000 * 4 + 1000
 
 
 def test_what_protobuf_cannot_hold_is_refused_before_it_is_made() -> None:
     W = nv.SparseWeight.random((100_000, 100_000), 1e-7, np.random.default_rng(0))
-    net = nv.from_scipy([W.csr])
+    net = nv.exchange.from_scipy([W.csr])
     with pytest.raises(NervaError, match=r"more than the 2 GiB .*; sparse=True stores only the weights that exist"):
         nv.to_onnx(net)
     assert nv.to_onnx(net, sparse=True).graph.sparse_initializer[0].dims == [100_000, 100_000]

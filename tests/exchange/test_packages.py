@@ -26,7 +26,9 @@ def test_the_message_has_the_command(package: str, call, monkeypatch: pytest.Mon
         call()
 
 
-@pytest.mark.parametrize("function", [nv.to_scipy, nv.to_sklearn, lambda net: nv.to_nerva(net, "w.npz")])
+@pytest.mark.parametrize(
+    "function", [nv.exchange.to_scipy, nv.to_sklearn, lambda net: nv.exchange.to_nerva(net, "w.npz")]
+)
 def test_only_networks_are_exchanged(function) -> None:
     with pytest.raises(NervaError, match=r"network must be an MLP, as mlp\(\) makes it, not list"):
         function([])

@@ -51,7 +51,7 @@ def test_sparse_modules_hold_sparse_tensors_and_no_other_weights() -> None:
 def test_a_sparse_module_forms_no_dense_array() -> None:
     """Neither here, nor in its forward pass, nor on the way back; a byte a position would be 10 GB."""
     W = nv.SparseWeight.random((100_000, 100_000), 1e-6, np.random.default_rng(0))
-    source = nv.from_scipy([W.csr])
+    source = nv.exchange.from_scipy([W.csr])
     tracemalloc.start()
     module = nv.to_torch(source, sparse=True)
     back = nv.from_torch(module)
@@ -82,8 +82,8 @@ def test_gradients_of_a_sparse_module_are_those_of_the_network() -> None:
     source = network("activations", np.float64)
     module = nv.to_torch(source, sparse=True)
     X, DY = samples(6, np.float64), np.random.default_rng(1).standard_normal((6, 5))
-    _, tapes = source.forward(nv.batch_layout(X))
-    ours = source.gradients(tapes, nv.batch_layout(DY))[0].data
+    _, tapes = source.forward(nv.engine.batch_layout(X))
+    ours = source.gradients(tapes, nv.engine.batch_layout(DY))[0].data
     (module(torch.tensor(X)) * torch.tensor(DY)).sum().backward()
     theirs = module[0].values.grad.numpy()
     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def network(name: str) -> nv.MLP:
     """linear, batch norm, activation, linear"""
     net = nv.mlp("Linear;BatchNorm;Linear", [5, 7, 3], layer_densities=[0.4, 1.0], dtype=np.float64, seed=3)
-    net.layers.insert(2, nv.ActivationLayer(make_output(name)))
+    net.layers.insert(2, nv.network.ActivationLayer(make_output(name)))
     return net
 
 
@@ -44,8 +44,8 @@ def test_gradients_are_central_differences(name: str) -> None:
 def test_it_is_saved_loaded_and_shown(tmp_path: Path) -> None:
     source, target = network("ReLU"), network("ReLU")
     source.linear_layers[0].b.value += 1
-    nv.save_weights(tmp_path / "w.npz", source)
-    nv.load_weights(tmp_path / "w.npz", target)
+    nv.exchange.to_nerva(source, tmp_path / "w.npz", sparse=True)
+    nv.exchange.replace_weights(target, tmp_path / "w.npz")
     X = np.random.default_rng(1).standard_normal((4, 5))
     assert np.array_equal(source.predict(X), target.predict(X))
     assert "Linear, BatchNorm, ReLU, Linear;" in repr(source)
@@ -63,4 +63,4 @@ def test_the_tape_has_what_the_backward_pass_needs_and_nothing_else(name: str) -
 
 def test_trained_activations_belong_to_linear_layers() -> None:
     with pytest.raises(NervaError, match="SReLU has, and belongs to a LinearLayer"):
-        nv.ActivationLayer(make_output("SReLU"))
+        nv.network.ActivationLayer(make_output("SReLU"))

@@ -16,7 +16,7 @@ class Plain(Backend):
     def product(self, DY, W):
         return batch_layout((W.csr.T @ DY.T).T)
 
-    def product_on(self, W, DY, X):
+    def weight_gradient(self, W, DY, X):
         rows, columns = W.support.rows(), W.support.indices
         return np.einsum("np,np->p", DY[:, rows], X[:, columns])
 

@@ -19,7 +19,7 @@ W2 = np.array([[0.5, -0.5, 1.0, -2.0]])
 
 
 def network() -> nv.MLP:
-    return nv.from_scipy([W1, W2], activations="Sigmoid;Linear")
+    return nv.exchange.from_scipy([W1, W2], activations="Sigmoid;Linear")
 
 
 def lines(ax, label: str) -> dict[tuple[tuple[float, float], tuple[float, float]], float]:

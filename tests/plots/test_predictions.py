@@ -18,7 +18,7 @@ COUNTS = np.array([[2, 0, 1], [1, 2, 0], [0, 0, 0]])
 def given() -> tuple[nv.MLP, nv.Dataset]:
     """The network gives back its input, which is normalised before: the one is the largest then, too."""
     data = nv.from_arrays(X, T, X[:4], T[:4], num_classes=3, normalization="feature")
-    return nv.from_scipy([np.eye(3, dtype=np.float32)]), data
+    return nv.exchange.from_scipy([np.eye(3, dtype=np.float32)]), data
 
 
 def drawn(ax) -> np.ndarray:
@@ -56,7 +56,7 @@ def test_the_accuracy_is_that_of_evaluation() -> None:
 def test_many_classes_have_a_colour_bar() -> None:
     labels = np.arange(30)
     data = nv.from_arrays(np.eye(30, dtype=np.float32), labels)
-    ax = plots.confusion_matrix(nv.from_scipy([np.eye(30, dtype=np.float32)]), data, "train")
+    ax = plots.confusion_matrix(nv.exchange.from_scipy([np.eye(30, dtype=np.float32)]), data, "train")
     assert (len(ax.texts), len(ax.figure.axes)) == (0, 2)
     assert [label.get_text() for label in ax.get_xticklabels()] == [str(label) for label in range(0, 30, 2)]
     assert (drawn(ax) == np.eye(30)).all()

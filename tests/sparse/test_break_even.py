@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from nerva_py.errors import NervaError
-from nerva_py.network import load_weights, mlp, save_weights
+from nerva_py.exchange import replace_weights, to_nerva
+from nerva_py.network import mlp
 from nerva_py.sparse import BREAK_EVEN_DENSITY, DenseWeight, SparseWeight, break_even_density, set_break_even_density
 
 VARIABLE = "NERVA_BREAK_EVEN_DENSITY"
@@ -47,9 +48,9 @@ def test_the_function_beats_the_environment(monkeypatch):
 
 def test_it_holds_for_loaded_weights(tmp_path):
     network = mlp("Linear", [20, 30], overall_density=0.3, seed=1)
-    save_weights(tmp_path / "w.npz", network)
+    to_nerva(network, tmp_path / "w.npz", sparse=True)
     set_break_even_density(0.2)
-    load_weights(tmp_path / "w.npz", network)
+    replace_weights(network, tmp_path / "w.npz")
     W = network.linear_layers[0].W.value
     assert isinstance(W, DenseWeight)
     assert W.nnz == 180

@@ -7,7 +7,8 @@ import pytest
 
 from nerva_py.data import load_digits, make_mini
 from nerva_py.equations.losses import LOSSES
-from nerva_py.network import OUTPUTS, load_weights, mlp, save_weights
+from nerva_py.exchange import replace_weights, to_nerva
+from nerva_py.network import OUTPUTS, mlp
 from nerva_py.network.outputs import make_output
 from nerva_py.sparse import random_free
 from nerva_py.topology import DynamicTopology, method
@@ -118,8 +119,8 @@ def test_fault_8_the_topology_is_not_in_the_checkpoint(tmp_path, data):
     """A mask that is made again from the nonzero weights forgets those that have just grown at 0."""
     net, again = (mlp("ReLU;ReLU;Linear", [8, 20, 12, 3], layer_densities=[0.3, 0.6, 0.3], seed=1) for _ in range(2))
     train(net, data, epochs=2, callbacks=[DynamicTopology("Magnitude(0.3)", "Random", "Zero")])
-    save_weights(tmp_path / "w.npz", net)
-    load_weights(tmp_path / "w.npz", again)
+    to_nerva(net, tmp_path / "w.npz", sparse=True)
+    replace_weights(again, tmp_path / "w.npz")
     kinds = set()
     for ours, theirs in zip(net.linear_layers, again.linear_layers, strict=True):
         one, other = ours.W.value, theirs.W.value

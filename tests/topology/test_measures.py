@@ -60,7 +60,7 @@ def test_summary(rng):
     first = layer_of(at((4, 6), {(0, 0), (0, 5), (2, 1)}), np.ones(3), rng)
     second = layer_of(at((3, 4), {(0, 0), (0, 1), (2, 0)}), np.ones(3), rng, number=2)
     first.coverage.add(at((4, 6), {(3, 3)}))
-    result = measures.summary([first, second], [Change(before=8, dropped=6, grown=1, updates=4), Change()])
+    result = measures.measured([first, second], [Change(before=8, dropped=6, grown=1, updates=4), Change()])
     assert result["R_s"] == (4 + 3) / (24 + 12)
     one, other = result["layers"]
     assert {name: one[name] for name in ("layer", "nnz", "updates", "without_inputs", "without_outputs")} == {
@@ -72,7 +72,7 @@ def test_summary(rng):
 
 
 def test_summary_of_empty_and_full_layers(rng):
-    rows = measures.summary([random_layer(rng, 4, 6, 0), random_layer(rng, 3, 4, 12)], [Change(), Change()])["layers"]
+    rows = measures.measured([random_layer(rng, 4, 6, 0), random_layer(rng, 3, 4, 12)], [Change(), Change()])["layers"]
     assert [row["R_s"] for row in rows] == [0, 1]
     assert [row["without_inputs"] for row in rows] == [4, 0]
     assert rows[0]["dropped"] == rows[0]["grown"] == 0

@@ -27,8 +27,8 @@ from nerva_py.topology import (
     by_score,
     method,
 )
+from nerva_py.topology.decays import DECAYS
 from nerva_py.topology.drop import Drop
-from nerva_py.topology.schedules import DECAYS
 from nerva_py.training import Callback, Order, train
 from tests.sparse.supports import LIMITS, at, int32_limit, positions, threads
 from tests.topology.cases import assert_sound, attached, layer_of, layers, network, numbers, random_layer, small_data

@@ -24,7 +24,7 @@ def network(layers="ReLU;BatchNorm;SReLU;Linear", seed=1):
 
 
 def numbers(net) -> list[np.ndarray]:
-    norms = [layer for layer in net.layers if isinstance(layer, nv.BatchNormLayer)]
+    norms = [layer for layer in net.layers if isinstance(layer, nv.network.BatchNormLayer)]
     return [p.vector.copy() for p in net.parameters()] + [a.copy() for n in norms for a in (n.mean, n.variance)]
 
 

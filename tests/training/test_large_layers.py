@@ -55,8 +55,8 @@ def test_dropout_on_weights(monkeypatch):
 
 
 def test_wide_networks_are_evaluated_in_smaller_batches():
-    from nerva_py.network.mlp import ACTIVATIONS, fitting_batch
+    from nerva_py.network.mlp import ACTIVATION_NUMBERS, fitting_batch
 
     assert fitting_batch([10, 100, 5], 1000) == 1000
-    assert fitting_batch([10, 2**20, 5], 1000) == ACTIVATIONS // 2**20
+    assert fitting_batch([10, 2**20, 5], 1000) == ACTIVATION_NUMBERS // 2**20
     assert fitting_batch([10, 2**30, 5], 1000) == 1

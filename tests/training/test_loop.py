@@ -177,7 +177,7 @@ def test_evaluation_is_over_all_samples_whatever_the_batches(data, monkeypatch):
         if loss.name in LAST:
             continue
         expected = evaluate(net, data, loss, "train")
-        monkeypatch.setattr(evaluation, "BATCH", 7)
+        monkeypatch.setattr(evaluation, "AT_A_TIME", 7)
         assert evaluate(net, data, loss, "train") == pytest.approx(expected)
         monkeypatch.undo()
 

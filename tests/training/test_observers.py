@@ -71,7 +71,7 @@ class Break(nv.Callback):
     ],
 )  # fmt: skip
 def test_it_says_what_was_first(put, number, said, data):
-    callback = nv.TerminateOnNaN()
+    callback = nv.training.TerminateOnNaN()
     with pytest.raises(DivergedError, match=said) as raised:
         nv.train(network(), data, epochs=5, batch_size=20, callbacks=[callback, Break(9, put, number)], seed=1)
     assert str(raised.value).startswith("step 3 of epoch 2 (step 9 of the run, learning rate 0.01): ")
@@ -94,7 +94,14 @@ def test_it_says_so_where_the_layer_changes_in_the_same_step(method, data):
     with pytest.raises(
         DivergedError, match=r"step 3 of epoch 2.* DW, the gradient of W, of layer 1 \(ReLU\) was the first"
     ):
-        nv.train(net, data, epochs=5, batch_size=20, callbacks=[nv.TerminateOnNaN(), change, Break(9, put, 0)], seed=1)
+        nv.train(
+            net,
+            data,
+            epochs=5,
+            batch_size=20,
+            callbacks=[nv.training.TerminateOnNaN(), change, Break(9, put, 0)],
+            seed=1,
+        )
     assert before["W"].support != net.layers[0].W.value.support
     assert (before["W"].shape != net.layers[0].W.value.shape) == (method == "ImportancePruning")
 
@@ -111,12 +118,12 @@ def test_a_run_that_explodes_ends_in_the_step_in_which_it_does(data):
 
     with pytest.raises(DivergedError, match=r"learning rate 1e\+12\): .* was the first that is not finite"):
         nv.train(network("ReLU;ReLU;Linear"), data, learning_rate=1e12, loss="SquaredError", epochs=50, batch_size=20,
-                 callbacks=[nv.TerminateOnNaN(), Look()], seed=1, statistics=False)  # fmt: skip
+                 callbacks=[nv.training.TerminateOnNaN(), Look()], seed=1, statistics=False)  # fmt: skip
     assert all(steps[:-1])
 
 
 def test_nothing_is_said_of_a_good_run(data):
-    callback = nv.TerminateOnNaN()
+    callback = nv.training.TerminateOnNaN()
     assert len(nv.train(network(), data, epochs=3, callbacks=[callback], seed=1)) == 3
     assert callback.report is None
 
@@ -127,7 +134,7 @@ def test_large_numbers_are_no_infinities(data):
     net.layers[0].b.vector[:] = 3e38
     run, callback = (
         begin(net, data, "SquaredError", "GradientDescent", 0.1, epochs=1, batch_size=20),
-        nv.TerminateOnNaN(),
+        nv.training.TerminateOnNaN(),
     )
     run.t = 1
     callback.on_train_begin(run)
@@ -138,7 +145,7 @@ def test_large_numbers_are_no_infinities(data):
 
 
 def test_gradients_are_checked_on_the_fly(data):
-    check = nv.GradientCheck("2 epochs", numbers=5)
+    check = nv.training.GradientCheck("2 epochs", numbers=5)
     net = network("Sigmoid;BatchNorm;HyperbolicTangent;Linear")
     history = nv.train(net, data, epochs=4, callbacks=[check, nv.method("SET(0.3)")], seed=1)
     measured = [epoch.measures.get("gradient_error") for epoch in history]
@@ -159,7 +166,7 @@ def test_a_wrong_gradient_ends_training(data):
 
     net.layers[1].output.__class__ = Wrong
     with pytest.raises(NervaError, match=r"step 2 of epoch 1: the gradient DW1 differs from differences by 2 of"):
-        nv.train(net, data, epochs=1, batch_size=60, callbacks=[nv.GradientCheck(2)], seed=1)
+        nv.train(net, data, epochs=1, batch_size=60, callbacks=[nv.training.GradientCheck(2)], seed=1)
 
 
 # --------------------------------------------------------------------------------------------------------------- CSV
@@ -168,8 +175,10 @@ def test_a_wrong_gradient_ends_training(data):
 def test_csv(data, tmp_path):
     path = tmp_path / "log.csv"
     options = {"batch_size": 50, "seed": 1}
-    history = nv.train(network(), data, epochs=2, callbacks=[nv.CSVLogger(path), nv.method("SET(0.3)")], **options)
-    nv.train(network(), data, epochs=1, callbacks=[nv.CSVLogger(path), nv.method("SET(0.3)")], **options)
+    history = nv.train(
+        network(), data, epochs=2, callbacks=[nv.training.CSVLogger(path), nv.method("SET(0.3)")], **options
+    )
+    nv.train(network(), data, epochs=1, callbacks=[nv.training.CSVLogger(path), nv.method("SET(0.3)")], **options)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2", "1"]
@@ -177,7 +186,7 @@ def test_csv(data, tmp_path):
         assert float(row["test_loss"]) == epoch.test_loss
         assert float(row["topology.R_s"]) == epoch.measures["topology"]["R_s"]
     assert "topology.layers" not in rows[0]
-    nv.train(network(), data, epochs=1, callbacks=[nv.CSVLogger(path)], statistics=False)
+    nv.train(network(), data, epochs=1, callbacks=[nv.training.CSVLogger(path)], statistics=False)
     assert path.read_text().splitlines()[-1].endswith(",,,,,"), "what was not measured is empty"
 
 
@@ -185,7 +194,7 @@ def test_another_csv_file_is_refused(data, tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("name,age\nx,1\n")
     with pytest.raises(NervaError, match=r"log\.csv: has the columns name, age, which are not those of a log"):
-        nv.train(network(), data, epochs=1, callbacks=[nv.CSVLogger(path)])
+        nv.train(network(), data, epochs=1, callbacks=[nv.training.CSVLogger(path)])
     assert path.read_text() == "name,age\nx,1\n"
 
 
@@ -208,7 +217,7 @@ def scalars(directory) -> list[tuple[str, int, float]]:
 
 @needs("tensorboard")
 def test_tensorboard(data, tmp_path):
-    callbacks = [nv.TensorBoardLogger(tmp_path / "runs"), nv.method("SET(0.3)")]
+    callbacks = [nv.training.TensorBoardLogger(tmp_path / "runs"), nv.method("SET(0.3)")]
     history = nv.train(network(), data, epochs=2, callbacks=callbacks, seed=1)
     written = {(tag, step): value for tag, step, value in scalars(tmp_path / "runs")}
     for epoch in history:
@@ -223,7 +232,7 @@ def test_without_tensorboard_the_error_tells_the_cure(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingBackendError, match=r"pip install 'nerva-py\[tensorboard\]'"):
-        nv.TensorBoardLogger(tmp_path)
+        nv.training.TensorBoardLogger(tmp_path)
     assert tensorboard.tag("score") == "run/score"
 
 

@@ -150,7 +150,7 @@ def test_weights_of_a_batch_are_shared_out(data, rng):
 
 def full(W):
     """A dense weight of that shape, on which a gradient has all its values."""
-    return nv.DenseWeight(np.zeros(W.shape, W.dtype))
+    return nv.sparse.DenseWeight(np.zeros(W.shape, W.dtype))
 
 
 # --------------------------------------------------------------------------------------------------- callbacks that look
@@ -181,11 +181,11 @@ LOOKING = {
     "on_gradients": lambda path: Watch(),
     "on_gradients first": lambda path: Watch(order=-1),
     "log": lambda path: JSONLinesLogger(path / "log.jsonl"),
-    "csv": lambda path: nv.CSVLogger(path / "log.csv"),
+    "csv": lambda path: nv.training.CSVLogger(path / "log.csv"),
     "checkpoint": lambda path: nv.ModelCheckpoint(path / "run.npz", 3),
-    "gradient check": lambda path: nv.GradientCheck(2, numbers=2, samples=10, tolerance=np.inf),
-    "NaN": lambda path: nv.TerminateOnNaN(),
-    "NaN now and then": lambda path: nv.TerminateOnNaN(3),
+    "gradient check": lambda path: nv.training.GradientCheck(2, numbers=2, samples=10, tolerance=np.inf),
+    "NaN": lambda path: nv.training.TerminateOnNaN(),
+    "NaN now and then": lambda path: nv.training.TerminateOnNaN(3),
 }
 
 
@@ -522,7 +522,7 @@ def test_gradients_that_wait_are_in_the_checkpoint(kind, dropouts, sparse_data, 
         path = tmp_path / f"{t}.npz"
         with pytest.raises(Crash):
             trained(path, t, CrashAt(t))
-        waiting = nv.read_checkpoint(path).training["callbacks"][0]["state"]["layers"][0]["batches"]
+        waiting = nv.training.read_checkpoint(path).training["callbacks"][0]["state"]["layers"][0]["batches"]
         assert [isinstance(X, dict) for _, X in waiting] == [kind == "sparse"] * count
         resumed, same = trained(path, "1 epoch", resume=path)
         assert same == losses

@@ -2,21 +2,21 @@ from __future__ import annotations
 
 import pytest
 
-from nerva_py.equations import schedules as equations
+from nerva_py.equations import rates
 from nerva_py.errors import NervaError
 from nerva_py.network.specs import build
 from nerva_py.training import SCHEDULES
 
 # spec -> the equation that it stands for
 SPECS = {
-    "Constant(0.1)": lambda i: equations.constant(i, 0.1),
-    "TimeBased(0.1, 0.5)": lambda i: equations.time_based(i, 0.1, 0.5),
-    "StepBased(0.1, 0.5, 3)": lambda i: equations.step_based(i, 0.1, 0.5, 3),
-    "MultiStepLR(0.1;2,4;0.5)": lambda i: equations.multi_step(i, 0.1, [2, 4], 0.5),
-    "MultiStepLR(0.1;3;0.5)": lambda i: equations.multi_step(i, 0.1, [3], 0.5),
-    "Exponential(0.1, 0.2)": lambda i: equations.exponential(i, 0.1, 0.2),
-    "Cosine(0.1, 8, 0.01)": lambda i: equations.cosine(i, 0.1, 8, 0.01),
-    "Cosine(0.1, 8, warm_up=3)": lambda i: equations.warm_up(i, equations.cosine(i, 0.1, 8), 3),
+    "Constant(0.1)": lambda i: rates.constant(i, 0.1),
+    "TimeBased(0.1, 0.5)": lambda i: rates.time_based(i, 0.1, 0.5),
+    "StepBased(0.1, 0.5, 3)": lambda i: rates.step_based(i, 0.1, 0.5, 3),
+    "MultiStepLR(0.1;2,4;0.5)": lambda i: rates.multi_step(i, 0.1, [2, 4], 0.5),
+    "MultiStepLR(0.1;3;0.5)": lambda i: rates.multi_step(i, 0.1, [3], 0.5),
+    "Exponential(0.1, 0.2)": lambda i: rates.exponential(i, 0.1, 0.2),
+    "Cosine(0.1, 8, 0.01)": lambda i: rates.cosine(i, 0.1, 8, 0.01),
+    "Cosine(0.1, 8, warm_up=3)": lambda i: rates.warm_up(i, rates.cosine(i, 0.1, 8), 3),
 }
 
 

@@ -93,8 +93,8 @@ def test_gradients(dropout, rates, pair):
 def test_a_wrong_gradient_is_found(pair, monkeypatch):
     from nerva_py.sparse.kernels.numba_backend import NumbaBackend
 
-    right = NumbaBackend.product_on_sparse_input
-    monkeypatch.setattr(NumbaBackend, "product_on_sparse_input", lambda *arguments: 1.1 * right(*arguments))
+    right = NumbaBackend.weight_gradient_sparse_input
+    monkeypatch.setattr(NumbaBackend, "weight_gradient_sparse_input", lambda *arguments: 1.1 * right(*arguments))
     errors = check_gradients(network(0.05), pair[0], LOSS, 3)
     assert errors[0].error > 0.01
 
@@ -102,7 +102,7 @@ def test_a_wrong_gradient_is_found(pair, monkeypatch):
 def test_dropout_of_sparse_inputs(rng):
     """Nonzeros are dropped or scaled up, zeros stay zero, and nothing happens in evaluation."""
     X = SparseBatch.from_csr(csr(rng, 40, 200, 0.3))
-    layer = nv.DropoutLayer(0.25)
+    layer = nv.network.DropoutLayer(0.25)
     Y, _ = layer.forward(X, rng)
     kept = Y.values != 0
     assert 0.7 < kept.mean() < 0.8

@@ -53,7 +53,7 @@ def affine_bytes(parts, indptr, indices, data, U, scale, shift, b, Y):
 
 
 @kernel("P1, I1, I1, F2, U2, F1, F1, F1", parallel=True)
-def product_on_bytes(parts, indptr, indices, DY, U, scale, shift, gradient):
+def weight_gradient_bytes(parts, indptr, indices, DY, U, scale, shift, gradient):
     """DW = DYᵀ X on the support of W: one inner product over the batch a nonzero.        2 N nnz operations"""
     N = U.shape[0]
     zero = gradient.dtype.type(0)

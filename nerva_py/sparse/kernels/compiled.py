@@ -94,7 +94,7 @@ def product(parts, bounds_T, indices_T, perm, data, DY, DX):
 
 
 @kernel("P1, I2, I1, F2, F2, F1", parallel=True)
-def product_on(parts, bounds, indices, DY, X, gradient):
+def weight_gradient(parts, bounds, indices, DY, X, gradient):
     """DW = DYᵀ X on the support of W: one inner product over the batch a nonzero.        2 N nnz operations"""
     N = X.shape[0]
     zero = gradient.dtype.type(0)

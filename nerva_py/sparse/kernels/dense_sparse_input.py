@@ -27,7 +27,7 @@ def dense_affine_sparse_input(features, starts, samples, values, W, b, Y):
 
 
 @kernel("I1, T1, L1, F1, F2, F2", parallel=True)
-def dense_product_on_sparse_input(features, starts, samples, values, DY, DW):
+def dense_weight_gradient_sparse_input(features, starts, samples, values, DY, DW):
     """DW = DYᵀ X, exactly 0 where a feature does not occur        DY (N, K), DW (K, D);   2 K nnz(X) operations"""
     K, D = DW.shape
     zero = values.dtype.type(0)

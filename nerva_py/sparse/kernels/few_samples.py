@@ -89,11 +89,11 @@ def sum_parts(count: int, N: int) -> Kernel:
 
 
 @cache
-def product_on(N: int) -> Kernel:
+def weight_gradient(N: int) -> Kernel:
     """DW = DYᵀ X on the support of W"""
 
     @kernel("P1, I1, I1, F2, F2, F1", parallel=True)
-    def product_on(parts, indptr, indices, DY, X, gradient):
+    def weight_gradient(parts, indptr, indices, DY, X, gradient):
         beyond = unsigned(max(indices.size - 1, 0))
         for part in prange(parts.size - 1):
             for k in range(parts[part], parts[part + 1]):
@@ -106,4 +106,4 @@ def product_on(N: int) -> Kernel:
                         g += y[i] * x[i]
                     gradient[p] = g
 
-    return product_on
+    return weight_gradient

@@ -66,15 +66,15 @@ class NumbaBackend(Backend):
             compiled.product(parts, bounds, indices_T, perm, W.data, DY, DX)
         return DX
 
-    def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
+    def weight_gradient(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
         S, N = W.support, X.shape[0]
         DY, X = batch_layout(DY), batch_layout(X)
         gradient = batch_empty(W.nnz, 1, W.dtype)[:, 0]
         few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
         if few:
-            few_samples.product_on(N)(parts, S.indptr, S.indices, DY, X, gradient)
+            few_samples.weight_gradient(N)(parts, S.indptr, S.indices, DY, X, gradient)
         else:
-            compiled.product_on(parts, bounds, S.indices, DY, X, gradient)
+            compiled.weight_gradient(parts, bounds, S.indices, DY, X, gradient)
         return gradient
 
     def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
@@ -83,10 +83,10 @@ class NumbaBackend(Backend):
         byte_input.affine_bytes(_parts(S), S.indptr, S.indices, W.data, X.u, X.scale, X.shift, bias, Y)
         return Y
 
-    def product_on_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
+    def weight_gradient_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
         S, gradient = W.support, vector_empty(W.nnz, W.dtype)
         DY = batch_layout(DY)
-        byte_input.product_on_bytes(_parts(S), S.indptr, S.indices, DY, X.u, X.scale, X.shift, gradient)
+        byte_input.weight_gradient_bytes(_parts(S), S.indptr, S.indices, DY, X.u, X.scale, X.shift, gradient)
         return gradient
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
@@ -96,16 +96,16 @@ class NumbaBackend(Backend):
         sparse_input.affine_sparse_input(parts, *S.transposed, W.data, *X.parts, bias, Y)
         return Y
 
-    def product_on_sparse_input(self, W: SparseWeight, DY: np.ndarray, X: SparseBatch) -> np.ndarray:
+    def weight_gradient_sparse_input(self, W: SparseWeight, DY: np.ndarray, X: SparseBatch) -> np.ndarray:
         gradient = vector_empty(W.nnz, W.dtype)
-        product_on_support(W.support, DY, X, gradient)
+        gradient_on_support(W.support, DY, X, gradient)
         return gradient
 
 
-def product_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.ndarray) -> None:
+def gradient_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.ndarray) -> None:
     """gradient = DYᵀ X on the support"""
     parts = S.parts(numba.get_num_threads())
-    sparse_input.product_on_sparse_input(parts, S.indptr, *S.transposed, *X.parts, batch_layout(DY), gradient)
+    sparse_input.weight_gradient_sparse_input(parts, S.indptr, *S.transposed, *X.parts, batch_layout(DY), gradient)
 
 
 def _parts(S: Support) -> np.ndarray:

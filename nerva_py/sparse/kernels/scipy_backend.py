@@ -12,7 +12,7 @@ from nerva_py.sparse.backends import Backend
 if TYPE_CHECKING:
     from nerva_py.sparse.weight import SparseWeight
 
-# Nonzeros whose two batch vectors are gathered at a time: bounds the temporary of `product_on`.
+# Nonzeros whose two batch vectors are gathered at a time: bounds the temporary of `weight_gradient`.
 CHUNK = 4096
 
 
@@ -31,7 +31,7 @@ class SciPyBackend(Backend):
         DX[...] = (W.csr.T @ DY.T).T
         return DX
 
-    def product_on(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
+    def weight_gradient(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
         rows = np.repeat(np.arange(W.shape[0]), np.diff(W.support.indptr))
         gradient = np.empty(W.nnz, W.dtype)
         for start in range(0, W.nnz, CHUNK):

@@ -39,7 +39,7 @@ def affine_sparse_input(parts, indptr_T, indices_T, perm, data, features, starts
 
 
 @kernel("P1, I1, I1, I1, I1, C1, T1, L1, F1, F2, F1", parallel=True)
-def product_on_sparse_input(
+def weight_gradient_sparse_input(
     parts, indptr, indptr_T, indices_T, perm, features, starts, samples, values, DY, gradient
 ):  # fmt: skip
     """DW = DYᵀ X on the support of W, exactly 0 where a feature does not occur        DY (N, K), gradient (nnz(W),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nerva_py.topology.schedules import GradualDensity
+from nerva_py.topology.decays import GradualDensity
 from nerva_py.topology.strategy import DynamicTopology
 
 

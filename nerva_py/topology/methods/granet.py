@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nerva_py.topology import drop, grow
-from nerva_py.topology.schedules import GradualDensity
+from nerva_py.topology.decays import GradualDensity
 from nerva_py.topology.strategy import DynamicTopology
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from nerva_py.errors import NervaError
-from nerva_py.topology import drop, grow, schedules
+from nerva_py.topology import drop, grow
 from nerva_py.topology.neurons import remove_neurons, weakest
 from nerva_py.topology.strategy import DynamicTopology
-from nerva_py.training import Run
+from nerva_py.training import Run, intervals
 
 
 class ImportancePruning(DynamicTopology):
@@ -35,7 +35,7 @@ class ImportancePruning(DynamicTopology):
         if not 0 <= start <= stop <= 1:
             raise NervaError(f"0 ≤ start ≤ stop ≤ 1 is needed, not start={start!r}, stop={stop!r}")
         self.percentile = percentile
-        self.removing = schedules.every(every)
+        self.removing = intervals.every(every)
         self.start, self.end = start, stop
 
     def on_step_end(self, run: Run) -> None:

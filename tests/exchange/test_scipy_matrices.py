@@ -20,7 +20,7 @@ X = RNG.standard_normal((4, 5)).astype(np.float32)
 
 
 def test_it_computes_what_the_matrices_say() -> None:
-    net = nv.from_scipy([W1, W2], [B1, B2])
+    net = nv.exchange.from_scipy([W1, W2], [B1, B2])
     expected = np.maximum(X @ W1.toarray().T + B1, 0) @ W2.T + B2.T
     np.testing.assert_allclose(net.predict(X), expected, rtol=1e-5, atol=1e-6)
     assert isinstance(net.linear_layers[0].W.value, nv.SparseWeight)
@@ -29,41 +29,43 @@ def test_it_computes_what_the_matrices_say() -> None:
 
 
 def test_biases_and_activations_may_be_left_out() -> None:
-    net = nv.from_scipy([W1, W2.astype(np.float64)], [None, B2], "Sigmoid;Softmax")
+    net = nv.exchange.from_scipy([W1, W2.astype(np.float64)], [None, B2], "Sigmoid;Softmax")
     Z = 1 / (1 + np.exp(-X.astype(float) @ W1.toarray().T)) @ W2.T + B2.T
     np.testing.assert_allclose(net.predict(X), np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True))
     assert net.dtype == np.float64
-    assert not nv.from_scipy([W1]).linear_layers[0].b.value.any()
+    assert not nv.exchange.from_scipy([W1]).linear_layers[0].b.value.any()
 
 
 def test_all_relu_alternates_as_in_mlp() -> None:
-    net = nv.from_scipy([W1, W2, np.ones((2, 3))], activations="AllReLU(0.5);AllReLU(0.5);Linear")
+    net = nv.exchange.from_scipy([W1, W2, np.ones((2, 3))], activations="AllReLU(0.5);AllReLU(0.5);Linear")
     assert [layer.output.f.parameters for layer in net.linear_layers[:2]] == [(-0.5,), (0.5,)]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_round_trip_is_exact(dtype: type) -> None:
     source = network("ours", dtype)
-    weights, biases = nv.to_scipy(source)
+    weights, biases = nv.exchange.to_scipy(source)
     assert [W.nnz for W in weights] == [layer.W.value.nnz for layer in source.linear_layers]
     names = [layer.output.name for layer in source.linear_layers]
     weights[2], _ = mask_from_csr(weights[2])  # the dense layer
-    back = nv.from_scipy(weights, biases, names)
+    back = nv.exchange.from_scipy(weights, biases, names)
     for one, other in zip(source.linear_layers, back.linear_layers, strict=True):
         other.output = one.output  # the parameters of activations are not part of the matrices
     assert_same(source, back)
 
 
 def test_it_trains_on() -> None:
-    net = nv.from_scipy([csr_array(W1), W2])
+    net = nv.exchange.from_scipy([csr_array(W1), W2])
     data = nv.from_arrays(X, np.arange(4) % 3)
     assert len(nv.train(net, data, epochs=1, batch_size=2)) == 1
     assert net.linear_layers[0].W.value.nnz == W1.nnz
 
 
 def test_batch_normalisation_is_no_list_of_matrices() -> None:
-    with pytest.raises(NervaError, match=r"linear layers and dropout only, not MLP\(.*BatchNorm.*save_weights"):
-        nv.to_scipy(network("between"))
+    with pytest.raises(
+        NervaError, match=r"linear layers and dropout only, not MLP\(.*BatchNorm.*save writes everything"
+    ):
+        nv.exchange.to_scipy(network("between"))
 
 
 @pytest.mark.parametrize(
@@ -82,11 +84,11 @@ def test_batch_normalisation_is_no_list_of_matrices() -> None:
 )
 def test_what_does_not_fit_is_refused(arguments: tuple, kind: type, message: str) -> None:
     with pytest.raises(kind, match=message):
-        nv.from_scipy(*arguments)
+        nv.exchange.from_scipy(*arguments)
 
 
 def test_predictions_of_the_round_trip_are_the_same() -> None:
     source = network("activations")
-    weights, biases = nv.to_scipy(source)
-    back = nv.from_scipy(weights, biases, "Sigmoid;HyperbolicTangent;ReLU;LeakyReLU(0.2);LogSoftmax")
+    weights, biases = nv.exchange.to_scipy(source)
+    back = nv.exchange.from_scipy(weights, biases, "Sigmoid;HyperbolicTangent;ReLU;LeakyReLU(0.2);LogSoftmax")
     np.testing.assert_allclose(back.predict(samples()), source.predict(samples()), rtol=1e-5, atol=1e-6)

@@ -9,30 +9,30 @@ from rich.console import Console
 from nerva_py.checkpoints import save
 from nerva_py.data import Dataset, save_npz
 from nerva_py.distributed import DataParallel, MPIRanks
-from nerva_py.network import MLP, save_weights
+from nerva_py.exchange import to_nerva
+from nerva_py.network import MLP
 from nerva_py.sparse.backends import get_backend
 from nerva_py.training import Callback, History, JSONLinesLogger, train
 from nerva_py.training.gradient_check import check_gradients
 from nerva_py.training.loop import check_run, resolve_loss, resolve_optimizers, resolve_schedule
 
+from . import INTERRUPTED
 from .busy import busy
 from .choices import Choices, choose, make_network
 from .compilation import compilation_notice
 from .defaults import defaults_for
 from .distributed import distribution, first, make_ranks, of_rank, together
 from .environment import environment
-from .memory import layer_memory, layer_table
+from .layer_table import layer_memory, layer_table
 from .options import Options
-from .outputs import check_outputs
+from .output_files import check_outputs
 from .progress import BatchBar, EpochLines
 from .results import SHOWN_CLASSES, class_names, class_table, mistakes, predicted_classes
-from .resuming import resumed, saver
+from .saved_run import resumed, saver
 from .screen import make_console
 from .sources import chosen_data
 from .summary import gradient_table, parameter_table, phase_table, summary
-from .topology import check_method, described, topology_row
-
-INTERRUPTED = 130
+from .topology import check_method, topology_row, topology_settings
 
 
 def run(options: Options) -> int:
@@ -99,7 +99,7 @@ def _run(options: Options, console: Console, ranks: MPIRanks | None) -> int:
         if options.save is not None and not choices.epochs:
             save(network, options.save, data=data)
         if options.save_weights is not None:
-            save_weights(options.save_weights, network)
+            to_nerva(network, options.save_weights, sparse=True)
     title = ", ".join(filter(None, [data.name, options.method or options.prune, f"density {network.density:.3g}"]))
     if options.plot is not None and len(history):
         from .plot import save_training_plot
@@ -159,7 +159,7 @@ def _settings(options: Options, choices: Choices) -> str:
     """How it is trained, in the words of the command line."""
     parts = [
         choices.loss, options.optimizers, f"learning rate {choices.learning_rate}", f"batch size {choices.batch_size}",
-        f"seed {options.seed}", *described(options, choices.method),
+        f"seed {options.seed}", *topology_settings(options, choices.method),
     ]  # fmt: skip
     return ", ".join(parts)
 

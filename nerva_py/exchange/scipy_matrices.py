@@ -61,7 +61,7 @@ def to_scipy(network: MLP) -> tuple[list[csr_array], list[np.ndarray]]:
     Of a dense layer every position is stored. Raises NervaError for batch normalisation, which is no part of these.
     """
     if any(isinstance(layer, BatchNormLayer) for layer in checked_network(network).layers):
-        raise NervaError(f"network must have linear layers and dropout only, not {network!r}; see save_weights")
+        raise NervaError(f"network must have linear layers and dropout only, not {network!r}; save writes everything")
     linear = network.linear_layers
     return [csr_of(layer.W.value) for layer in linear], [layer.b.value[0].copy() for layer in linear]
 

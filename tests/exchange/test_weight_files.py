@@ -9,7 +9,8 @@ import pytest
 
 import nerva_py as nv
 from nerva_py.errors import DataError
-from nerva_py.network.weights_io import layer_sizes, load_weights, save_weights
+from nerva_py.exchange import replace_weights, to_nerva
+from nerva_py.exchange.nerva import layer_sizes
 from nerva_py.sparse import SparseWeight
 
 LAYERS = "SReLU;BatchNormalization;ReLU;Linear"
@@ -33,7 +34,7 @@ def trained(seed: int) -> nv.MLP:
 def saved(tmp_path: Path) -> tuple[nv.MLP, Path]:
     path = tmp_path / "w.npz"
     source = trained(1)
-    save_weights(path, source)
+    to_nerva(source, path, sparse=True)
     return source, path
 
 
@@ -45,7 +46,7 @@ def test_round_trip(saved: tuple[nv.MLP, Path]) -> None:
     source, path = saved
     target = network(2)
     assert not np.array_equal(outputs(target), outputs(source))
-    load_weights(path, target)
+    replace_weights(target, path)
     assert np.array_equal(outputs(target), outputs(source))
     for ours, theirs in zip(source.linear_layers, target.linear_layers, strict=True):
         assert type(ours.W.value) is type(theirs.W.value)
@@ -65,14 +66,14 @@ def test_sparse_layers_are_stored_as_csr(saved: tuple[nv.MLP, Path]) -> None:
 
 def test_loaded_network_trains(saved: tuple[nv.MLP, Path]) -> None:
     target = network(2)
-    load_weights(saved[1], target)
+    replace_weights(target, saved[1])
     data = nv.from_arrays(np.ones((8, 9), np.float32), np.arange(8) % 4)
     assert len(nv.train(target, data, epochs=1, batch_size=4)) == 1
 
 
 def test_precision_is_the_networks(saved: tuple[nv.MLP, Path]) -> None:
     target = network(2, dtype=np.float64)
-    load_weights(saved[1], target)
+    replace_weights(target, saved[1])
     assert {parameter.value.dtype for parameter in target.parameters()} == {np.dtype(np.float64)}
     assert np.allclose(outputs(target), outputs(saved[0]), atol=1e-5)
 
@@ -84,7 +85,7 @@ def test_file_of_nerva(tmp_path: Path) -> None:
     W2, b1, b2 = rng.standard_normal((3, 6)), rng.standard_normal(6), rng.standard_normal((3, 1))
     np.savez(tmp_path / "n.npz", W1=W1, b1=b1, W2=W2, b2=b2)
     net = nv.mlp("ReLU;Linear", [5, 6, 3], layer_densities=[0.2, 1.0], dtype=np.float64, seed=1)
-    load_weights(tmp_path / "n.npz", net)
+    replace_weights(net, tmp_path / "n.npz")
     assert isinstance(net.linear_layers[0].W.value, SparseWeight)
     assert net.linear_layers[0].W.value.nnz == np.count_nonzero(W1)
     X = rng.standard_normal((4, 5))
@@ -124,7 +125,7 @@ def test_a_wrong_file_changes_nothing(
     target = network(2)
     before = outputs(target)
     with pytest.raises(DataError, match=r"w\.npz") as raised:
-        load_weights(path, target)
+        replace_weights(target, path)
     assert fragment in str(raised.value)
     assert np.array_equal(outputs(target), before)
 
@@ -138,7 +139,7 @@ def test_duplicate_positions_are_refused(saved: tuple[nv.MLP, Path]) -> None:
     arrays["W2.indices"][first + 1] = arrays["W2.indices"][first]
     np.savez(path, **arrays)
     with pytest.raises(DataError, match="twice"):
-        load_weights(path, network(2))
+        replace_weights(network(2), path)
 
 
 def test_broken_files(saved: tuple[nv.MLP, Path]) -> None:
@@ -146,7 +147,7 @@ def test_broken_files(saved: tuple[nv.MLP, Path]) -> None:
     contents = path.read_bytes()
     for broken in (b"", b"nonsense" * 20, contents[:-50], contents[:90] + bytes(20) + contents[110:]):
         path.write_bytes(broken)
-        for read in (lambda: load_weights(path, network(2)), lambda: layer_sizes(path)):
+        for read in (lambda: replace_weights(network(2), path), lambda: layer_sizes(path)):
             with pytest.raises(DataError, match=r"w\.npz"):
                 read()
 
@@ -160,6 +161,6 @@ def test_failed_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(DataError, match="No space left"):
-        save_weights(path, network(1))
+        to_nerva(network(1), path, sparse=True)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

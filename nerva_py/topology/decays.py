@@ -1,4 +1,4 @@
-"""When the topology changes, how much of it, and how dense it is to be: functions of the progress of training.
+"""How much of the topology changes, and how dense it is to be: functions of the progress of training.
 
 With s = t/T_end the share of the changing part that is over, 0 ≤ s ≤ 1:
 - Constant 1, Cosine ½ (1 + cos π s), Linear 1 − s: factors of the share that is dropped        [arXiv:1911.11134]
@@ -10,24 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nerva_py.equations import schedules
+from nerva_py.equations import rates
 from nerva_py.errors import NervaError
 from nerva_py.parts import find
 from nerva_py.sparse.densities import checked_density
-from nerva_py.training.intervals import Every, every
-
-__all__ = ["DECAYS", "Decay", "Every", "GradualDensity", "decay", "every"]
 
 Decay = Callable[[float], float]
 
 
 # Functions of the module, so that a method can be pickled. A schedule of η = 1 over one epoch is a decay.
 def _constant(s: float) -> float:
-    return schedules.constant(s, 1.0)
+    return rates.constant(s, 1.0)
 
 
 def _cosine(s: float) -> float:
-    return schedules.cosine(s, 1.0, 1.0)
+    return rates.cosine(s, 1.0, 1.0)
 
 
 def _linear(s: float) -> float:
@@ -37,7 +34,7 @@ def _linear(s: float) -> float:
 DECAYS: dict[str, Decay] = {"Constant": _constant, "Cosine": _cosine, "Linear": _linear}
 
 
-def decay(name: str) -> Decay:
+def decay_named(name: str) -> Decay:
     """The decay of that name. Raises NervaError."""
     return DECAYS[find("decay", str(name), DECAYS)]
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_array
 
 import nerva_py as nv
-from nerva_py.cli.memory import layer_memory, layer_table
+from nerva_py.cli.layer_table import layer_memory, layer_table
 from nerva_py.cli.screen import aligned, size
 from nerva_py.matrix import Outer
 from nerva_py.network import Parameter

@@ -6,40 +6,15 @@ from hypothesis import strategies as st
 
 from nerva_py.errors import NervaError
 from nerva_py.topology import GradualDensity
-from nerva_py.topology.schedules import DECAYS, decay, every
-
-
-@pytest.mark.parametrize(
-    ("interval", "steps", "text"),
-    [
-        (100, 100, "every 100 steps"),
-        ("100", 100, "every 100 steps"),
-        ("1 step", 1, "every 1 step"),
-        (" 7 steps ", 7, "every 7 steps"),
-        ("1 epoch", 15, "every 1 epoch"),
-        ("5 epochs", 75, "every 5 epochs"),
-        ("2epochs", 30, "every 2 epochs"),
-    ],
-)
-def test_intervals(interval, steps, text):
-    parsed = every(interval)
-    assert parsed.steps(steps_per_epoch=15) == steps
-    assert str(parsed) == text
-
-
-@pytest.mark.parametrize("interval", [0, -1, 1.5, "0 epochs", "epoch", "3 weeks", "", None, True, [3]])
-def test_impossible_intervals(interval):
-    with pytest.raises(NervaError, match='every must be a number of steps or such as "100 steps"') as raised:
-        every(interval)
-    assert repr(interval) in str(raised.value)
+from nerva_py.topology.decays import DECAYS, decay_named
 
 
 @pytest.mark.parametrize(
     ("name", "values"), [("Constant", (1, 1, 1)), ("Cosine", (1, 0.5, 0)), ("Linear", (1, 0.5, 0))]
 )
 def test_decays(name, values):
-    assert [decay(name)(s) for s in (0, 0.5, 1)] == pytest.approx(values, abs=1e-15)
-    assert decay(name.upper()) is decay(name)
+    assert [decay_named(name)(s) for s in (0, 0.5, 1)] == pytest.approx(values, abs=1e-15)
+    assert decay_named(name.upper()) is decay_named(name)
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
@@ -51,7 +26,7 @@ def test_decays_fall_from_one_to_at_least_zero(s, t):
 @pytest.mark.parametrize("name", ["Exponential", "", None, 3])
 def test_unknown_decays(name):
     with pytest.raises(NervaError, match=r"unknown decay .*Known: Constant, Cosine, Linear"):
-        decay(name)
+        decay_named(name)
 
 
 # ----------------------------------------------------------------------------------------------------- gradual density
