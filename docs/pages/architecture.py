@@ -117,6 +117,7 @@ ORDER = (
     "sparse",
     "equations",
     "files",
+    "parts",
     "threads",
 )
 

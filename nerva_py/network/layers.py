@@ -106,7 +106,10 @@ class LinearTape(NamedTuple):
 
 
 class LinearLayer(Layer):
-    """Y = output(X Wᵀ + 1_N b), W sparse or dense; `dropout` is the rate of the paper's dropout on the weights."""
+    """Y = output(X Wᵀ + 1_N b), W sparse or dense; `dropout` is the rate of the paper's dropout on the weights.
+
+    Raises ShapeError unless b is (1, K) for W (K, D).
+    """
 
     accepts = (np.ndarray, SparseBatch, ByteBatch)
 
