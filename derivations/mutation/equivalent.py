@@ -67,6 +67,7 @@ EQUIVALENT: dict[str, str] = {
     # ------------------------------------------------------------------------------------------------------ losses, schedules
     "equations.losses.Loss.__call__: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.Loss.mean_gradient: Y.shape -> T.shape": _SAME_SHAPE,
+    "equations.losses.squared_error: Y - T -> T - Y": _SQUARE,
     "equations.losses.mean_squared_error: squared_error(Y, T) -> squared_error(T, Y)": _SQUARE,
     "equations.losses.mean_squared_error: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.mean_squared_error_gradient: Y.shape -> T.shape": _SAME_SHAPE,
@@ -114,6 +115,12 @@ EQUIVALENT: dict[str, str] = {
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0 (2)": "At x = 0 both branches are 0.",
     # -------------------------------------------------------------------------------------------------------------- optimizers
     "equations.schedules.rise: t < T -> t <= T": "At t = T both branches are 1.",
+    **{
+        f"equations.updates.smet: bias_correction_of_age({a}, age_new) -> bias_correction_of_age(age_new, {a})": (
+            "(log β) τ = τ log β."
+        )
+        for a in ("log_beta1", "log_beta2")
+    },
     "training.optimizers.Optimizer.step: True -> False": "There is one gradient for each parameter.",
     **{
         f"network.layers.{layer}Layer.backward: True -> False": "Without parameters, it gives DX whether it is needed or not."
