@@ -108,9 +108,6 @@ EQUIVALENT: dict[str, str] = {
         )
     },
     "matrix.outer.Outer.stacked: len(self.terms) == 1 -> len(self.terms) == 0": "A single matrix is a stack of one.",
-    "matrix.primitives.inv_sqrt: 0 -> 1": (
-        "The definition only says that a carrier has no `inv_sqrt`; each implementation states its own default, which is proved."
-    ),
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0": "At x = 0 both branches are 0.",
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0 (2)": "At x = 0 both branches are 0.",
     # -------------------------------------------------------------------------------------------------------------- optimizers
