@@ -100,7 +100,7 @@ def test_functions(s: Setting) -> None:
     E = exp(X)
     confirm_equal(log(E), X)
     confirm_equal(hadamard(E, reciprocal(E)), ones(X, s.N, s.D))
-    confirm_equal(hadamard(sqrt(E), sqrt(E)), E)
+    confirm_equal(sqrt(hadamard(E, E)), E)
     confirm_equal(hadamard(hadamard(inv_sqrt(E), inv_sqrt(E)), E), ones(X, s.N, s.D))
     confirm_equal(hadamard(hadamard(inv_sqrt(E, 1), inv_sqrt(E, 1)), E + ones(X, s.N, s.D)), ones(X, s.N, s.D))
     confirm_equal(exp(-log_sigmoid(X)), ones(X, s.N, s.D) + exp(-X))

@@ -67,6 +67,7 @@ EQUIVALENT: dict[str, str] = {
     # ------------------------------------------------------------------------------------------------------ losses, schedules
     "equations.losses.Loss.__call__: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.Loss.mean_gradient: Y.shape -> T.shape": _SAME_SHAPE,
+    "equations.losses.squared_error: Y - T -> T - Y": _SQUARE,
     "equations.losses.mean_squared_error: squared_error(Y, T) -> squared_error(T, Y)": _SQUARE,
     "equations.losses.mean_squared_error: Y.shape -> T.shape": _SAME_SHAPE,
     "equations.losses.mean_squared_error_gradient: Y.shape -> T.shape": _SAME_SHAPE,
@@ -107,13 +108,16 @@ EQUIVALENT: dict[str, str] = {
         )
     },
     "matrix.outer.Outer.stacked: len(self.terms) == 1 -> len(self.terms) == 0": "A single matrix is a stack of one.",
-    "matrix.primitives.inv_sqrt: 0 -> 1": (
-        "The definition only says that a carrier has no `inv_sqrt`; each implementation states its own default, which is proved."
-    ),
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0": "At x = 0 both branches are 0.",
     "matrix.dense.stable_log_sigmoid: x <= 0 -> x < 0 (2)": "At x = 0 both branches are 0.",
     # -------------------------------------------------------------------------------------------------------------- optimizers
     "equations.rates.rise: t < T -> t <= T": "At t = T both branches are 1.",
+    **{
+        f"equations.updates.smet: bias_correction_of_age({a}, age_new) -> bias_correction_of_age(age_new, {a})": (
+            "(log β) τ = τ log β."
+        )
+        for a in ("log_beta1", "log_beta2")
+    },
     "training.optimizers.Optimizer.step: True -> False": "There is one gradient for each parameter.",
     **{
         f"network.layers.{layer}Layer.backward: True -> False": "Without parameters, it gives DX whether it is needed or not."

@@ -38,8 +38,8 @@ NEIGHBOURS = {
     "floor": ("ceil",),
     "function": ("derivative",),
     "derivative": ("function",),
-    "value": ("gradient",),
-    "gradient": ("value",),
+    "samples": ("gradient",),
+    "gradient": ("samples",),
 }
 # Where the carrier has a function with a size beside the matrix, the neighbour wants it too: identity(X, n), ones(X, n, n).
 TAKES_TWO_SIZES = {"ones", "zeros"}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from nerva_py.errors import ShapeError
+from nerva_py.matrix import dense
 from nerva_py.matrix import primitives as table
-from nerva_py.matrix.dense import dropout_mask
 
 from . import elementwise
 from .byte_batch import ByteBatch
@@ -66,7 +66,7 @@ def update_numbers(
 @table.draw_mask.register(np.ndarray)
 def draw_mask(rng: np.random.Generator, like: np.ndarray, rate: float) -> np.ndarray:
     R = batch_empty(like.shape[0], like.shape[1], like.dtype)
-    R[...] = dropout_mask(rng, like.shape[::-1], rate, like.dtype).T
+    R[...] = dense.draw_mask(rng, like, rate)
     return R
 
 

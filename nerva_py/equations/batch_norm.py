@@ -37,6 +37,11 @@ def scale_and_shift(Z, gamma, beta):
     return scaled(Z, gamma) + row_repeat(beta, Z.shape[0])
 
 
+def scale_and_shift_parameter_gradients(Z, DY):
+    """Dγ = 1_Nᵀ (Z ⊙ DY),   Dβ = 1_Nᵀ DY        -> (1, D), (1, D)"""
+    return columns_sum(hadamard(Z, DY)), columns_sum(DY)
+
+
 def batch_norm(X, gamma, beta, epsilon):
     """Y = (1_N γ) ⊙ Z + 1_N β   with Z, mean, Σ = standardize(X)        -> Y, Z, mean, Σ"""
     Z, mean, variance = standardize(X, epsilon)
@@ -52,11 +57,6 @@ def batch_norm_backward(Z, variance, gamma, DY, epsilon, needs_DX=True):
     N, DZ = Z.shape[0], scaled(DY, gamma)
     inner = centred(N * DZ, columns_sum(DZ)) - scaled(Z, columns_sum(hadamard(Z, DZ)))
     return scaled(inner, inv_sqrt(variance, epsilon) / N), Dgamma, Dbeta
-
-
-def scale_and_shift_parameter_gradients(Z, DY):
-    """Dγ = 1_Nᵀ (Z ⊙ DY),   Dβ = 1_Nᵀ DY        -> (1, D), (1, D)"""
-    return columns_sum(hadamard(Z, DY)), columns_sum(DY)
 
 
 def batch_norm_input_gradient_paper(Z, variance, gamma, DY, epsilon):

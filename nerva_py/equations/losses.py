@@ -24,13 +24,13 @@ sigmoid = Sigmoid()
 class Loss:
     """The losses of single samples, and the gradient of their sum over the batch, or, if `averaged`, of their mean.
 
-    A loss of your own is two functions on the primitives, and is used by handing it over, `train(..., loss=Quartic)`:
+    `samples`(Y, T) is the column ℓ (N, 1), `gradient`(Y, T) is (N, K). A loss of your own, for `train(..., loss=Poisson)`:
 
-        def quartic(Y, T):
-            return rows_sum(hadamard(hadamard(Y - T, Y - T), hadamard(Y - T, Y - T)))
-        def quartic_gradient(Y, T):
-            return 4 * hadamard(hadamard(Y - T, Y - T), Y - T)
-        Quartic = Loss("Quartic", quartic, quartic_gradient)
+        def poisson(Y, T):
+            return rows_sum(exp(Y) - hadamard(T, Y))
+        def poisson_gradient(Y, T):
+            return exp(Y) - T
+        Poisson = Loss("Poisson", poisson, poisson_gradient)
     """
 
     name: str

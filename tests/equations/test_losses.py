@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nerva_py.equations.losses import LOSSES, Loss
-from nerva_py.matrix import hadamard, rows_sum
+from nerva_py.matrix import exp, hadamard, rows_sum
 from tests import naive
 from tests.samples import DTYPES, assert_close, batch, one_hot
 
@@ -129,18 +129,18 @@ def test_the_sum_of_the_samples_is_as_precise_as_one_sum_in_float32(K, rng):
 
 
 def test_a_loss_of_your_own(rng):
-    """That of the docstring: trained, and with weights of samples."""
+    """That of the docstring."""
 
-    def quartic(Y, T):
-        return rows_sum(hadamard(hadamard(Y - T, Y - T), hadamard(Y - T, Y - T)))
+    def poisson(Y, T):
+        return rows_sum(exp(Y) - hadamard(T, Y))
 
-    def quartic_gradient(Y, T):
-        return 4 * hadamard(hadamard(Y - T, Y - T), Y - T)
+    def poisson_gradient(Y, T):
+        return exp(Y) - T
 
-    Quartic = Loss("Quartic", quartic, quartic_gradient)
+    Poisson = Loss("Poisson", poisson, poisson_gradient)
     Y, T, w = batch(rng, N, K), batch(rng, N, K), rng.uniform(0.5, 2, (N, 1))
-    expected = naive.central_difference(lambda: float(Quartic.total(Y, T, w)) / w.sum(), Y)
-    np.testing.assert_allclose(Quartic.mean_gradient(Y, T, w), expected, rtol=1e-6, atol=1e-7)
+    expected = naive.central_difference(lambda: float(Poisson.total(Y, T, w)) / w.sum(), Y)
+    np.testing.assert_allclose(Poisson.mean_gradient(Y, T, w), expected, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", sorted(set(LOSSES) - POSITIVE))
