@@ -52,7 +52,7 @@ def updated(
     f: Callable[..., Any], W: np.ndarray, G: np.ndarray, states: Sequence[np.ndarray], constants: tuple[float, ...]
 ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
     run = update_kernel(f, len(states), len(constants), W.size > BLOCK)
-    run(W.reshape(-1), G.reshape(-1), *states, constants)
+    run(W.reshape(-1), G.reshape(-1), tuple(states), constants)
     return W, states
 
 
@@ -60,7 +60,7 @@ def update_numbers(
     f: Callable[..., Any], theta: np.ndarray, g: np.ndarray, states: Sequence[np.ndarray], constants: tuple[float, ...]
 ) -> None:
     """θ, s₁, ... = f(θ, g, s₁, ..., c₁, ...) in place, for each number of these vectors."""
-    update_kernel(f, len(states), len(constants), theta.size > BLOCK)(theta, g, *states, constants)
+    update_kernel(f, len(states), len(constants), theta.size > BLOCK)(theta, g, tuple(states), constants)
 
 
 @table.draw_mask.register(np.ndarray)

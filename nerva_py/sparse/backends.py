@@ -7,13 +7,14 @@ All take and return batch-contiguous matrices and never form a dense K×D matrix
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.engine.memory import batch_empty
+from nerva_py.engine.passes import update_numbers
 from nerva_py.matrix import apply
 from nerva_py.parts import find
 
@@ -42,12 +43,24 @@ class Backend:
         """The values of DYᵀ X on the support of W        -> (nnz,)"""
         raise NotImplementedError
 
-    def affine_apply_single(
+    def affine_apply(
         self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
     ) -> np.ndarray:
-        """f(x Wᵀ + b, *parameters) of a single sample        X (1, D) -> (1, K)"""
+        """f(X Wᵀ + 1_N b, *parameters)        -> (N, K)"""
         result: np.ndarray = apply(f, self.affine(X, W, b), *parameters)
         return result
+
+    def weight_update(
+        self,
+        f: Callable[..., Any],
+        W: SparseWeight,
+        DY: np.ndarray,
+        X: np.ndarray,
+        states: Sequence[np.ndarray],
+        constants: tuple[float, ...],
+    ) -> None:
+        """W, s₁, ... = f(W, DYᵀ X on the support of W, s₁, ..., c₁, ...), in place"""
+        update_numbers(f, W.data, self.weight_gradient(W, DY, X), states, constants)
 
     def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         """X Wᵀ + 1_N b        -> (N, K)"""

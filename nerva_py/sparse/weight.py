@@ -182,16 +182,30 @@ def affine(X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
 
 @activation_layer.register(SparseWeight)
 def affine_apply(X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Any) -> np.ndarray:
-    if X.shape[0] != 1 or not isinstance(X, np.ndarray) or not isinstance(f, Activation):
-        return activation_layer.definition(X, W, b, f)  # in a batch, the pass that applies f is a small part
+    if not isinstance(X, np.ndarray) or not isinstance(f, Activation):
+        return activation_layer.definition(X, W, b, f)
     check_linear(X, W, b)
-    return W.backend.affine_apply_single(X, W, b, f.function, f.parameters)
+    return W.backend.affine_apply(X, W, b, f.function, f.parameters)
 
 
 @table.product_on.register(SparseWeight)
 def product_on(W: SparseWeight, A: np.ndarray, B: np.ndarray) -> SparseWeight:
     check_factors(A, B, W)
     return W.like(W.backend.weight_gradient(W, A.T, B))
+
+
+@table.product_update.register(SparseWeight, np.ndarray)
+def product_update(
+    f: Callable[..., Any],
+    W: SparseWeight,
+    A: np.ndarray,
+    B: np.ndarray,
+    states: Sequence[np.ndarray],
+    constants: tuple[float, ...],
+) -> tuple[SparseWeight, Sequence[np.ndarray]]:
+    check_factors(A, B, W)
+    W.backend.weight_update(f, W, A.T, B, states, constants)
+    return W, states
 
 
 @linear.register(SparseWeight, SparseBatch)

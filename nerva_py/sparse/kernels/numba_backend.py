@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -11,6 +11,7 @@ import numpy as np
 from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
+from nerva_py.engine.rows import tile_most, tiles
 from nerva_py.sparse import plan
 from nerva_py.sparse.backends import Backend
 
@@ -27,30 +28,24 @@ class NumbaBackend(Backend):
     name = "numba"
 
     def affine(self, X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+        return self.affine_apply(X, W, b, None, ())
+
+    def affine_apply(
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any] | None, parameters: tuple[float, ...]
+    ) -> np.ndarray:
         S, N = W.support, X.shape[0]
         bias = np.ascontiguousarray(b[0])
         if N == 1:
             y = np.empty(W.shape[0], W.dtype)
-            run = compiled.affine_single if W.nnz >= plan.SINGLE else compiled.affine_single_serial
-            run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, y)
+            run = compiled.affine_single(f, len(parameters), W.nnz >= plan.SINGLE)
+            run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, parameters, y)
             return y[None]
         Y, X = batch_empty(N, W.shape[0], W.dtype), batch_layout(X)
         few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
-        if few:
-            few_samples.affine(N)(parts, S.indptr, S.indices, W.data, X, bias, Y)
-        else:
-            compiled.affine(parts, bounds, S.indices, W.data, X, bias, Y)
+        for start, vectors in tiles(N, W.dtype):
+            run = compiled.affine(vectors, f, len(parameters), few)
+            run(parts, bounds, S.indices, W.data, X, bias, parameters, Y, start)
         return Y
-
-    def affine_apply_single(
-        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
-    ) -> np.ndarray:
-        S = W.support
-        y = np.empty(W.shape[0], W.dtype)
-        run = compiled.affine_apply_single(f, len(parameters), W.nnz >= plan.SINGLE)
-        x, bias = np.ascontiguousarray(X[0]), np.ascontiguousarray(b[0])
-        run(_parts(S), S.indptr, S.indices, W.data, x, bias, parameters, y)
-        return y[None]
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
         S, DY = W.support, batch_layout(DY)
@@ -63,7 +58,8 @@ class NumbaBackend(Backend):
             few_samples.sum_parts(plan.PARTS, N)(sums, DX)
         else:
             _, indices_T, perm = S.transposed
-            compiled.product(parts, bounds, indices_T, perm, W.data, DY, DX)
+            for start, vectors in tiles(N, W.dtype):
+                compiled.product(vectors)(parts, bounds, indices_T, perm, W.data, DY, DX, start)
         return DX
 
     def weight_gradient(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
@@ -71,11 +67,30 @@ class NumbaBackend(Backend):
         DY, X = batch_layout(DY), batch_layout(X)
         gradient = batch_empty(W.nnz, 1, W.dtype)[:, 0]
         few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
-        if few:
-            few_samples.weight_gradient(N)(parts, S.indptr, S.indices, DY, X, gradient)
-        else:
-            compiled.weight_gradient(parts, bounds, S.indices, DY, X, gradient)
+        for start, vectors in tiles(N, W.dtype):
+            run = compiled.weight_gradient(vectors, start > 0, few)
+            run(parts, bounds, S.indices, DY, X, gradient, start)
         return gradient
+
+    def weight_update(
+        self,
+        f: Callable[..., Any],
+        W: SparseWeight,
+        DY: np.ndarray,
+        X: np.ndarray,
+        states: Sequence[np.ndarray],
+        constants: tuple[float, ...],
+    ) -> None:
+        S, N = W.support, X.shape[0]
+        if tile_most(W.dtype) < N:  # the gradient is a sum over tiles
+            super().weight_update(f, W, DY, X, states, constants)
+            return
+        DY, X = batch_layout(DY), batch_layout(X)
+        few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
+        ((_, vectors),) = tiles(N, W.dtype)
+        run = compiled.weight_update(vectors, f, len(states), len(constants), few)
+        waiting = batch_empty(W.nnz, 1, W.dtype)[:, 0]
+        run(parts, bounds, S.indices, W.data, DY, X, waiting, tuple(states), constants)
 
     def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         S, bias = W.support, np.ascontiguousarray(b[0])
