@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import inspect
 import json
 import multiprocessing
 import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +30,6 @@ from nerva_py.topology.neurons import remove_neurons
 from nerva_py.training.gradient_check import check_gradients
 from nerva_py.training.loop import resolve_loss
 from nerva_py.verify import check_layer
-from tests import own
 from tests.distributed.test_parts import Alone
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +37,34 @@ LAYERS = "FeatureScale;Bump(2);FeatureScale(0.5);Slopes(start=0.1);Linear"
 TRAINING = {
     "loss": "PseudoHuber", "optimizer": "Signum(0.8)", "learning_rate": "Harmonic(0.01)", "batch_size": 16, "seed": 1
 }  # fmt: skip
+
+
+def registries() -> list[dict[str, Any]]:
+    return [getattr(importlib.import_module(module), name) for module, name, _ in parts.KINDS.values()]
+
+
+@contextmanager
+def as_they_were() -> Iterator[None]:
+    """What is registered meanwhile is forgotten."""
+    kept, names = [dict(one) for one in registries()], copy.deepcopy(parts._own)
+    yield
+    for one, before in zip(registries(), kept, strict=True):
+        one.clear()
+        one.update(before)
+    parts._own.update(names)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own() -> Iterator[Any]:
+    """The package, for these tests alone: others look at all that is registered."""
+    with as_they_were():
+        yield importlib.import_module("tests.own")
+
+
+@pytest.fixture
+def forgotten(own: Any) -> Iterator[None]:
+    with as_they_were():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +121,7 @@ def test_they_learn_and_the_gradients_are_right(data):
     assert max(check.error for check in worst) < 1e-6
 
 
-def test_their_mathematics_is_proved():
+def test_their_mathematics_is_proved(own):
     assert check_layer(own.layer.scale, own.layer.scale_backward, inputs={"X": ("N", "D")}, parameters={"g": (1, "D")})
     slopes = own.output.slopes, own.output.slopes_backward
     assert check_layer(*slopes, inputs={"Z": ("N", "K")}, parameters={"a": (1, "K")})
@@ -209,20 +241,8 @@ def predicted(path, X):
 # ----------------------------------------------------------------------------------------------------------- registering
 
 
-@pytest.fixture
-def registries():
-    """As they were, afterwards."""
-    homes = [getattr(__import__(module, fromlist=["_"]), name) for module, name, _ in parts.KINDS.values()]
-    kept, own_names = [dict(home) for home in homes], copy.deepcopy(parts._own)
-    yield
-    for home, before in zip(homes, kept, strict=True):
-        home.clear()
-        home.update(before)
-    parts._own.update(own_names)
-
-
 @pytest.mark.parametrize("kind", parts.KINDS)
-def test_names_of_ours_are_taken(kind, registries):
+def test_names_of_ours_are_taken(kind, forgotten):
     module, name, _ = parts.KINDS[kind]
     registry = getattr(__import__(module, fromlist=["_"]), name)
     ours = next(known for known in registry if known not in parts._own[kind])
@@ -232,7 +252,7 @@ def test_names_of_ours_are_taken(kind, registries):
             nv.register(kind, part, name=taken)
 
 
-def test_a_cell_that_is_run_again_replaces_the_part(registries):
+def test_a_cell_that_is_run_again_replaces_the_part(own, forgotten):
     def Twice():
         return own.activation.Bump(1)
 
@@ -249,14 +269,21 @@ def test_a_cell_that_is_run_again_replaces_the_part(registries):
         ("layer", BatchNormLayer(3), "Norm", "part must be a subclass of Layer|names"),
         ("loss", print, None, "part must be a Loss"),
         ("backend", print, None, "part must be a Backend"),
-        ("activation", own.activation.Bump(), None, "part must be a function"),
+        ("activation", (lambda own: own.activation.Bump()), None, "part must be a function"),
         ("method", 3, None, "part must be a function"),
-        ("activation", own.activation.Bump, "my bump", "name must be letters"),
-        ("activation", own.activation.Bump, "Dropout", "names a part of nerva_py's, or of another kind"),
-        ("activation", own.activation.Bump, "FeatureScale", "names a part of nerva_py's, or of another kind"),
+        ("activation", (lambda own: own.activation.Bump), "my bump", "name must be letters"),
+        ("activation", (lambda own: own.activation.Bump), "Dropout", "names a part of nerva_py's, or of another kind"),
+        (
+            "activation",
+            (lambda own: own.activation.Bump),
+            "FeatureScale",
+            "names a part of nerva_py's, or of another kind",
+        ),
     ],
 )
-def test_what_cannot_be_registered(kind, part, name, message, registries):
+def test_what_cannot_be_registered(kind, part, name, message, own, forgotten):
+    if inspect.isfunction(part):
+        part = part(own)
     with pytest.raises(NervaError, match=message):
         nv.register(kind, part, name=name)
 
@@ -276,7 +303,7 @@ def test_without_a_name_nothing_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_argument_that_is_no_attribute(tmp_path, registries):
+def test_an_argument_that_is_no_attribute(tmp_path, forgotten):
     @nv.register("layer")
     class Forgetful(Layer):
         def __init__(self, rate=1.0):
@@ -290,7 +317,7 @@ def test_an_argument_that_is_no_attribute(tmp_path, registries):
         nv.save(net, tmp_path / "n.npz")
 
 
-def test_a_file_of_parts_that_are_gone(tmp_path, registries):
+def test_a_file_of_parts_that_are_gone(tmp_path, forgotten):
     nv.save(network(), tmp_path / "n.npz")
     del nv.network.building.BETWEEN["FeatureScale"]
     with pytest.raises(DataError, match=r"unknown layer 'FeatureScale'.*--import MODULE"):

@@ -23,16 +23,20 @@ class Primitive:
         functools.update_wrapper(self, definition)
         self.definition = definition
         self.on = on
-        self.also = on if also is None else also
+        self.also = also
         self._implementations: dict[type, dict[type, Callable[..., Any]]] = {}
-        self._resolved: dict[tuple[type, type], Callable[..., Any]] = {}
+        self._resolved: dict[Any, Callable[..., Any]] = {}  # by a type, or by the two types
 
     def __call__(self, *arguments: Any) -> Any:
-        carriers = type(arguments[self.on]), type(arguments[self.also])
-        implementation = self._resolved.get(carriers)
-        if implementation is None:
-            implementation = self._resolved[carriers] = self.dispatch(*carriers)
+        carriers: Any = type(arguments[self.on])
+        if self.also is not None:
+            carriers = carriers, type(arguments[self.also])
+        implementation = self._resolved.get(carriers) or self._resolve(carriers)
         return implementation(*arguments)
+
+    def _resolve(self, carriers: Any) -> Callable[..., Any]:
+        self._resolved[carriers] = self.dispatch(*(carriers if isinstance(carriers, tuple) else (carriers,)))
+        return self._resolved[carriers]
 
     def __reduce__(self) -> str:
         """Pickled and copied as functions are: by its name, so there is one of it in a process."""
