@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding as llvm
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -26,21 +24,13 @@ from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 from numba.np.arrayobj import make_array
 
+from .machine import vector_bytes
+
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 CONTRACT = ("contract",)  # a product and a sum may become one instruction, which rounds once
 
 
-def vector_bytes() -> int:
-    """Bytes of a vector register, of those that Numba compiles for."""
-    given = numba.config.CPU_FEATURES  # NUMBA_CPU_FEATURES, if anybody has set it
-    if given is not None:
-        features = {name[1:] for name in given.split(",") if name.startswith("+")}
-    else:
-        features = {name for name, there in llvm.get_host_cpu_features().items() if there}
-    return 64 if "avx512f" in features else 32 if "avx" in features else 16
-
-
-BYTES = vector_bytes()
+BYTES = vector_bytes()  # of a register
 # Registers that a row may take; the others hold a number of W and what is being loaded. There are 32, or 16 before AVX-512.
 MOST = 13 if BYTES == 32 else 28
 SYMBOLS = 2  # "lanes" where nothing is compiled for the type
@@ -107,7 +97,7 @@ def four_inner(row: Any, X: np.ndarray, indices: np.ndarray, p: Any, start: Any,
 # ------------------------------------------------------------------------------------------------------------------- compiled
 
 
-class Row(types.Type):  # type: ignore[misc]
+class Row(types.Type):
     """`vectors` registers of numbers of that type."""
 
     def __init__(self, dtype: types.Type, vectors: int):
@@ -116,7 +106,7 @@ class Row(types.Type):  # type: ignore[misc]
 
 
 @register_model(Row)
-class RowModel(models.PrimitiveModel):  # type: ignore[misc]
+class RowModel(models.PrimitiveModel):
     """A structure of LLVM vectors, which the compiler takes apart."""
 
     def __init__(self, manager: Any, row: Row):
@@ -203,7 +193,8 @@ def _load(typing_context, A, j, start, vectors):
 
     def codegen(context, builder, signature, arguments):
         vector = context.get_value_type(row).elements[0]
-        return _row(builder, Place(context, builder, A, *arguments[:3], vector).load(row.vectors))
+        matrix, j, start, _ = arguments
+        return _row(builder, Place(context, builder, A, matrix, j, start, vector).load(row.vectors))
 
     return row(A, j, start, vectors), codegen
 
@@ -234,8 +225,9 @@ def _multiply_add(typing_context, row, w, x):
 @intrinsic
 def _store(typing_context, row, A, j, start, vectors):
     def codegen(context, builder, signature, arguments):
-        values = _vectors(builder, arguments[0])
-        Place(context, builder, A, *arguments[1:4], values[0].type).store(values)
+        row, matrix, j, start, _ = arguments
+        values = _vectors(builder, row)
+        Place(context, builder, A, matrix, j, start, values[0].type).store(values)
         return context.get_dummy_value()
 
     return types.void(row, A, j, start, vectors), codegen

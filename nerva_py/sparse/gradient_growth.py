@@ -13,8 +13,7 @@ from nerva_py.matrix import primitives as table
 
 from .growth import check_count, free_at, free_count, merged
 from .kernels import largest
-from .kernels.compiled import weight_gradient
-from .kernels.numba_backend import gradient_on_support
+from .kernels.numba_backend import gradient_on_support, stream_gradient
 from .remap import Remap
 from .selection import highest
 from .support import Support
@@ -127,8 +126,8 @@ def _products(support: Support, DY: np.ndarray, X: DenseOrSparse) -> np.ndarray:
     G = np.empty(support.nnz, X.dtype)
     if isinstance(X, SparseBatch):
         gradient_on_support(support, DY, X, G)
-    else:
-        weight_gradient(support.parts(numba.get_num_threads()), support.blocks(1), support.indices, DY, X, G)
+    else:  # a support that is looked at once is not cut into blocks
+        stream_gradient(support, support.blocks(1), DY, X, G)
     return G
 
 

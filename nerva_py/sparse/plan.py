@@ -13,17 +13,16 @@ import numba
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nerva_py.engine.machine import first_level_cache
 from nerva_py.engine.memory import batch_stride
 
 from .break_even import break_even_density
 from .densities import checked_density, nonzeros
 from .support import Support, index_dtype
 
-# Blocks of features pay while a block of X stays in a second-level cache, here of 1 MB a core, and a row has enough nonzeros in
-# each. Measured with batch 100 and 2 threads: 1024×3072 at densities of 0.04 to 0.17, 3 blocks, Y takes 0.95 and DW 0.89 of the
-# time; 4096×4096 at 0.2, 4 blocks, Y 0.8, DX 0.5 and DW 0.75; at 0.05, where a column has 50 nonzeros in each, DX takes 1.2.
-CACHE = 2**19  # bytes of X in a block of features, at most
-ROW, COLUMN = 32, 128  # nonzeros in a block, on the average, at least
+# Blocks of features pay while their part of X stays in a first-level cache, and a row has enough nonzeros in each for what it
+# costs to begin one.
+ROW, COLUMN = 10, 14  # nonzeros in a block, on the average, at least
 
 # The kernels for few samples. Measured with 2 threads: with 2 to 8 samples the three products together take 0.6 to 1.0 of the
 # time that those of `compiled` take at 300,000 weights, 0.35 to 0.55 at a million, 0.2 to 0.4 at four million; from 12 samples
@@ -84,7 +83,7 @@ def takes_bytes(W: Any, N: int) -> bool:
 
 def _blocks(nnz: int, size: int, least: int) -> int:
     """Blocks of features: of such a width that their part of a batch of `size` bytes stays in a cache, and each has enough."""
-    return max(1, min(size // CACHE + 1, nnz // max(1, least)))
+    return max(1, min(size // first_level_cache() + 1, nnz // max(1, least)))
 
 
 @dataclass(frozen=True)

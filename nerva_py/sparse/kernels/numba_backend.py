@@ -66,10 +66,8 @@ class NumbaBackend(Backend):
         S, N = W.support, X.shape[0]
         DY, X = batch_layout(DY), batch_layout(X)
         gradient = batch_empty(W.nnz, 1, W.dtype)[:, 0]
-        few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
-        for start, vectors in tiles(N, W.dtype):
-            run = compiled.weight_gradient(vectors, start > 0, few)
-            run(parts, bounds, S.indices, DY, X, gradient, start)
+        few, _, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
+        stream_gradient(S, bounds, DY, X, gradient, few)
         return gradient
 
     def weight_update(
@@ -115,6 +113,14 @@ class NumbaBackend(Backend):
         gradient = vector_empty(W.nnz, W.dtype)
         gradient_on_support(W.support, DY, X, gradient)
         return gradient
+
+
+def stream_gradient(
+    S: Support, bounds: np.ndarray, DY: np.ndarray, X: np.ndarray, gradient: np.ndarray, far: bool = False
+) -> None:
+    """gradient = DYᵀ X on the support, X in blocks of features; both batch-contiguous"""
+    for start, vectors in tiles(X.shape[0], X.dtype):
+        compiled.weight_gradient(vectors, start > 0, far)(_parts(S), bounds, S.indices, DY, X, gradient, start)
 
 
 def gradient_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.ndarray) -> None:

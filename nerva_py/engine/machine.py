@@ -1,0 +1,33 @@
+"""What kernels must know of this machine: the bytes of a vector register, and of the cache nearest to a core."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import numba
+
+FIRST_LEVEL = 2**15  # bytes, where the system does not tell
+
+
+def vector_bytes() -> int:
+    """Bytes of a vector register, of those that Numba compiles for."""
+    given = numba.config.CPU_FEATURES  # NUMBA_CPU_FEATURES, if anybody has set it
+    if given is not None:
+        features = {name[1:] for name in given.split(",") if name.startswith("+")}
+    else:
+        features = {name for name, there in llvm.get_host_cpu_features().items() if there}
+    return 64 if "avx512f" in features else 32 if "avx" in features else 16
+
+
+@cache
+def first_level_cache() -> int:
+    """Bytes of a core's first-level data cache."""
+    try:
+        for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+            if (index / "level").read_text().strip() == "1" and (index / "type").read_text().strip() == "Data":
+                return int((index / "size").read_text().strip().removesuffix("K")) * 1024
+    except (OSError, ValueError):
+        pass
+    return FIRST_LEVEL
