@@ -24,7 +24,7 @@ from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 from numba.np.arrayobj import make_array
 
-from .machine import vector_bytes
+from .processor import vector_bytes
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 CONTRACT = ("contract",)  # a product and a sum may become one instruction, which rounds once
@@ -45,11 +45,6 @@ def lanes(dtype: Any) -> int:
 def _lanes(dtype):
     count = BYTES * 8 // dtype.dtype.bitwidth
     return lambda dtype: count
-
-
-def tile_most(dtype: Any) -> int:
-    """Samples of a tile at most."""
-    return MOST * lanes(dtype)
 
 
 def tiles(N: int, dtype: Any) -> list[tuple[int, int]]:

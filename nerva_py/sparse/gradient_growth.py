@@ -11,6 +11,7 @@ from nerva_py.engine.layout import batch_layout
 from nerva_py.errors import DivergedError, ShapeError
 from nerva_py.matrix import primitives as table
 
+from . import plan
 from .growth import check_count, free_at, free_count, merged
 from .kernels import largest
 from .kernels.numba_backend import gradient_on_support, stream_gradient
@@ -126,8 +127,8 @@ def _products(support: Support, DY: np.ndarray, X: DenseOrSparse) -> np.ndarray:
     G = np.empty(support.nnz, X.dtype)
     if isinstance(X, SparseBatch):
         gradient_on_support(support, DY, X, G)
-    else:  # a support that is looked at once is not cut into blocks
-        stream_gradient(support, support.blocks(1), DY, X, G)
+    else:
+        stream_gradient(support, DY, X, G, plan.by_rows(support, X))
     return G
 
 

@@ -13,8 +13,9 @@ import numba
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nerva_py.engine.machine import first_level_cache
 from nerva_py.engine.memory import batch_stride
+from nerva_py.engine.processor import first_level_cache
+from nerva_py.engine.rows import tiles
 
 from .break_even import break_even_density
 from .densities import checked_density, nonzeros
@@ -39,30 +40,37 @@ SINGLE = 8192  # nonzeros: with fewer, a single sample is done before a second t
 
 
 class Cut(NamedTuple):
-    """How a product goes through a matrix: by the kernels for few samples or not; rows cut into parts, one a thread; where rows
-    enter each block of features (see `Support.blocks`), one block for few samples."""
+    """How a product goes through a matrix: whether X is so large that it is asked for early; rows cut into parts, one a thread;
+    where rows enter each block of features (see `Support.blocks`); the batch cut into tiles (see `engine.rows.tiles`)."""
 
-    few: bool
+    far: bool
     parts: np.ndarray
     bounds: np.ndarray
+    tiles: list[tuple[int, int]]
 
 
-def by_rows(S: Support, N: int, stride: int) -> Cut:
-    """For Y = X Wᵀ and DW = DYᵀ X on the support; features of X are `stride` bytes apart."""
-    few = few_samples(S.nnz, N)
-    blocks = 1 if few else _blocks(S.nnz, S.shape[1] * stride, ROW * S.shape[0])
-    cut = S.cuts[N, stride, False] = Cut(few, S.parts(numba.config.NUMBA_NUM_THREADS), S.blocks(blocks))
+def by_rows(S: Support, X: np.ndarray) -> Cut:
+    """For Y = X Wᵀ and DW = DYᵀ X on the support, X batch-contiguous."""
+    cut = S.cuts.get((X.shape[0], X.strides, False))
+    if cut is None:
+        far = few_samples(S.nnz, X.shape[0])
+        blocks = 1 if far else _blocks(S.nnz, S.shape[1] * X.strides[1], ROW * S.shape[0])
+        parts = S.parts(numba.config.NUMBA_NUM_THREADS)
+        cut = S.cuts[X.shape[0], X.strides, False] = Cut(far, parts, S.blocks(blocks), tiles(X.shape[0], X.dtype))
     return cut
 
 
-def by_columns(S: Support, N: int, stride: int) -> Cut:
-    """For DX = DY W; features of DY are `stride` bytes apart."""
-    if scatters(S.nnz, S.shape[1], N):
-        cut = Cut(True, S.parts(PARTS), S.blocks(1))
-    else:
-        blocks = _blocks(S.nnz, S.shape[0] * stride, COLUMN * S.shape[1])
-        cut = Cut(False, S.parts(numba.config.NUMBA_NUM_THREADS, True), S.blocks(blocks, True))
-    S.cuts[N, stride, True] = cut
+def by_columns(S: Support, DY: np.ndarray) -> Cut:
+    """For DX = DY W, DY batch-contiguous; where X is far, DX is summed up part by part of the rows."""
+    cut = S.cuts.get((DY.shape[0], DY.strides, True))
+    if cut is None:
+        if scatters(S.nnz, S.shape[1], DY.shape[0]):
+            cut = Cut(True, S.parts(PARTS), S.blocks(1), [])
+        else:
+            blocks = _blocks(S.nnz, S.shape[0] * DY.strides[1], COLUMN * S.shape[1])
+            parts = S.parts(numba.config.NUMBA_NUM_THREADS, True)
+            cut = Cut(False, parts, S.blocks(blocks, True), tiles(DY.shape[0], DY.dtype))
+        S.cuts[DY.shape[0], DY.strides, True] = cut
     return cut
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
-from nerva_py.engine.rows import tile_most, tiles
 from nerva_py.sparse import plan
 from nerva_py.sparse.backends import Backend
 
@@ -41,9 +40,9 @@ class NumbaBackend(Backend):
             run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, parameters, y)
             return y[None]
         Y, X = batch_empty(N, W.shape[0], W.dtype), batch_layout(X)
-        few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
-        for start, vectors in tiles(N, W.dtype):
-            run = compiled.affine(vectors, f, len(parameters), few)
+        far, parts, bounds, tiles = plan.by_rows(S, X)
+        for start, vectors in tiles:
+            run = compiled.affine(vectors, f, len(parameters), far)
             run(parts, bounds, S.indices, W.data, X, bias, parameters, Y, start)
         return Y
 
@@ -51,23 +50,21 @@ class NumbaBackend(Backend):
         S, DY = W.support, batch_layout(DY)
         N, D = DY.shape[0], W.shape[1]
         DX = batch_empty(N, D, W.dtype)
-        few, parts, bounds = S.cuts.get((N, DY.strides[1], True)) or plan.by_columns(S, N, DY.strides[1])
-        if few:
+        far, parts, bounds, tiles = plan.by_columns(S, DY)
+        if far:
             sums = vector_empty(plan.PARTS * D * N, W.dtype)
             few_samples.product(N)(parts, S.indptr, S.indices, W.data, DY, sums)
             few_samples.sum_parts(plan.PARTS, N)(sums, DX)
         else:
             _, indices_T, perm = S.transposed
-            for start, vectors in tiles(N, W.dtype):
+            for start, vectors in tiles:
                 compiled.product(vectors)(parts, bounds, indices_T, perm, W.data, DY, DX, start)
         return DX
 
     def weight_gradient(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
-        S, N = W.support, X.shape[0]
-        DY, X = batch_layout(DY), batch_layout(X)
+        S, DY, X = W.support, batch_layout(DY), batch_layout(X)
         gradient = batch_empty(W.nnz, 1, W.dtype)[:, 0]
-        few, _, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
-        stream_gradient(S, bounds, DY, X, gradient, few)
+        stream_gradient(S, DY, X, gradient, plan.by_rows(S, X))
         return gradient
 
     def weight_update(
@@ -79,14 +76,12 @@ class NumbaBackend(Backend):
         states: Sequence[np.ndarray],
         constants: tuple[float, ...],
     ) -> None:
-        S, N = W.support, X.shape[0]
-        if tile_most(W.dtype) < N:  # the gradient is a sum over tiles
+        S, DY, X = W.support, batch_layout(DY), batch_layout(X)
+        far, parts, bounds, tiles = plan.by_rows(S, X)
+        if len(tiles) > 1:  # the gradient is a sum over tiles
             super().weight_update(f, W, DY, X, states, constants)
             return
-        DY, X = batch_layout(DY), batch_layout(X)
-        few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
-        ((_, vectors),) = tiles(N, W.dtype)
-        run = compiled.weight_update(vectors, f, len(states), len(constants), few)
+        run = compiled.weight_update(tiles[0][1], f, len(states), len(constants), far)
         waiting = batch_empty(W.nnz, 1, W.dtype)[:, 0]
         run(parts, bounds, S.indices, W.data, DY, X, waiting, tuple(states), constants)
 
@@ -115,12 +110,11 @@ class NumbaBackend(Backend):
         return gradient
 
 
-def stream_gradient(
-    S: Support, bounds: np.ndarray, DY: np.ndarray, X: np.ndarray, gradient: np.ndarray, far: bool = False
-) -> None:
-    """gradient = DYᵀ X on the support, X in blocks of features; both batch-contiguous"""
-    for start, vectors in tiles(X.shape[0], X.dtype):
-        compiled.weight_gradient(vectors, start > 0, far)(_parts(S), bounds, S.indices, DY, X, gradient, start)
+def stream_gradient(S: Support, DY: np.ndarray, X: np.ndarray, gradient: np.ndarray, cut: plan.Cut) -> None:
+    """gradient = DYᵀ X on the support, DY and X batch-contiguous"""
+    for start, vectors in cut.tiles:
+        run = compiled.weight_gradient(vectors, start > 0, cut.far)
+        run(cut.parts, cut.bounds, S.indices, DY, X, gradient, start)
 
 
 def gradient_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.ndarray) -> None:
