@@ -97,12 +97,7 @@ class SparseWeight:
     )
     nbytes = property(lambda self: self.data.nbytes + self.support.nbytes, doc="bytes of values and indices")
 
-    values = property(lambda self: self.data, doc="the weights at the positions of the support, (nnz,)")
     full = property(lambda self: self.nnz == self.shape[0] * self.shape[1], doc="whether every position is stored")
-
-    def compact(self, vector: np.ndarray) -> np.ndarray:
-        """Of a vector as long as `data`, what belongs to the positions of the support: all of it."""
-        return vector
 
     @property
     def csr(self) -> csr_array:
