@@ -88,12 +88,6 @@ def print_handles(rows: list[dict[str, Any]]) -> None:
     harness.table(["K×D", "density", "handle", "Y"], body)
 
 
-def print_crossings(crossings: list[dict[str, Any]]) -> None:
-    print(f"Density from which on a layer's step (forward, backward, Nesterov; batch {BATCH}) is faster dense\n")
-    body = [[shape_text(c["shape"]), "none" if c["density"] is None else f"{c['density']:.2f}"] for c in crossings]
-    harness.table(["K×D", "break-even density"], body)
-
-
 def shape_text(shape: tuple[int, int]) -> str:
     return "×".join(map(str, shape))
 
