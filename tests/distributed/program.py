@@ -13,7 +13,6 @@ import numpy as np
 
 import nerva_py as nv
 from nerva_py.distributed import DataParallel, LocalSGD, mpi
-from nerva_py.sparse import set_break_even_density
 from nerva_py.topology import GradualDensity
 
 
@@ -102,7 +101,6 @@ def main() -> None:
 
         Xtrain, Xtest = (csr_array(np.where(part > 1, part, 0)) for part in (Xtrain, Xtest))
     data = nv.from_arrays(Xtrain, T[:split], Xtest, T[split:], num_classes=4, **shape)
-    set_break_even_density(0.4)  # also for so few neurons
     seed = 5 + ranks.rank if options.other_network else 5
     network = nv.mlp(
         options.layers,

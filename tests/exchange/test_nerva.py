@@ -22,7 +22,7 @@ def test_a_file_of_nerva(tmp_path: Path) -> None:
     first, second = (layer.W.value for layer in net.linear_layers)
     assert isinstance(first, nv.SparseWeight)
     assert first.nnz == np.count_nonzero(W1)
-    assert second.mask is None
+    assert isinstance(second, nv.sparse.DenseWeight)
     X = rng.standard_normal((4, 5))
     assert np.allclose(net.predict(X), np.maximum(X @ W1.T + b1, 0) @ W2.T + b2)
 

@@ -93,7 +93,7 @@ def test_fault_5_removed_neurons_get_connections_back():
     assert sizes[11:] == [((21, 64), (16, 21), (10, 16))] * 7
 
 
-@pytest.mark.parametrize("nnz", [20, 80], ids=["sparse", "masked"])
+@pytest.mark.parametrize("nnz", [20, 120], ids=["sparse", "nearly full"])
 def test_fault_6_survivors_lose_their_momentum(nnz, rng):
     """Nerva zeroes the momentum of the whole layer at regrowth."""
     layer = random_layer(rng, 9, 14, nnz, states=1)
@@ -117,7 +117,7 @@ def test_fault_7_random_growth_never_reaches_the_end(rng):
 
 def test_fault_8_the_topology_is_not_in_the_checkpoint(tmp_path, data):
     """A mask that is made again from the nonzero weights forgets those that have just grown at 0."""
-    net, again = (mlp("ReLU;ReLU;Linear", [8, 20, 12, 3], layer_densities=[0.3, 0.6, 0.3], seed=1) for _ in range(2))
+    net, again = (mlp("ReLU;ReLU;Linear", [8, 20, 12, 3], layer_densities=[0.3, 1.0, 0.3], seed=1) for _ in range(2))
     train(net, data, epochs=2, callbacks=[DynamicTopology("Magnitude(0.3)", "Random", "Zero")])
     to_nerva(net, tmp_path / "w.npz", sparse=True)
     replace_weights(again, tmp_path / "w.npz")
