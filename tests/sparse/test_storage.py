@@ -137,7 +137,9 @@ def test_no_index_of_a_dense_layer_is_made(rng, tmp_path, monkeypatch):
     nv.save(net, tmp_path / "net.npz", data=data)
     again = nv.load(tmp_path / "net.npz")
     assert np.array_equal(again.predict(data.Xtest), net.predict(data.Xtest))
-    nv.train(again, data, epochs=3, callbacks=[nv.method("GraNet(0.2, every=2)"), nv.ModelCheckpoint(tmp_path / "run.npz")])
+    nv.train(
+        again, data, epochs=3, callbacks=[nv.method("GraNet(0.2, every=2)"), nv.ModelCheckpoint(tmp_path / "run.npz")]
+    )
     assert all(layer.W.value.density < 1 for layer in again.linear_layers)
     nv.topology.remove_neurons(net, 1, np.arange(20) % 3 > 0)
     nv.plots.degrees(net, 1)
