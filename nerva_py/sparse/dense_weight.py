@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numba import prange
-from numpy.typing import DTypeLike
 
 from nerva_py.engine.blas import gemm_address, matmul, matmul_bias, one_blas_thread
 from nerva_py.engine.byte_batch import ByteBatch
 from nerva_py.engine.compiling import column, kernel
 from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
-from nerva_py.engine.passes import update_numbers
 from nerva_py.engine.sparse_batch import SparseBatch
 from nerva_py.equations.linear import linear
 from nerva_py.errors import ShapeError
 from nerva_py.matrix import primitives as table
-from nerva_py.matrix.dense import dropout_mask
 
 from .fitting import check_factors, check_linear, check_product
 from .kernels.dense_sparse_input import dense_affine_sparse_input, dense_weight_gradient_sparse_input
 from .support import FullSupport
+from .weight import WeightMatrix
 
 
-class DenseWeight:
+class DenseWeight(WeightMatrix):
     """W (K, D) as an array, with products in the threads and in the memory layout of the sparse kernels.
 
     Its support is implicit: no index is stored. Raises ShapeError for an array that is no matrix of float32 or float64.
     """
 
     __slots__ = ("array", "backend")
-    __array_ufunc__ = None  # so that `X @ W` asks this class, not NumPy
     sparse = False  # stored in an array
-    full = True
-    density = 1.0
 
     def __init__(self, array: np.ndarray, backend: str = "numba"):
         if array.ndim != 2 or array.dtype.char not in "fd":
@@ -52,10 +46,6 @@ class DenseWeight:
     data = property(lambda self: self.array.reshape(-1), doc="the weights as one vector (a view), row by row")
     support = property(lambda self: FullSupport(self.shape), doc="every position; made when it is asked for")
 
-    @property
-    def T(self) -> TransposedDense:
-        return TransposedDense(self)
-
     def __rmatmul__(self, DY: np.ndarray) -> np.ndarray:
         """DX = DY W"""
         check_product(DY, self.shape[0], self, "DY @ W")
@@ -64,19 +54,11 @@ class DenseWeight:
             matmul(gemm_address(self.dtype), batch_layout(DY), self.array, DX)
         return DX
 
-    def __add__(self, other: DenseWeight) -> DenseWeight:
-        """The sum of two matrices of one shape."""
-        return self.like(self.array + other.array)
-
     def like(self, data: np.ndarray) -> DenseWeight:
         """A matrix of the same shape with other values."""
         other = object.__new__(DenseWeight)
         other.array, other.backend = data.reshape(self.shape), self.backend
         return other
-
-    def astype(self, dtype: DTypeLike) -> DenseWeight:
-        """The same matrix with values of another element type."""
-        return self.like(self.data.astype(dtype))
 
     def toarray(self) -> np.ndarray:
         """W as a NumPy array (a copy)."""
@@ -84,28 +66,6 @@ class DenseWeight:
 
     def __repr__(self) -> str:
         return f"DenseWeight({self.shape[0]}×{self.shape[1]}, {self.dtype})"
-
-
-class TransposedDense:
-    """Wᵀ, waiting for its product."""
-
-    __slots__ = ("W",)
-    __array_ufunc__ = None
-
-    def __init__(self, W: DenseWeight):
-        self.W = W
-
-    shape = property(lambda self: self.W.shape[::-1])
-
-    def __rmatmul__(self, X: np.ndarray | SparseBatch) -> np.ndarray:
-        """Y = X Wᵀ"""
-        if isinstance(X, SparseBatch):
-            return affine_sparse_input(X, self.W, np.zeros((1, self.W.shape[0]), self.W.dtype))
-        check_product(X, self.W.shape[1], self.W, "X @ W.T")
-        Y = batch_empty(X.shape[0], self.W.shape[0], self.W.dtype)
-        with one_blas_thread:
-            matmul(gemm_address(self.W.dtype), batch_layout(X), self.W.array.T, Y)
-        return Y
 
 
 @linear.register(DenseWeight)
@@ -164,21 +124,3 @@ def affine_bytes(X: ByteBatch, W: DenseWeight, b: np.ndarray) -> Any:
 @table.product_on.register(DenseWeight, ByteBatch)
 def product_on_bytes(W: DenseWeight, A: np.ndarray, B: ByteBatch) -> Any:
     return table.product_on(W, A, B.dense())
-
-
-@table.updated.register(DenseWeight)
-def updated(
-    f: Callable[..., Any], W: DenseWeight, G: DenseWeight, states: Sequence[np.ndarray], constants: tuple[float, ...]
-) -> tuple[DenseWeight, Sequence[np.ndarray]]:
-    update_numbers(f, W.data, G.data, states, constants)
-    return W, states
-
-
-@table.draw_mask.register(DenseWeight)
-def draw_mask(rng: np.random.Generator, like: DenseWeight, rate: float) -> DenseWeight:
-    return like.like(dropout_mask(rng, like.data.shape, rate, like.dtype))
-
-
-@table.hadamard.register(DenseWeight)
-def hadamard(X: DenseWeight, Y: DenseWeight) -> DenseWeight:
-    return X.like(X.array * Y.array)

@@ -117,18 +117,15 @@ def test_fault_7_random_growth_never_reaches_the_end(rng):
 
 def test_fault_8_the_topology_is_not_in_the_checkpoint(tmp_path, data):
     """A mask that is made again from the nonzero weights forgets those that have just grown at 0."""
-    net, again = (mlp("ReLU;ReLU;Linear", [8, 20, 12, 3], layer_densities=[0.3, 1.0, 0.3], seed=1) for _ in range(2))
+    net, again = (mlp("ReLU;ReLU;Linear", [8, 20, 12, 3], layer_densities=[0.3, 0.6, 0.3], seed=1) for _ in range(2))
     train(net, data, epochs=2, callbacks=[DynamicTopology("Magnitude(0.3)", "Random", "Zero")])
     to_nerva(net, tmp_path / "w.npz", sparse=True)
     replace_weights(again, tmp_path / "w.npz")
-    kinds = set()
     for ours, theirs in zip(net.linear_layers, again.linear_layers, strict=True):
         one, other = ours.W.value, theirs.W.value
-        kinds.add(type(one))
         assert (one.toarray()[mask(one) == 1] == 0).any()
         assert np.array_equal(mask(one), mask(other))
         assert np.array_equal(one.toarray(), other.toarray())
-    assert len(kinds) == 2
 
 
 def mask(W) -> np.ndarray:
