@@ -48,7 +48,7 @@ class Look(nv.Callback):
             return
         W, G = layer.W.value, gradients[0]
         assert G.shape == W.shape
-        self.seen.append(G.on(W).values.sum(dtype=np.float64))
+        self.seen.append(G.on(W).data.sum(dtype=np.float64))
         if not W.full:
             grown = G.largest(5, W.support)
             half = G.largest(2, W.support, np.arange(W.shape[0]) % 2 == 0)
