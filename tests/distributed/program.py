@@ -54,7 +54,7 @@ class Look(nv.Callback):
             half = G.largest(2, W.support, np.arange(W.shape[0]) % 2 == 0)
             self.seen += [*grown.rows(), *grown.indices, *half.rows(), *half.indices]
             other = W.support.submatrix(np.ones(W.shape[0], bool), np.ones(W.shape[1], bool))[0]
-            self.seen.append(G.on(nv.SparseWeight(other, W.values.copy())).data.sum(dtype=np.float64))
+            self.seen.append(G.on(nv.SparseWeight(other, W.data.copy())).data.sum(dtype=np.float64))
         self.seen.append(G.column_maxima().sum(dtype=np.float64))
         self.seen.append((G + G).stacked()[0].shape[0])
 
