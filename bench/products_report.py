@@ -8,7 +8,7 @@ from typing import Any
 
 import harness
 
-BATCH = 100  # of the sweep over densities, and of the layer's step
+BATCH = 100  # of the sweep over densities
 BATCH_DENSITY = 0.01  # of the sweep over batch sizes
 PRODUCTS = {"Y": "Y = X Wᵀ", "DX": "DX = DY W", "DW": "DW on the support"}
 LIBRARIES = ("sparse_dot_mkl", "MKL")  # that we are compared with
