@@ -38,6 +38,7 @@ BOTH = ("short", "full")
 EXPERIMENTS = {
     "products": Experiment("products.py", "the three products against MKL, torch CSR, SciPy and dense BLAS"),
     "threads": Experiment("threads.py", "what a second thread gains, and the stall of threads that are not bound"),
+    "dense_end": Experiment("dense_end.py", "layers of density 0.4 to 0.95 in CSR, beside dense and masked ones"),
     "inference": Experiment("inference.py", "latency of one sample, throughput of batches"),
     "memory": Experiment("memory.py", "memory of model, training state and step; size on disk"),
     "width": Experiment("width.py", "hidden layers of 1024 to 131072: time, memory, what no longer fits"),

@@ -1,4 +1,4 @@
-"""GFLOP/s of the three products of a sparse layer, and the density from which on a layer is faster in a dense array.
+"""GFLOP/s of the three products of a sparse layer.
 
     python bench/products.py [--threads 2] [--short] [--json FILE] [--plot FILE]
 
@@ -20,14 +20,10 @@ them, the same threads, a process each. Every result is compared with float64. I
 turns, with a pause between them, as threads of Intel's OpenMP spin for 0.2 s after their last call. Passes follow one another,
 so that what disturbs the machine for seconds does not meet a case in all of them; reported are the fastest call, and the
 median of the passes' medians.
-
-The last table is about a whole step of a layer (forward, backward and Nesterov update, batch 100) in CSR against a
-`DenseWeight` with its mask: `nerva_py.sparse.BREAK_EVEN_DENSITY`.
 """
 
 from __future__ import annotations
 
-import functools
 import time
 from typing import Any
 
@@ -39,7 +35,6 @@ from products_report import (
     PRODUCTS,
     plot,
     print_bar,
-    print_crossings,
     print_handles,
     print_rates,
     united,
@@ -49,7 +44,6 @@ SHAPES = ((1024, 3072), (512, 1024), (4096, 4096), (10, 512))
 DENSITIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 BATCHES = (1, 10, 32, 100, 128, 512)
 BATCH_DENSITIES = (BATCH_DENSITY, 0.1)  # at which all batch sizes are measured; at the others only `BATCH`
-BREAK_EVEN = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 PAUSE = 0.25  # seconds
 TOLERANCE = 1e-4  # of float32 sums, relative to the largest element
 
@@ -71,33 +65,13 @@ def measure(
     return [{**case, "product": product, "seconds": times} for product, times in seconds.items()]
 
 
-def break_even(worker: harness.Process, shape: tuple[int, int], densities: tuple[float, ...], rounds: int) -> dict:
-    """Where the time of a layer's step in CSR crosses that in a dense array, interpolated between densities (minima)."""
-    from nerva_py.doctor.speed import crossing
-
-    ratios, times = [], []
-    for density in densities:
-        ask = functools.partial(worker.ask, "layer_step", shape=shape, density=density)
-        forms = {"CSR": functools.partial(ask, dense=False), "dense": functools.partial(ask, dense=True)}
-        found = harness.alternate(forms, rounds)
-        times.append(found)
-        ratios.append(found["CSR"]["minimum"] / found["dense"]["minimum"])
-    return {
-        "shape": shape,
-        "densities": densities,
-        "ratios": ratios,
-        "seconds": times,
-        "density": crossing(densities, ratios),
-    }
-
-
 def main(
     threads: harness.Threads = 2,
     short: harness.Short = False,
     json_file: harness.JsonFile = None,
     plot_file: harness.PlotFile = None,
 ) -> None:
-    """GFLOP/s of the three products over densities, batch sizes and shapes, and the break-even density."""
+    """GFLOP/s of the three products over densities, batch sizes and shapes."""
     shapes = SHAPES[1:2] if short else SHAPES
     densities = (0.01, 0.1) if short else DENSITIES
     batches = (1, BATCH) if short else BATCHES
@@ -121,13 +95,9 @@ def main(
     print_bar(rows)
     if "MKL" in workers:
         print_handles(rows)
-    crossings = [
-        break_even(workers["nerva_py"], shape, BREAK_EVEN[1::2] if short else BREAK_EVEN, rounds) for shape in shapes
-    ]
-    print_crossings(crossings)
     for worker in workers.values():
         worker.close()
-    harness.write_json(json_file, facts, rows=rows, break_even=crossings)
+    harness.write_json(json_file, facts, rows=rows)
     if plot_file:
         plot(plot_file, rows, names)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import time
 import warnings
@@ -12,7 +11,6 @@ from typing import Any
 
 import harness
 import numpy as np
-from products_report import BATCH
 from scipy.sparse import csr_array, random_array
 
 
@@ -87,21 +85,6 @@ class NervaPy(Contender):
 
     def result(self, product: str, returned: Any) -> np.ndarray:
         return returned if product == "DW" else returned.T
-
-    def layer_step(self, shape: list[int], density: float, dense: bool) -> harness.Times:
-        """Of forward, backward and Nesterov update of a layer."""
-        from nerva_py.engine import one_blas_thread, workspace
-
-        step = _layer_steps(tuple(shape), density)[dense]
-        with workspace(), one_blas_thread:
-            return harness.seconds(step)
-
-
-@functools.lru_cache(maxsize=1)
-def _layer_steps(shape: tuple[int, int], density: float) -> tuple[Callable[[], None], Callable[[], None]]:
-    from nerva_py.doctor.speed import layer_steps
-
-    return layer_steps(shape, density, BATCH)
 
 
 class SparseDotMKL(Contender):

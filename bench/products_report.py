@@ -8,7 +8,7 @@ from typing import Any
 
 import harness
 
-BATCH = 100  # of the sweep over densities, and of the layer's step
+BATCH = 100  # of the sweep over densities
 BATCH_DENSITY = 0.01  # of the sweep over batch sizes
 PRODUCTS = {"Y": "Y = X Wᵀ", "DX": "DX = DY W", "DW": "DW on the support"}
 LIBRARIES = ("sparse_dot_mkl", "MKL")  # that we are compared with
@@ -86,12 +86,6 @@ def print_handles(rows: list[dict[str, Any]]) -> None:
         for row, both in zip(chosen, times, strict=True)
     ]
     harness.table(["K×D", "density", "handle", "Y"], body)
-
-
-def print_crossings(crossings: list[dict[str, Any]]) -> None:
-    print(f"Density from which on a layer's step (forward, backward, Nesterov; batch {BATCH}) is faster dense\n")
-    body = [[shape_text(c["shape"]), "none" if c["density"] is None else f"{c['density']:.2f}"] for c in crossings]
-    harness.table(["K×D", "break-even density"], body)
 
 
 def shape_text(shape: tuple[int, int]) -> str:

@@ -420,16 +420,8 @@ def writes(
     return writers
 
 
-@claim("keep_masked: data ⊙ mask", KERNEL, "6 numbers")
-def test_keep_masked() -> None:
-    data, mask = symbols("w", 6), np.array([1, 0, 1, 1, 0, 0], np.uint8)
-    expected = data * mask
-    dense_weight.keep_masked.py_func(data, mask)
-    same(data, expected)
-
-
 PROVED = {
-    "columns_sum", "columns_sum_serial", "matmul", "matmul_bias", "keep_masked", "affine_row", "copy_transposed",
+    "columns_sum", "columns_sum_serial", "matmul", "matmul_bias", "affine_row", "copy_transposed",
     # in the next chapter
     "affine_bytes", "weight_gradient_bytes", "transpose_bytes", "gather_bytes", "gather_values", "gather_images", "mark_labels",
     # in the one after it

@@ -281,7 +281,7 @@ def test_updated_on_the_support(update: Any) -> None:
 @claim("What is no weight does not become one: θ = g = 0 and no state give θ′ = 0; {case}", NUMBERS, "one number",
        cases=(updates.gradient_descent, updates.momentum, updates.nesterov, updates.adam, updates.adamw, updates.smet))  # fmt: skip
 def test_no_weight(update: Any) -> None:
-    """So that a matrix S ⊙ V of any support, or an array with a mask, may be updated everywhere. (Its age grows, in SMET.)"""
+    """So that a matrix S ⊙ V of any support may be updated everywhere, as `IndexedMatrix` does it. (Its age grows, in SMET.)"""
     states = {"gradient_descent": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2, "smet": 3}[update.__name__]
     parameters = update.__code__.co_varnames[2 + states : update.__code__.co_argcount]
     result = update(*[sp.Integer(0)] * (2 + states), *sp.symbols(parameters, positive=True))

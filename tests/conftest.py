@@ -10,18 +10,13 @@ import os
 from collections.abc import Iterator
 
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
-os.environ.pop("NERVA_BREAK_EVEN_DENSITY", None)  # which layers are dense is told by the constant
 os.environ.pop("OMP_PROC_BIND", None)  # the processes that share the tests would be bound to the same core
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from nerva_py.sparse import break_even
 from tests import optional
-
-# The networks of most tests are so narrow that no layer of them would be stored dense with a mask, which is to be tested, too.
-NARROW, break_even.NARROW = break_even.NARROW, 0
 
 # No deadline: the first call of a kernel compiles it.
 settings.register_profile(
@@ -60,12 +55,6 @@ def one_thread() -> Iterator[None]:
     numba.set_num_threads(1)
     yield
     numba.set_num_threads(before)
-
-
-@pytest.fixture
-def as_users_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Layers are stored as they are outside of the tests."""
-    monkeypatch.setattr(break_even, "NARROW", NARROW)
 
 
 @pytest.fixture

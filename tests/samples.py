@@ -27,10 +27,8 @@ def sparse(rng: np.random.Generator, K: int, D: int, density=0.4, dtype=np.float
     return SparseWeight.random((K, D), density, rng, dtype=dtype, backend=backend)
 
 
-def dense(rng: np.random.Generator, K: int, D: int, density=1.0, dtype=np.float64) -> DenseWeight:
-    """With a mask if the density is below 1."""
-    W = sparse(rng, K, D, density, dtype)
-    return DenseWeight(W.toarray(), None if density == 1 else W.support.mask())
+def dense(rng: np.random.Generator, K: int, D: int, dtype=np.float64) -> DenseWeight:
+    return DenseWeight(sparse(rng, K, D, 1.0, dtype).toarray())
 
 
 def assert_close(actual, expected, dtype=None) -> None:

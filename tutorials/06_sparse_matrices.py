@@ -14,7 +14,7 @@
 # # Sparse matrices
 #
 # **What you'll do**: store a matrix by its nonzeros, by hand; write the three products of a sparse layer over that
-# storage; measure what the order of a batch in memory is worth; and find the density from which on a dense array is
+# storage; measure what the order of a batch in memory is worth; and find the density from which on a dense layer is
 # faster.
 #
 # **What you'll learn**: what CSR is and what it costs, why a layer needs exactly three products, and why the place of a
@@ -33,7 +33,6 @@ import sympy as sp
 from scipy.sparse import csr_array
 
 import nerva_py as nv
-from nerva_py.doctor.speed import crossing, layer_steps
 from nerva_py.doctor.timing import seconds
 from nerva_py.equations.linear import linear, linear_backward
 from nerva_py.matrix import dot
@@ -398,17 +397,29 @@ print(f"against the best loop for X sample by sample: {third / max(first, second
 # ## When is dense better?
 #
 # A dense product does more operations, but it needs no indices, and the routine that does it (`sgemm` of the BLAS
-# library) has been refined for decades. So at some density the lines must cross. Measured here is a whole training step
-# of one layer, three products and the optimizer's update, with the same weights once in CSR and once in a dense array
-# with a mask.
+# library) has been refined for decades. So at some density the lines must cross. Measured here are the three products of a
+# training step of one layer, once in CSR and once in a dense array, which has a number at every position.
 
 # %%
 shape = (256, 512) if SHORT else (512, 1024)
 densities = (0.05, 0.3, 0.8) if SHORT else (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
-times = {"CSR": [], "dense, with a mask": []}
-for density in densities:
-    for name, step in zip(times, layer_steps(shape, density), strict=True):
-        times[name].append(seconds(step, 0.05 if SHORT else 0.25)["minimum"])
+some_X, some_DY = (np.asfortranarray(rng.standard_normal((100, n)).astype(np.float32)) for n in shape[::-1])
+no_bias = np.zeros((1, shape[0]), np.float32)
+
+
+def three_products(W):
+    linear(some_X, W, no_bias)
+    _, DW, _ = linear_backward(some_X, W, some_DY)
+    DW.on(W)  # the gradient is a question: its product is computed on the support
+
+
+times = {"CSR": [], "dense": []}
+with nv.engine.one_blas_thread:  # as in training
+    for density in densities:
+        some_W = nv.SparseWeight.random(shape, density, rng)
+        for name, matrix in (("CSR", some_W), ("dense", nv.sparse.DenseWeight(some_W.toarray()))):
+            measured = seconds(lambda matrix=matrix: three_products(matrix), 0.05 if SHORT else 0.25)
+            times[name].append(measured["minimum"])
 
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for (name, column), style in zip(times.items(), ("o-", "s--"), strict=True):
@@ -421,23 +432,25 @@ legend = ax.legend(frameon=False)
 ratios = [sparse / dense for sparse, dense in zip(*times.values(), strict=True)]
 for density, ratio in zip(densities, ratios, strict=True):
     print(f"density {density:4}: CSR takes {ratio:5.2f} times as long as dense")
-print("break-even density on this machine, for this layer:", crossing(densities, ratios) or "not in this range")
+slower = [density for density, ratio in zip(densities, ratios, strict=True) if ratio > 1]
+print("CSR is the slower one, on this machine and for this layer, from density", slower[0] if slower else "1", "on")
 
 # %% [markdown]
 # On a quiet machine the line of CSR rises in proportion to the number of weights, and that of the dense array does not
-# move. Where they cross depends on the machine, the size of the layer and the batch. The library takes a constant, so
-# that the same seed gives the same bits on every machine, and stores a layer above that density as a dense array behind
-# the same interface:
+# move. Where they cross depends on the machine, the size of the layer and the batch.
+#
+# The library does not choose by speed. What is zero is not stored: a layer that lacks a weight is kept in CSR, and one
+# with a weight at every position as a dense array, behind the same interface. So the same seed gives the same bits on every
+# machine, and a layer of density 0.8 costs what the line of CSR says:
 
 # %%
-print("break-even density of the library:", nv.sparse.break_even_density())
-wide = nv.mlp("ReLU;ReLU;Linear", [256, 512, 512, 64], layer_densities=[0.05, 0.3, 0.9], seed=1)
+wide = nv.mlp("ReLU;ReLU;Linear", [256, 512, 512, 64], layer_densities=[0.05, 0.8, 1.0], seed=1)
 for layer in wide.linear_layers:
     print(f"density {layer.W.value.density:.2f}: {type(layer.W.value).__name__}")
 assert [type(layer.W.value).__name__ for layer in wide.linear_layers] == ["SparseWeight", "SparseWeight", "DenseWeight"]
 
 # %% [markdown]
-# `nerva-py doctor` on the command line measures the products and the break-even density of your machine.
+# `nerva-py doctor` on the command line measures the products on your machine.
 #
 # ## Exercises
 #

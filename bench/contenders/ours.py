@@ -1,4 +1,4 @@
-"""nerva_py: truly sparse layers with one of its backends; a dense layer above the break-even density."""
+"""nerva_py: truly sparse layers with one of its backends; a layer of density 1 is dense."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ class NervaPy(Contender):
         layers = []
         for i, (W, b) in enumerate(zip(problem.weights, problem.biases, strict=True)):
             output, sparse = make_output("Linear" if i == last else "ReLU"), SparseWeight.from_scipy(W)
-            best, _ = stored(sparse.support, sparse.data, (), backend)
-            layers.append(LinearLayer(best, b.copy(), output))
+            layers.append(LinearLayer(stored(sparse.support, sparse.data, backend), b.copy(), output))
         self.network = MLP(layers)
         self.run = own_run(self.network, self.data, problem.learning_rate, f"Nesterov({problem.momentum})")
 
@@ -64,12 +63,10 @@ class NervaPy(Contender):
         weights = [layer.W.value for layer in self.network.linear_layers]
         values = sum(W.data.nbytes for W in weights)
         sparse = [W for W in weights if isinstance(W, SparseWeight)]
-        masks = [W.mask for W in weights if not isinstance(W, SparseWeight) and W.mask is not None]
         biases = sum(layer.b.value.nbytes for layer in self.network.linear_layers)
         return {
             "weights": values,
             "indices": sum(W.support.nbytes for W in sparse),
-            "masks": sum(mask.nbytes for mask in masks),
             "biases": biases,
             "gradients": values + biases,  # in memory that the workspace keeps for the next step
             "velocities": sum(vector.nbytes for one in self.network.parameters() for vector in one.states),

@@ -176,8 +176,6 @@ EQUIVALENT: dict[str, str] = {
     },
     "sparse.kernels.largest.scan: key > threshold -> key >= threshold": _LOOK,
     "sparse.kernels.largest.scan: key < marked -> key <= marked": _LOOK,
-    "sparse.dense_weight.keep_masked: data.dtype -> mask.dtype": _ZERO,
-    "sparse.dense_weight.keep_masked: data.size -> mask.size": "The values and their mask have one length.",
     **{f"{_RESIDUAL}: {change}": _EMPTY_BLOCKS for change in _more_blocks("N", "SAMPLES")},
     f"{_RESIDUAL}: Y.shape -> T.shape": _SAME_SHAPE,
     **{f"engine.layout.copy_transposed: {change}": _EMPTY_BLOCKS for change in _more_blocks("K", "TILE")},

@@ -91,7 +91,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     "nerva_py.engine.rowwise": ("residual_kernel.residual", "mark_labels"),
     "nerva_py.engine.blas": ("matmul", "matmul_bias"),
-    "nerva_py.sparse.dense_weight": ("keep_masked", "affine_row"),
+    "nerva_py.sparse.dense_weight": ("affine_row",),
     "nerva_py.engine.layout": ("copy_transposed",),
 }
 

@@ -28,6 +28,7 @@ EXPERIMENTS = {
     "epoch_zen5": ("Seconds an epoch on another machine, of an earlier commit", "epoch"),
     "phases": ("Where the time of a step goes", "phases"),
     "products": ("The three sparse products", "products"),
+    "dense_end": ("The dense end: density 0.4 to 0.95", "dense_end"),
     "inference": ("Inference", "inference"),
     "memory": ("Memory", "memory"),
     "width": ("Wide networks", "width"),
@@ -117,6 +118,11 @@ def _products(module: ModuleType, results: dict[str, Any]) -> None:
     module.print_bar(rows)
 
 
+def _dense_end(module: ModuleType, results: dict[str, Any]) -> None:
+    module.print_rows(results["rows"])
+    module.print_granet(results["granet"])
+
+
 def _phases(module: ModuleType, results: dict[str, Any]) -> None:
     """Two of the sparsities: each is a long table."""
     rows = results["phases"]
@@ -169,6 +175,7 @@ SHOW: dict[str, Callable[[ModuleType, dict[str, Any]], Any]] = {
     "epoch": lambda module, results: module.show(results["rows"]),
     "phases": _phases,
     "products": _products,
+    "dense_end": _dense_end,
     "inference": _inference,
     "memory": lambda module, results: module.print_rows(results["rows"]),
     "width": lambda module, results: module.print_rows(results["rows"]),

@@ -159,9 +159,7 @@ def weight_tree(W: Weight) -> Tree:
     tree: Tree = {"shape": list(W.shape), "backend": backend_name(W)}
     if isinstance(W, SparseWeight):
         return tree | {"storage": "csr", "indptr": W.support.indptr, "indices": W.support.indices, "data": W.data}
-    if W.mask is None:
-        return tree | {"storage": "dense", "array": W.array}
-    return tree | {"storage": "masked", "array": W.array, "mask": np.packbits(W.mask.reshape(-1))}
+    return tree | {"storage": "dense", "array": W.array}
 
 
 # ------------------------------------------------------------------------------------------------------------- reading
@@ -260,13 +258,9 @@ def build_weight(tree: Any, backend: str | None) -> Weight:
     K, D = fields.sizes(tree, "shape", 2)
     if storage == "csr":
         return _sparse(tree, (K, D), backend)
-    if storage not in ("dense", "masked"):
-        raise DataError(f"malformed: weights stored as {storage!r}; csr, dense and masked are known")
-    array = fields.array(tree, "array", (K, D), "f")
     if storage == "dense":
-        return DenseWeight(array, None, backend)
-    mask = np.unpackbits(fields.array(tree, "mask", (-(-K * D // 8),), "u").astype(np.uint8), count=K * D)
-    return DenseWeight(array, mask.reshape(K, D), backend)
+        return DenseWeight(fields.array(tree, "array", (K, D), "f"), backend)
+    raise DataError(f"malformed: weights stored as {storage!r}; csr and dense are known")
 
 
 def _sparse(tree: Any, shape: tuple[int, int], backend: str) -> SparseWeight:

@@ -20,18 +20,16 @@ from nerva_py.doctor.advice import Warning, is_bound, warnings
 from nerva_py.doctor.availability import BackendState, backend_states
 from nerva_py.doctor.machine import processor, versions
 from nerva_py.doctor.regions import Regions
-from nerva_py.doctor.speed import BATCH, DENSITIES, DENSITY, PRODUCTS, SHAPE, break_even, dense_rate, product_rates
+from nerva_py.doctor.speed import BATCH, DENSITY, PRODUCTS, SHAPE, dense_rate, product_rates
 from nerva_py.engine.compiling import JIT
 from nerva_py.errors import NervaError
-from nerva_py.sparse import BREAK_EVEN_DENSITY, break_even_density
-from nerva_py.sparse.break_even import DENSITY_VARIABLE
 from nerva_py.threads import THREAD_VARIABLES
 
 from .compilation import compilation_notice
 from .output_files import why_not
 from .screen import aligned, make_console
 
-STAGES = ("threads of a script", "threads", "dense product", "break-even density", "products")
+STAGES = ("threads of a script", "threads", "dense product", "products")
 
 
 def run(given: Mapping[str, str], cores: int, file: Path | None) -> None:
@@ -39,7 +37,6 @@ def run(given: Mapping[str, str], cores: int, file: Path | None) -> None:
     those that the process may use."""
     if file is not None and (reason := why_not(file, appended=False)):
         raise NervaError(f"--json {file}: {reason}")
-    library_density = break_even_density()  # complains first if the variable makes no sense
     console = make_console()
     with compilation_notice(console), _progress(console) as show:
         show("threads of a script")
@@ -53,16 +50,12 @@ def run(given: Mapping[str, str], cores: int, file: Path | None) -> None:
         _print(console, "Threads", _threads(here, scripts, given))
         _print(console, "Backends", _backends(backends))
         dense: float | None = None
-        crossing, ratios = None, list[float]()
         if JIT:
             show("dense product")
             dense = dense_rate()
-            show("break-even density")
-            crossing, ratios = break_even()
         show("products")
         rates = {state.name: product_rates(state.name) for state in backends if state.works}
         _print(console, _speed_title(), _speed(rates, dense))
-    _print(console, "Break-even density", _break_even(crossing, ratios, library_density))
 
     advice = warnings(here, scripts, os.environ, given, cores, backends)
     _print_advice(console, advice)
@@ -78,11 +71,6 @@ def run(given: Mapping[str, str], cores: int, file: Path | None) -> None:
             "backends": [{**asdict(state), "works": state.works} for state in backends],
             "case": {"shape": SHAPE, "density": DENSITY, "batch": BATCH, "dtype": "float32"},
             "gflops": {**rates, "dense": dense},
-            "break_even": {
-                "measured": crossing,
-                "ratios": dict(zip(map(str, DENSITIES), ratios, strict=False)),
-                "used": library_density,
-            },
             "warnings": [asdict(each) for each in advice],
         }
         file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -139,23 +127,6 @@ def _speed(rates: Mapping[str, Mapping[str, float]], dense: float | None) -> lis
     return lines
 
 
-def _break_even(crossing: float | None, ratios: Sequence[float], used: float) -> list[str]:
-    """The measured one beside the one in use, and how to change it."""
-    if not ratios:
-        measured = "not measured, as nothing is compiled"
-    elif crossing is not None:
-        measured = f"{crossing:.2f}"
-    else:
-        measured = f"below {DENSITIES[0]:g}" if ratios[0] > 1 else f"above {DENSITIES[-1]:g}"
-    source = "default" if used == BREAK_EVEN_DENSITY and DENSITY_VARIABLE not in os.environ else DENSITY_VARIABLE
-    lines = aligned([["measured", measured], ["in use", f"{used:g} ({source})"]], left=2)
-    if crossing is not None:
-        lines.append(
-            f"above it layers are kept in dense arrays; to use the measured one: export {DENSITY_VARIABLE}={crossing:.2f}"
-        )
-    return lines
-
-
 def _print_advice(console: Console, advice: Sequence[Warning]) -> None:
     console.print()
     for warning in advice:
@@ -193,7 +164,7 @@ def _progress(console: Console) -> Iterator[Any]:
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: environment[name] for name in (*THREAD_VARIABLES, DENSITY_VARIABLE) if name in environment}
+    return {name: environment[name] for name in THREAD_VARIABLES if name in environment}
 
 
 def _print(console: Console, title: str, lines: Sequence[str]) -> None:

@@ -89,7 +89,7 @@ def _described(layer: Any) -> tuple[str, str, str]:
     """Name, size, and how it is stored."""
     if isinstance(layer, LinearLayer):
         W = layer.W.value
-        stored = "CSR" if isinstance(W, SparseWeight) else "dense" if W.mask is None else "masked"
+        stored = "CSR" if W.sparse else "dense"
         rate = f", p={layer.dropout:g}" if layer.dropout else ""
         return layer.output.name + rate, f"{W.shape[1]} → {W.shape[0]}", stored
     rate = f", p={layer.rate:g}" if isinstance(layer, DropoutLayer) else ""

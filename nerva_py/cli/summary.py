@@ -49,11 +49,10 @@ def gradient_table(errors: Sequence[GradientError]) -> list[str]:
 
 
 def parameter_table(network: MLP) -> list[str]:
-    """Range, mean and standard deviation of every parameter; of weights those that exist."""
+    """Range, mean and standard deviation of every parameter."""
     rows = [["parameter", "numbers", "min", "max", "mean", "std"]]
     for name, parameter in zip(parameter_names(network), network.parameters(), strict=True):
-        value = parameter.value
-        v = parameter.vector if getattr(value, "mask", None) is None else value.array[value.mask != 0]
+        v = parameter.vector
         statistics = (v.min(), v.max(), v.mean(), v.std()) if v.size else (np.nan,) * 4
         rows.append([name, f"{v.size:,}", *(f"{s:.4f}" for s in statistics)])
     return aligned(rows)

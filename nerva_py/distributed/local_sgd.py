@@ -76,9 +76,8 @@ def average(ranks: Ranks, network: MLP) -> None:
             parameter.vector[...] = _mean(ranks, parameter.vector)
             parameter.states = [_mean(ranks, vector) for vector in parameter.states]
         else:
-            states = [parameter.value.compact(vector) for vector in parameter.states]
-            W, states = average_sparse(ranks, as_csr(parameter.value), states)
-            parameter.value, parameter.states = stored(W.support, W.data, states, W.backend)
+            W, parameter.states = average_sparse(ranks, as_csr(parameter.value), parameter.states)
+            parameter.value = stored(W.support, W.data, W.backend)
     for layer in network.layers:
         for name in layer.buffers:
             buffer = getattr(layer, name)

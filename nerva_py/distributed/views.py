@@ -49,9 +49,7 @@ class SharedOuter(Outer):
 
 
 def _same_support(V: Any, W: Any) -> bool:
-    if V is W:
-        return True
-    same: bool = V.full == W.full and (V.full or V.support == W.support)
+    same: bool = V is W or V.support == W.support
     return same
 
 

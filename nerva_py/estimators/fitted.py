@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nerva_py import threads
 from nerva_py.network import MLP
+from nerva_py.sparse.storage import as_csr
 from nerva_py.topology import input_importance
 
 from . import settings
@@ -54,7 +55,7 @@ class FittedNetwork(BaseEstimator):
     def coefs_(self) -> list[csr_array]:
         """The stored weights of each layer, a CSR array (inputs, outputs): the transpose of W (K, D)."""
         check_is_fitted(self)
-        return [csr_array(_stored(layer.W.value).T) for layer in self.network_.linear_layers]
+        return [csr_array(as_csr(layer.W.value).csr.T) for layer in self.network_.linear_layers]
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
@@ -106,11 +107,6 @@ class FittedNetwork(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _stored(W: Any) -> csr_array:
-    """The weights (K, D) in CSR; of a dense array those that are not zero."""
-    return W.csr if hasattr(W, "csr") else csr_array(W.array)
 
 
 def _read_only(network: MLP) -> bool:

@@ -38,22 +38,20 @@ def mask_from_csr(matrix: csr_array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def csr_of(W: Weight) -> csr_array:
-    """The weights of a layer as a new CSR matrix. Of a dense layer without a mask all positions are stored."""
+    """The weights of a layer as a new CSR matrix. Of a dense layer all positions are stored."""
     return as_csr(W).csr.copy()
 
 
 def weight_of(matrix: csr_array | np.ndarray, dtype: DTypeLike = np.float32, backend: str = "numba") -> Weight:
     """The weight matrix of a layer: its support is what a sparse matrix stores, or all positions of a dense array.
-
-    Above the break-even density of BLAS it is kept as an array with a mask, as `mlp` does it. Raises NervaError.
-    """
+    Raises NervaError."""
     if not issparse(matrix):
         array = np.array(matrix, dtype, order="C")
         if array.ndim != 2:
             raise ShapeError(f"a weight matrix must have two dimensions, not shape {array.shape}")
-        return DenseWeight(array, None, backend)
+        return DenseWeight(array, backend)
     W = SparseWeight.from_scipy(_canonical(matrix), dtype, backend)
-    return stored(W.support, W.data, (), backend)[0]
+    return stored(W.support, W.data, backend)
 
 
 def _canonical(matrix: csr_array) -> csr_array:

@@ -21,7 +21,7 @@ from nerva_py.errors import DataError, NervaError
 from nerva_py.files import reading, write_atomically
 from nerva_py.network import MLP, BatchNormLayer, mlp
 from nerva_py.sparse import DenseWeight, SparseWeight, Weight
-from nerva_py.sparse.storage import as_csr, stored
+from nerva_py.sparse.storage import stored
 
 from .arguments import checked_network
 
@@ -135,11 +135,9 @@ def _plain(network: MLP) -> Iterator[tuple[str, Any, str]]:
 
 
 def _csr_arrays(key: str, W: Weight) -> Arrays:
-    # A masked layer is a sparse one that is only stored otherwise: which positions it has is part of the network.
-    matrix = as_csr(W).csr
     return {
-        f"{key}.shape": np.array(W.shape), f"{key}.indptr": matrix.indptr,
-        f"{key}.indices": matrix.indices, f"{key}.data": matrix.data,
+        f"{key}.shape": np.array(W.shape), f"{key}.indptr": W.support.indptr,
+        f"{key}.indices": W.support.indices, f"{key}.data": W.data,
     }  # fmt: skip
 
 
@@ -161,8 +159,7 @@ def _weight(arrays: Arrays, key: str, W: Weight, backend: str) -> Weight:
     """The weight matrix that takes the place of W; its arrays are taken out of `arrays`."""
     if key in arrays:
         array = _like(arrays, key, np.broadcast_to(W.dtype.type(0), W.shape))
-        sparse = isinstance(W, SparseWeight) or W.mask is not None
-        return _stored(csr_array(array), backend) if sparse else DenseWeight(array)
+        return DenseWeight(array, backend) if W.full else _stored(csr_array(array), backend)
     missing = [f"{key}.{part}" for part in CSR if f"{key}.{part}" not in arrays]
     if missing:
         raise DataError(f"has no {key} and no {', '.join(missing)}; its keys are {', '.join(arrays) or 'none left'}")
@@ -181,10 +178,10 @@ def _weight(arrays: Arrays, key: str, W: Weight, backend: str) -> Weight:
 
 
 def _stored(matrix: csr_array, backend: str) -> Weight:
-    """In CSR or, above the break-even density, as a dense array."""
+    """In CSR or, if every position is there, as a dense array."""
     try:
         W = SparseWeight.from_scipy(matrix, matrix.dtype, backend)
-        return stored(W.support, W.data, (), backend)[0]
+        return stored(W.support, W.data, backend)
     except NervaError as error:
         raise DataError(str(error)) from None
 

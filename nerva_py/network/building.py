@@ -12,8 +12,9 @@ from numpy.typing import DTypeLike
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.parts import find
-from nerva_py.sparse import DenseWeight, Support, Weight, densities, nonzeros
+from nerva_py.sparse import Support, Weight, densities, nonzeros
 from nerva_py.sparse.storage import stored
+from nerva_py.sparse.support import FullSupport
 
 from .initializers import INITIALIZERS, Initializer
 from .layers import BatchNormLayer, DropoutLayer, Layer, LinearLayer
@@ -45,8 +46,8 @@ def mlp(
     `layers`: "ReLU;ReLU;Linear", one name a linear layer; "BatchNormalization" and "Dropout(0.3)" may stand between.
     `layer_sizes`: [3072, 1024, 512, 10], inputs first. `overall_density` is shared out by `distribution`
     (ErdosRenyi or Uniform), or `layer_densities` gives one density a linear layer. `weights`: initializer, one for all or
-    one a layer. `dropouts`: rate of dropout on the weights of each linear layer. A layer above the break-even density is
-    stored as a dense array, with the same number of nonzeros; see `break_even_density`.
+    one a layer. `dropouts`: rate of dropout on the weights of each linear layer. A layer of density 1 is stored as a dense
+    array, every other one in CSR.
     Raises NervaError for an unknown name and for a number that is out of range, ShapeError for sizes that do not fit.
     """
     names = split(layers) if isinstance(layers, str) else list(layers)
@@ -92,13 +93,10 @@ def make_weight(
     dtype: DTypeLike = np.float32,
     backend: str = "numba",
 ) -> Weight:
-    """A weight matrix of that density: in CSR up to the break-even density, above it as a dense array (with a mask that
-    keeps the other positions at zero). A density of 1 is always dense."""
-    K, D = shape
-    if density == 1:
-        return DenseWeight(initializer.weights(shape, np.full(K, D), rng).astype(dtype).reshape(shape), None, backend)
-    support = Support.random(shape, nonzeros(density, shape), rng)
-    return stored(support, initializer.weights(shape, np.diff(support.indptr), rng).astype(dtype), (), backend)[0]
+    """A weight matrix of that density: a dense array where every position has a weight, else in CSR."""
+    nnz = nonzeros(density, shape)
+    support = FullSupport(shape) if nnz == shape[0] * shape[1] else Support.random(shape, nnz, rng)
+    return stored(support, initializer.weights(shape, np.diff(support.indptr), rng).astype(dtype), backend)
 
 
 def choose_densities(

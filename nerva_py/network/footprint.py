@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nerva_py.errors import NervaError
-from nerva_py.sparse import break_even_density, nonzeros, plan
+from nerva_py.sparse import nonzeros, plan
 from nerva_py.sparse.support import index_dtype
 
 # Bytes a weight that the largest layer takes for a moment, as layers are dealt with one after another: while its positions (64
@@ -48,11 +48,11 @@ def footprint(
         network += K * item
         training += K * item * (1 + states)
         training += N * item * 4 * K  # Z, Y and the gradients with respect to them
-        if density > break_even_density(K):
-            network += K * D * item + (0 if density == 1 else K * D)
-            training += K * D * item * (1 + states)
-            continue
         nnz = nonzeros(density, (K, D))
+        if nnz == K * D:
+            network += nnz * item
+            training += nnz * item * (1 + states)
+            continue
         index = index_dtype(nnz, K, D).itemsize
         network += nnz * (item + index) + (K + 1) * index
         training += nnz * item * states

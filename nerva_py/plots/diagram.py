@@ -77,7 +77,7 @@ def _edges(W: Any) -> Edges:
     """(neurons, inputs, weights) of what exists."""
     support = support_of(W)
     rows = support.rows()
-    return rows, support.indices, W.values
+    return rows, support.indices, W.data
 
 
 def _draw_edges(ax: Axes, places: list[np.ndarray], edges: list[Edges]) -> None:

@@ -28,12 +28,9 @@ def support_of(matrix: Matrix) -> Support:
 
 
 def degrees_of(matrix: Matrix, direction: str) -> np.ndarray:
-    """Weights of each column ("out", of an input) or of each row ("in", of a neuron). A full matrix needs no support."""
+    """Weights of each column ("out", of an input) or of each row ("in", of a neuron)."""
     if direction not in ("in", "out"):
         raise NervaError(f'direction must be "in" or "out", not {direction!r}')
-    if not isinstance(matrix, Support) and matrix.full:
-        K, D = matrix.shape
-        return np.full(D, K) if direction == "out" else np.full(K, D)
     return (out_degrees if direction == "out" else in_degrees)(support_of(matrix))
 
 

@@ -2,7 +2,6 @@
 
 from . import gradient_growth  # noqa: F401  registers
 from .backends import BACKENDS, Backend, get_backend
-from .break_even import BREAK_EVEN_DENSITY, break_even_density, set_break_even_density
 from .dense_weight import DenseWeight
 from .densities import erdos_renyi, erdos_renyi_epsilon, nonzeros, per_layer, uniform
 from .growth import first_free, random_free
@@ -13,14 +12,12 @@ from .weight import SparseWeight
 
 __all__ = [
     "BACKENDS",
-    "BREAK_EVEN_DENSITY",
     "Backend",
     "DenseWeight",
     "Remap",
     "SparseWeight",
     "Support",
     "Weight",
-    "break_even_density",
     "erdos_renyi",
     "erdos_renyi_epsilon",
     "first_free",
@@ -28,6 +25,5 @@ __all__ = [
     "nonzeros",
     "per_layer",
     "random_free",
-    "set_break_even_density",
     "uniform",
 ]

@@ -1,86 +1,50 @@
-"""A dense weight matrix behind the interface of `SparseWeight`, for layers so dense that BLAS is faster."""
+"""A dense weight matrix behind the interface of `SparseWeight`: a layer with a weight at every position."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numba import prange
-from numpy.typing import DTypeLike
 
 from nerva_py.engine.blas import gemm_address, matmul, matmul_bias, one_blas_thread
 from nerva_py.engine.byte_batch import ByteBatch
 from nerva_py.engine.compiling import column, kernel
 from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
-from nerva_py.engine.passes import update_numbers
 from nerva_py.engine.sparse_batch import SparseBatch
 from nerva_py.equations.linear import linear
 from nerva_py.errors import ShapeError
 from nerva_py.matrix import primitives as table
-from nerva_py.matrix.dense import dropout_mask
 
 from .fitting import check_factors, check_linear, check_product
 from .kernels.dense_sparse_input import dense_affine_sparse_input, dense_weight_gradient_sparse_input
-from .support import Support
+from .support import FullSupport
+from .weight import WeightMatrix
 
 
-class DenseWeight:
+class DenseWeight(WeightMatrix):
     """W (K, D) as an array, with products in the threads and in the memory layout of the sparse kernels.
 
-    With a `mask` (K, D) of zeros and ones only the positions of the ones are trained; the others are and stay zero.
-    Raises ShapeError for an array that is no matrix of float32 or float64, and for a mask of another shape.
+    Its support is implicit: no index is stored. Raises ShapeError for an array that is no matrix of float32 or float64.
     """
 
-    __slots__ = ("_support", "array", "backend", "mask", "nnz")
-    __array_ufunc__ = None  # so that `X @ W` asks this class, not NumPy
+    __slots__ = ("array", "backend")
     sparse = False  # stored in an array
 
-    def __init__(self, array: np.ndarray, mask: np.ndarray | None = None, backend: str = "numba"):
+    def __init__(self, array: np.ndarray, backend: str = "numba"):
         if array.ndim != 2 or array.dtype.char not in "fd":
             raise ShapeError(f"array must be a matrix of float32 or float64, not {array.dtype} {array.shape}")
-        if mask is not None and (mask.shape != array.shape or mask.dtype != np.uint8):
-            raise ShapeError(f"mask must be uint8 of shape {array.shape}, not {mask.dtype} {mask.shape}")
-        self.array = _own(array) if mask is None else np.multiply(array, mask, dtype=array.dtype, order="C")
-        self.mask = None if mask is None else _own(mask)
-        self.nnz = array.size if mask is None else int(np.count_nonzero(mask))
-        self.backend = backend  # of the products once it is sparse enough for CSR
-        self._support: Support | None = None
+        # Kernels are compiled for contiguous, writeable arrays.
+        self.array = array if array.flags.carray else array.copy(order="C")
+        self.backend = backend  # of the products once it has lost a weight
 
     shape = property(lambda self: self.array.shape, doc="(K, D)")
     dtype = property(lambda self: self.array.dtype, doc="float32 or float64")
-    density = property(lambda self: self.nnz / self.array.size, doc="share of positions that are trained")
+    nnz = property(lambda self: self.array.size, doc="number of weights, K·D")
+    nbytes = property(lambda self: self.array.nbytes, doc="bytes of the weights")
     data = property(lambda self: self.array.reshape(-1), doc="the weights as one vector (a view), row by row")
-
-    full = property(lambda self: self.nnz == self.array.size, doc="whether every position is trained")
-
-    @property
-    def support(self) -> Support:
-        """The positions that are trained: those of the mask, all without one. O(K·D) at the first time."""
-        if self._support is None:
-            self._support = Support.from_mask(np.ones(self.shape, np.uint8) if self.mask is None else self.mask)
-        return self._support
-
-    @property
-    def values(self) -> np.ndarray:
-        """The weights at the positions of the support, (nnz,)."""
-        return self.compact(self.data)
-
-    def compact(self, vector: np.ndarray) -> np.ndarray:
-        """Of a vector as long as `data`, what belongs to the positions of the support: (nnz,)"""
-        if self.mask is None:
-            return vector
-        return vector.reshape(self.shape)[self.support.rows(), self.support.indices]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the weights and of the mask."""
-        return self.array.nbytes + (0 if self.mask is None else self.mask.nbytes)
-
-    @property
-    def T(self) -> TransposedDense:
-        return TransposedDense(self)
+    support = property(lambda self: FullSupport(self.shape), doc="every position; made when it is asked for")
 
     def __rmatmul__(self, DY: np.ndarray) -> np.ndarray:
         """DX = DY W"""
@@ -90,20 +54,11 @@ class DenseWeight:
             matmul(gemm_address(self.dtype), batch_layout(DY), self.array, DX)
         return DX
 
-    def __add__(self, other: DenseWeight) -> DenseWeight:
-        """The sum of two matrices of one shape and mask."""
-        return self.like(self.array + other.array)
-
     def like(self, data: np.ndarray) -> DenseWeight:
-        """A matrix of the same shape and mask with other values."""
+        """A matrix of the same shape with other values."""
         other = object.__new__(DenseWeight)
-        other.array, other.mask, other.nnz = data.reshape(self.shape), self.mask, self.nnz
-        other.backend, other._support = self.backend, self._support
+        other.array, other.backend = data.reshape(self.shape), self.backend
         return other
-
-    def astype(self, dtype: DTypeLike) -> DenseWeight:
-        """The same matrix with values of another element type."""
-        return self.like(self.data.astype(dtype))
 
     def toarray(self) -> np.ndarray:
         """W as a NumPy array (a copy)."""
@@ -111,33 +66,6 @@ class DenseWeight:
 
     def __repr__(self) -> str:
         return f"DenseWeight({self.shape[0]}×{self.shape[1]}, {self.dtype})"
-
-
-def _own(array: np.ndarray) -> np.ndarray:
-    """The array, or a copy as the kernels are compiled for: contiguous and writeable."""
-    return array if array.flags.carray else array.copy(order="C")
-
-
-class TransposedDense:
-    """Wᵀ, waiting for its product."""
-
-    __slots__ = ("W",)
-    __array_ufunc__ = None
-
-    def __init__(self, W: DenseWeight):
-        self.W = W
-
-    shape = property(lambda self: self.W.shape[::-1])
-
-    def __rmatmul__(self, X: np.ndarray | SparseBatch) -> np.ndarray:
-        """Y = X Wᵀ"""
-        if isinstance(X, SparseBatch):
-            return affine_sparse_input(X, self.W, np.zeros((1, self.W.shape[0]), self.W.dtype))
-        check_product(X, self.W.shape[1], self.W, "X @ W.T")
-        Y = batch_empty(X.shape[0], self.W.shape[0], self.W.dtype)
-        with one_blas_thread:
-            matmul(gemm_address(self.W.dtype), batch_layout(X), self.W.array.T, Y)
-        return Y
 
 
 @linear.register(DenseWeight)
@@ -176,8 +104,6 @@ def product_on_sparse_input(W: DenseWeight, A: np.ndarray, B: SparseBatch) -> De
     check_factors(A, B, W, SparseBatch)
     DW = W.like(vector_empty(W.array.size, W.dtype))
     dense_weight_gradient_sparse_input(*B.parts, batch_layout(A.T), DW.array)
-    if W.mask is not None:
-        keep_masked(DW.data, W.mask.reshape(-1))
     return DW
 
 
@@ -187,18 +113,7 @@ def product_on(W: DenseWeight, A: np.ndarray, B: np.ndarray) -> DenseWeight:
     DW = W.like(vector_empty(W.array.size, W.dtype))
     with one_blas_thread:
         matmul(gemm_address(W.dtype), batch_layout(B).T, batch_layout(A.T), DW.array.T)
-    if W.mask is not None:
-        keep_masked(DW.data, W.mask.reshape(-1))
     return DW
-
-
-@kernel("F1, M1", parallel=True)
-def keep_masked(data, mask):  # type: ignore[no-untyped-def]
-    """data ⊙ mask, in place"""
-    zero = data.dtype.type(0)
-    for p in prange(data.size):
-        if mask[p] == 0:
-            data[p] = zero
 
 
 @linear.register(DenseWeight, ByteBatch)
@@ -209,21 +124,3 @@ def affine_bytes(X: ByteBatch, W: DenseWeight, b: np.ndarray) -> Any:
 @table.product_on.register(DenseWeight, ByteBatch)
 def product_on_bytes(W: DenseWeight, A: np.ndarray, B: ByteBatch) -> Any:
     return table.product_on(W, A, B.dense())
-
-
-@table.updated.register(DenseWeight)
-def updated(
-    f: Callable[..., Any], W: DenseWeight, G: DenseWeight, states: Sequence[np.ndarray], constants: tuple[float, ...]
-) -> tuple[DenseWeight, Sequence[np.ndarray]]:
-    update_numbers(f, W.data, G.data, states, constants)
-    return W, states
-
-
-@table.draw_mask.register(DenseWeight)
-def draw_mask(rng: np.random.Generator, like: DenseWeight, rate: float) -> DenseWeight:
-    return like.like(dropout_mask(rng, like.data.shape, rate, like.dtype))
-
-
-@table.hadamard.register(DenseWeight)
-def hadamard(X: DenseWeight, Y: DenseWeight) -> DenseWeight:
-    return X.like(X.array * Y.array)

@@ -17,7 +17,6 @@ from nerva_py.engine.memory import batch_stride
 from nerva_py.engine.processor import first_level_cache
 from nerva_py.engine.rows import tiles
 
-from .break_even import break_even_density
 from .densities import checked_density, nonzeros
 from .support import Support, index_dtype
 
@@ -114,12 +113,8 @@ def of_layer(K: int, D: int, density: float, N: int, states: int = 1, dtype: DTy
     """
     item, nnz = np.dtype(dtype).itemsize, nonzeros(checked_density(density, "density"), (K, D))
     stride, index = batch_stride(N, item) * item, index_dtype(nnz, K, D).itemsize
-    if density > break_even_density(K):
-        masked = nnz < K * D
-        product = "BLAS, then the mask" if masked else "BLAS"
-        size = K * D * (item + masked)
-        words = "in an array, with a mask" if masked else "in an array", "BLAS", "BLAS", product
-        return LayerPlan(*words, "as numbers", size, K * D * item * (1 + states))
+    if nnz == K * D:
+        return LayerPlan("in an array", "BLAS", "BLAS", "BLAS", "as numbers", nnz * item, nnz * item * (1 + states))
     few, bytes_fit = few_samples(nnz, N), N > SAMPLES and nnz <= BYTES * D
     rows = "few samples" if few else _streamed(_blocks(nnz, D * stride, ROW * K))
     if scatters(nnz, D, N):

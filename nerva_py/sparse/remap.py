@@ -32,7 +32,7 @@ class Remap:
         self.source = np.flatnonzero(kept).astype(index_dtype(old.nnz, *old.shape), copy=False)
         dtype = index_dtype(self.source.size, *old.shape)
         indptr = np.searchsorted(self.source, old.indptr).astype(dtype)  # places rise with the rows
-        self.support = Support(old.shape, indptr, old.indices[self.source].astype(dtype, copy=False))
+        self.support = Support(old.shape, indptr, old.columns(self.source).astype(dtype, copy=False))
 
     def inserting(self, inserted: Support, returning: bool = False) -> Remap:
         """The same change with positions that are new. O(nnz + K).

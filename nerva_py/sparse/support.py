@@ -73,7 +73,7 @@ class Support:
 
     @classmethod
     def from_mask(cls, mask: np.ndarray) -> Support:
-        """The positions where a dense (K, D) array is not zero; for layers that are stored dense."""
+        """The positions where a dense (K, D) array is not zero."""
         K, D = checked_shape(mask.shape)
         rows, columns = np.nonzero(mask)
         dtype = index_dtype(columns.size, K, D)
@@ -98,6 +98,15 @@ class Support:
     def nnz(self) -> int:
         """Number of positions."""
         return self.indices.size
+
+    @property
+    def full(self) -> bool:
+        """Whether it has every position."""
+        return self.nnz == self.shape[0] * self.shape[1]
+
+    def columns(self, places: Any) -> Any:
+        """The columns of the positions at these places in the order of the values."""
+        return self.indices[places]
 
     @cached_property
     def transposed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -147,7 +156,7 @@ class Support:
 
     def position(self, place: int) -> tuple[int, int]:
         """(row, column) of the place in the order of the values."""
-        return int(np.searchsorted(self.indptr, place, side="right")) - 1, int(self.indices[place])
+        return int(np.searchsorted(self.indptr, place, side="right")) - 1, int(self.columns(place))
 
     def find(self, other: Support) -> np.ndarray:
         """The place at which each position of `other` is stored here, −1 where it is not: (other.nnz,). O(nnz of both)
@@ -173,7 +182,7 @@ class Support:
         return Support(shape, indptr, number[self.indices[kept]].astype(dtype)), kept
 
     def mask(self) -> np.ndarray:
-        """1 at each position, 0 elsewhere, as a dense (K, D) array of uint8; for layers that are stored dense."""
+        """1 at each position, 0 elsewhere, as a dense (K, D) array of uint8: to look at."""
         mask = np.zeros(self.shape, np.uint8)
         mask[self.rows(), self.indices] = 1
         return mask
@@ -196,16 +205,39 @@ class Support:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Support):
             return NotImplemented
-        return self is other or (
-            self.shape == other.shape
-            and np.array_equal(self.indptr, other.indptr)
-            and np.array_equal(self.indices, other.indices)
-        )
+        if self is other or (self.shape, self.nnz) != (other.shape, other.nnz) or self.full:
+            return (self.shape, self.nnz) == (other.shape, other.nnz)
+        return np.array_equal(self.indptr, other.indptr) and np.array_equal(self.indices, other.indices)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"Support({self.shape[0]}×{self.shape[1]}, nnz={self.nnz}, {self.indices.dtype})"
+
+
+class FullSupport(Support):
+    """Every position of a (K, D) matrix: that of a dense layer. Its indices are made when somebody asks for them."""
+
+    def __init__(self, shape: tuple[int, int]):
+        K, D = self.shape = shape
+        self.indptr = D * np.arange(K + 1, dtype=index_dtype(K * D, K, D))
+        self.cuts, self._parts, self._blocks = {}, {}, {}
+
+    @cached_property
+    def indices(self) -> np.ndarray:  # type: ignore[override]
+        return np.tile(np.arange(self.shape[1], dtype=self.indptr.dtype), self.shape[0])
+
+    nnz = property(lambda self: self.shape[0] * self.shape[1])
+
+    def columns(self, places: Any) -> Any:
+        return places % self.shape[1]
+
+    def submatrix(self, rows: np.ndarray, columns: np.ndarray) -> tuple[Support, np.ndarray]:
+        left = FullSupport((int(np.count_nonzero(rows)), int(np.count_nonzero(columns))))
+        return left, np.logical_and.outer(rows, columns).reshape(-1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FullSupport, (self.shape,)
 
 
 def index_dtype(nnz: int, K: int, D: int) -> np.dtype:

@@ -1,4 +1,4 @@
-"""`SparseWeight`: a truly sparse weight matrix behind `@`, `.T` and `product_on`."""
+"""`SparseWeight`: a truly sparse weight matrix behind `@`, `.T` and `product_on`; and what both kinds of weights share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,41 @@ from .fitting import check_factors, check_linear, check_product
 from .support import Support, checked_shape
 
 
-class SparseWeight:
+class WeightMatrix:
+    """W (K, D), sparse or dense: a `support`, and `data`, the values row by row, to which much is done whatever the kind."""
+
+    __slots__ = ()
+    __array_ufunc__ = None  # so that `X @ W` asks this class, not NumPy
+    shape: Any
+    dtype: Any
+    nnz: Any
+    data: Any
+    support: Any
+
+    density = property(
+        lambda self: self.nnz / (self.shape[0] * self.shape[1]), doc="share of positions that have a weight"
+    )
+    full = property(lambda self: self.nnz == self.shape[0] * self.shape[1], doc="whether every position has a weight")
+    T = property(lambda self: TransposedWeight(self), doc="Wᵀ, for `X @ W.T`")
+
+    def __matmul__(self, A: np.ndarray) -> np.ndarray:
+        """W A = (Aᵀ Wᵀ)ᵀ        A (D, N) -> (K, N)"""
+        return (A.T @ self.T).T
+
+    def __add__(self, other: Any) -> Any:
+        """The sum of two matrices on one support."""
+        return self.like(self.data + _same_support(self, other).data)
+
+    def like(self, data: np.ndarray) -> Any:
+        """A matrix on the same support with other values: a gradient, an optimizer state, a dropout mask."""
+        raise NotImplementedError
+
+    def astype(self, dtype: DTypeLike) -> Any:
+        """The same matrix with values of another element type."""
+        return self.like(self.data.astype(dtype))
+
+
+class SparseWeight(WeightMatrix):
     """W (K, D) in CSR: a `support` (shared, immutable) and `data`, the values in the order of the support.
 
     `X @ W.T`, `DY @ W` and `product_on(W, DY.T, X)` run in the kernels of `backend` and never form a dense K×D matrix.
@@ -34,7 +68,6 @@ class SparseWeight:
     """
 
     __slots__ = ("backend", "data", "dtype", "nnz", "shape", "support")
-    __array_ufunc__ = None  # so that `X @ W` asks this class, not NumPy
     sparse = True  # stored in CSR
 
     def __init__(self, support: Support, data: np.ndarray, backend: str | Backend = "numba"):
@@ -92,39 +125,17 @@ class SparseWeight:
         data = rng.uniform(-1, 1, support.nnz) / np.sqrt(shape[1]) if values is None else values(support, rng)
         return cls(support, np.asarray(data, dtype), backend)
 
-    density = property(
-        lambda self: self.nnz / (self.shape[0] * self.shape[1]), doc="share of positions that are stored"
-    )
     nbytes = property(lambda self: self.data.nbytes + self.support.nbytes, doc="bytes of values and indices")
-
-    values = property(lambda self: self.data, doc="the weights at the positions of the support, (nnz,)")
-    full = property(lambda self: self.nnz == self.shape[0] * self.shape[1], doc="whether every position is stored")
-
-    def compact(self, vector: np.ndarray) -> np.ndarray:
-        """Of a vector as long as `data`, what belongs to the positions of the support: all of it."""
-        return vector
 
     @property
     def csr(self) -> csr_array:
         """The weights as a `scipy.sparse.csr_array` that shares their memory."""
         return csr_array((self.data, self.support.indices, self.support.indptr), shape=self.shape)
 
-    @property
-    def T(self) -> TransposedSparse:
-        return TransposedSparse(self)
-
     def __rmatmul__(self, DY: np.ndarray) -> np.ndarray:
         """DX = DY W        DY (N, K) -> (N, D)"""
         check_product(DY, self.shape[0], self, "DY @ W")
         return self.backend.product(DY, self)
-
-    def __add__(self, other: SparseWeight) -> SparseWeight:
-        """The sum of two matrices on one support."""
-        return self.like(self.data + _same_support(self, other).data)
-
-    def __matmul__(self, A: np.ndarray) -> np.ndarray:
-        """W A = (Aᵀ Wᵀ)ᵀ        A (D, N) -> (K, N)"""
-        return (A.T @ self.T).T
 
     def like(self, data: np.ndarray) -> SparseWeight:
         """A matrix on the same support with other values: a gradient, an optimizer state, a dropout mask."""
@@ -134,10 +145,6 @@ class SparseWeight:
         other.support, other.backend, other.shape, other.nnz = self.support, self.backend, self.shape, self.nnz
         other.data, other.dtype = data if data.flags.carray else data.copy(), data.dtype
         return other
-
-    def astype(self, dtype: DTypeLike) -> SparseWeight:
-        """The same matrix with values of another element type."""
-        return self.like(self.data.astype(dtype))
 
     def toarray(self) -> np.ndarray:
         """W as a dense NumPy array."""
@@ -150,28 +157,24 @@ class SparseWeight:
         return f"SparseWeight({K}×{D}, nnz={self.nnz}, density={self.density:.4g}, {self.dtype}, {self.backend.name})"
 
 
-class TransposedSparse:
+class TransposedWeight:
     """Wᵀ, waiting for its product."""
 
-    __slots__ = ("W",)
+    __slots__ = ("T",)
     __array_ufunc__ = None
 
-    def __init__(self, W: SparseWeight):
-        self.W = W
+    def __init__(self, W: Any):
+        self.T = W
 
-    shape = property(lambda self: self.W.shape[::-1])
-
-    @property
-    def T(self) -> SparseWeight:
-        return self.W
+    shape = property(lambda self: self.T.shape[::-1])
 
     def __rmatmul__(self, X: np.ndarray | SparseBatch) -> np.ndarray:
         """Y = X Wᵀ        X (N, D) -> (N, K)"""
-        return linear(X, self.W, np.zeros((1, self.W.shape[0]), self.W.dtype))
+        return linear(X, self.T, np.zeros((1, self.T.shape[0]), self.T.dtype))
 
     def __matmul__(self, A: np.ndarray) -> np.ndarray:
         """Wᵀ A = (Aᵀ W)ᵀ        A (K, N) -> (D, N)"""
-        return (A.T @ self.W).T
+        return (A.T @ self.T).T
 
 
 @linear.register(SparseWeight)
@@ -232,25 +235,25 @@ def product_on_bytes(W: SparseWeight, A: np.ndarray, B: ByteBatch) -> SparseWeig
     return W.like(W.backend.weight_gradient_bytes(W, A.T, B))
 
 
-@table.updated.register(SparseWeight)
+@table.updated.register(WeightMatrix)
 def updated(
-    f: Callable[..., Any], W: SparseWeight, G: SparseWeight, states: Sequence[np.ndarray], constants: tuple[float, ...]
-) -> tuple[SparseWeight, Sequence[np.ndarray]]:
+    f: Callable[..., Any], W: WeightMatrix, G: WeightMatrix, states: Sequence[np.ndarray], constants: tuple[float, ...]
+) -> tuple[WeightMatrix, Sequence[np.ndarray]]:
     update_numbers(f, W.data, G.data, states, constants)
     return W, states
 
 
-@table.draw_mask.register(SparseWeight)
-def draw_mask(rng: np.random.Generator, like: SparseWeight, rate: float) -> SparseWeight:
+@table.draw_mask.register(WeightMatrix)
+def draw_mask(rng: np.random.Generator, like: WeightMatrix, rate: float) -> WeightMatrix:
     return like.like(dropout_mask(rng, like.data.shape, rate, like.dtype))
 
 
-@table.hadamard.register(SparseWeight)
-def hadamard(X: SparseWeight, Y: SparseWeight) -> SparseWeight:
+@table.hadamard.register(WeightMatrix)
+def hadamard(X: WeightMatrix, Y: WeightMatrix) -> WeightMatrix:
     return X.like(X.data * _same_support(X, Y).data)
 
 
-def _same_support(X: SparseWeight, Y: SparseWeight) -> SparseWeight:
+def _same_support(X: WeightMatrix, Y: WeightMatrix) -> WeightMatrix:
     if X.support is not Y.support and X.support != Y.support:
         raise ShapeError("the supports of two sparse matrices differ")
     return Y

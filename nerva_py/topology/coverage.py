@@ -37,11 +37,19 @@ class Coverage:
 
     def add(self, support: Support) -> None:
         """These positions have a weight now. O(nnz) with bits, O(nnz log nnz) in a sketch."""
-        if self.bits is not None:
+        if support.full and self.bits is not None:
+            self.bits[...] = np.packbits(np.ones(self.shape[1], np.uint8), bitorder="little")
+            self._count = self.size
+        elif support.full:
+            self._everything = True
+        elif self.bits is not None:
             new = np.zeros(self.shape[0], np.int64)
             bits.mark(support.parts(numba.get_num_threads()), support.indptr, support.indices, self.bits, new)
             self._count += int(new.sum())
-            return
+        else:
+            self._sketch(support)
+
+    def _sketch(self, support: Support) -> None:
         # In pieces, so that nothing as large as the layer is made; most hashes are then too large to be looked at again.
         for first in range(0, support.nnz, PIECE):
             places = slice(first, first + PIECE)
@@ -51,14 +59,6 @@ class Coverage:
             if self.hashes.size == SKETCH:
                 hashes = hashes[hashes < self.hashes[-1]]
             self.hashes = sorted_unique(np.concatenate((self.hashes, hashes)))[:SKETCH]
-
-    def add_all(self) -> None:
-        """Every position has a weight now."""
-        if self.bits is None:
-            self._everything = True
-            return
-        self.bits[...] = np.packbits(np.ones(self.shape[1], np.uint8), bitorder="little")
-        self._count = self.size
 
     @property
     def count(self) -> float:

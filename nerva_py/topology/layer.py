@@ -25,10 +25,7 @@ class TopologyLayer:
         self._gradients: list[Outer] = []  # of the steps since the last update that were shown, the last one last
         self._moved: np.ndarray | None = None  # the gradient that `change` has moved
         self.coverage = Coverage(self.shape)
-        if self.full:
-            self.coverage.add_all()
-        else:
-            self.coverage.add(self.support)
+        self.coverage.add(self.support)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -58,14 +55,14 @@ class TopologyLayer:
     @property
     def values(self) -> np.ndarray:
         """The weights, (nnz,), in the order of the support."""
-        return self.layer.W.value.values
+        return self.layer.W.value.data
 
     @property
     def gradient(self) -> np.ndarray | None:
         """The gradient of the last step at the same positions, (nnz,); None before the first step."""
         if self._moved is not None:
             return self._moved
-        return self._gradients[-1].on(self.layer.W.value).values if self._gradients else None
+        return self._gradients[-1].on(self.layer.W.value).data if self._gradients else None
 
     @property
     def outer(self) -> Outer:

@@ -22,7 +22,8 @@ def in_degrees(support: Support) -> np.ndarray:
 
 def out_degrees(support: Support) -> np.ndarray:
     """Number of outgoing weights of each input: (D,)"""
-    return np.bincount(support.indices, minlength=support.shape[1])
+    K, D = support.shape
+    return np.full(D, K) if support.full else np.bincount(support.indices, minlength=D)
 
 
 def distance(A: Support, B: Support) -> float:

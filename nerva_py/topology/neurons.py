@@ -18,14 +18,14 @@ def importance(W: Weight) -> np.ndarray:
     """I_k = Σ_i |w_ki|, the strength of each output neuron: (K,)        [arXiv:2102.01732]"""
     if W.full:
         return np.abs(W.toarray()).sum(axis=1, dtype=np.float64)
-    return np.bincount(W.support.rows(), np.abs(W.values), W.shape[0]).astype(np.float64, copy=False)
+    return np.bincount(W.support.rows(), np.abs(W.data), W.shape[0]).astype(np.float64, copy=False)
 
 
 def input_importance(W: Weight) -> np.ndarray:
     """Σ_k |w_ki|, the strength of each input, which ranks features: (D,)        [arXiv:2012.00560 (QuickSelection)]"""
     if W.full:
         return np.abs(W.toarray()).sum(axis=0, dtype=np.float64)
-    return np.bincount(W.support.indices, np.abs(W.values), W.shape[1]).astype(np.float64, copy=False)
+    return np.bincount(W.support.indices, np.abs(W.data), W.shape[1]).astype(np.float64, copy=False)
 
 
 def remove_neurons(network: MLP, number: int, keep: np.ndarray) -> None:

@@ -20,7 +20,7 @@ from nerva_py.network.specs import build
 from nerva_py.sparse import Remap, SparseWeight
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import random_free
-from nerva_py.sparse.storage import backend_name, stored
+from nerva_py.sparse.storage import backend_name
 from nerva_py.training import Callback, Epoch, Optimizer, Order, Run, intervals
 
 from . import measures
@@ -244,8 +244,6 @@ class DynamicTopology(Callback):
         shadow.drop = DROP_RULES["Magnitude"](0.5)  # no drop rule has kernels; one that drops nothing would show none
         if self.grow is not None and self.grow.name not in GROW_RULES:
             shadow.grow = GROW_RULES["Random"]()  # the reader's own rule may count on the sizes of the real layers
-        # A layer that is pruned changes from dense to masked and to sparse storage.
-        densities = (0.25, 0.5) if self.density is not None else (0.25,)
         backend = backend_name(self.layers[0].layer.W.value)
         dtype, X = run.network.dtype, run.data.Xtrain
         inputs = [None] if isinstance(X, np.ndarray) else [None, X.indices.dtype]
@@ -253,19 +251,16 @@ class DynamicTopology(Callback):
         batch = run.batch_size
         sizes = {min(n, 2) for n in (batch, len(run.data.Ttrain) % batch) if n}
         optimizers = list({id(one): one for one in run.optimizers.values()}.values())
-        shadow.layers = [
-            _tiny_layer(d, n, dtype, backend, rng, i, optimizers) for d in densities for n in sizes for i in inputs
-        ]
+        shadow.layers = [_tiny_layer(n, dtype, backend, rng, i, optimizers) for n in sizes for i in inputs]
         shadow.changes = [Change() for _ in shadow.layers]
         shadow.update()
         if self.grow is not None:  # what rules fall back on, and what they do with few candidates and with many
-            for layer in [_tiny_layer(0.25, 2, dtype, backend, rng, index, optimizers) for index in inputs]:
+            for layer in [_tiny_layer(2, dtype, backend, rng, index, optimizers) for index in inputs]:
                 random_free(layer.support, 1, rng)
                 largest_among(layer.support, *layer.outer.stacked(), 1)
 
 
 def _tiny_layer(
-    density: float,
     N: int,
     dtype: np.dtype,
     backend: str,
@@ -273,10 +268,9 @@ def _tiny_layer(
     index_dtype: DTypeLike | None,
     optimizers: Sequence[Optimizer],
 ) -> TopologyLayer:
-    """A layer of 4×8 as after a step of each optimizer with N samples; with an `index_dtype` they are sparse."""
-    sparse = SparseWeight.random((4, 8), density, rng, dtype=dtype, backend=backend)
-    sparse.support.blocks(2)
-    W, _ = stored(sparse.support, sparse.data, (), backend)
+    """A sparse layer of 4×8 as after a step of each optimizer with N samples; with an `index_dtype` they are sparse."""
+    W = SparseWeight.random((4, 8), 0.25, rng, dtype=dtype, backend=backend)
+    W.support.blocks(2)
     layer = LinearLayer(W, np.zeros((1, 4), dtype))
     values = batch_layout(rng.standard_normal((N, 8)).astype(dtype))
     X: np.ndarray | SparseBatch = values

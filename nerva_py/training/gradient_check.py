@@ -60,10 +60,7 @@ def check_gradients(
     result = []
     for name, parameter, gradient in zip(parameter_names(shadow), shadow.parameters(), gradients, strict=True):
         theta = parameter.vector
-        trained = np.arange(theta.size)
-        if not isinstance(parameter.value, np.ndarray):
-            trained = parameter.value.compact(trained)
-        chosen = rng.permutation(trained)
+        chosen = rng.permutation(theta.size)
         if isinstance(X, SparseBatch):  # most features do not occur: half of the numbers from those that do something
             active = chosen[gradient[chosen] != 0][: numbers // 2]
             chosen = np.concatenate((active, chosen[~np.isin(chosen, active)]))
@@ -79,7 +76,7 @@ def check_gradients(
             differences[position] = (above - below) / (2 * step * len(rows))
         scale = float(np.abs(gradient[chosen]).max(initial=0)) or 1.0
         error = float(np.abs(differences - gradient[chosen]).max(initial=0)) / scale
-        result.append(GradientError(name, trained.size, chosen.size, error))
+        result.append(GradientError(name, theta.size, chosen.size, error))
     return result
 
 

@@ -82,7 +82,6 @@ def numbers(network: nv.MLP) -> list[np.ndarray]:
     return [
         *(parameter.vector for parameter in network.parameters()),
         *(array for support in supports for array in (support.indptr, support.indices)),
-        *(W.mask for W in values if isinstance(W, nv.sparse.DenseWeight) and W.mask is not None),
         *(array for norm in norms for array in (norm.mean, norm.variance)),
         np.array([W.nnz for W in values]),
     ]

@@ -25,7 +25,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {"Y": 70.0, "DX": 60.0, "DW": 50.0}
     monkeypatch.setattr("nerva_py.cli.doctor.product_rates", lambda name: rates)
     monkeypatch.setattr("nerva_py.cli.doctor.dense_rate", lambda: 245.0)
-    monkeypatch.setattr("nerva_py.cli.doctor.break_even", lambda: (0.47, [0.5, 0.8, 0.9, 1.1]))
     monkeypatch.setenv("OMP_PROC_BIND", "false")  # `configure` leaves the environment of the tests alone
 
 
@@ -33,30 +32,24 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_everything_is_there_and_the_warning_has_its_cure(nerva_py: Run) -> None:
     outcome = nerva_py("doctor")
     assert (outcome.code, outcome.err) == (0, "")
-    for title in ("Machine", "Versions", "Threads", "Backends", "GFLOP/s", "Break-even density"):
+    for title in ("Machine", "Versions", "Threads", "Backends", "GFLOP/s"):
         assert any(line.startswith(title) for line in outcome.lines)
     for word in ("numpy", "OMP_PROC_BIND=false", "numba  works", "DX = DY W", "60.0", "sgemm): 245.0"):
         assert word in outcome.out
-    assert "measured  0.47" in outcome.out
-    assert "0.4 (default)" in outcome.out
-    assert "export NERVA_BREAK_EVEN_DENSITY=0.47" in outcome.out
     warning = next(i for i, line in enumerate(outcome.lines) if line.startswith("WARNING: "))
     assert "a script or notebook stall" in outcome.lines[warning]
     assert "export OMP_PROC_BIND=true" in outcome.lines[warning + 1]
 
 
 @pytest.mark.usefixtures("short")
-def test_the_file_holds_all_of_it(nerva_py: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NERVA_BREAK_EVEN_DENSITY", "0.3")
+def test_the_file_holds_all_of_it(nerva_py: Run, tmp_path: Path) -> None:
     file = tmp_path / "doctor.json"
     assert nerva_py("doctor", "--json", file).code == 0
     found = json.loads(file.read_text())
     assert found["gflops"]["dense"] == 245.0
     assert found["gflops"]["numba"]["DW"] == 50.0
-    assert found["break_even"]["measured"] == 0.47
-    assert found["break_even"]["used"] == 0.3
     assert found["threads_of_scripts"]["stalled"] == 0.95
-    assert found["environment"]["NERVA_BREAK_EVEN_DENSITY"] == "0.3"
+    assert found["environment"]["OMP_PROC_BIND"] == "false"
     assert [state["name"] for state in found["backends"]] == ["numba", "scipy", "mkl"]
     assert found["versions"]["numpy"]
     assert len(found["warnings"]) == 1
@@ -67,7 +60,6 @@ def test_the_file_holds_all_of_it(nerva_py: Run, tmp_path: Path, monkeypatch: py
     [
         (("--threads", 0), {}, "threads must be from 1 to"),
         (("--json", "/no/such/folder/x.json"), {}, "--json /no/such/folder/x.json: there is no directory"),
-        ((), {"NERVA_BREAK_EVEN_DENSITY": "half"}, "NERVA_BREAK_EVEN_DENSITY must be a number from 0 to 1, not 'half'"),
         ((), {"NUMBA_THREADING_LAYER": "opm"}, "NUMBA_THREADING_LAYER must be one of"),
         (("--thread", 2), {}, "see nerva-py doctor --help"),
     ],
@@ -93,4 +85,3 @@ def test_a_real_run_measures_scripts_with_all_cores(tmp_path: Path) -> None:
     assert found["threads"]["threads"] == 1
     assert found["threads_of_scripts"]["threads"] == found["machine"]["cores"]
     assert all(rate > 0 for rate in found["gflops"]["numba"].values())
-    assert found["break_even"]["ratios"]["0.2"] > 0

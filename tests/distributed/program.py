@@ -13,7 +13,6 @@ import numpy as np
 
 import nerva_py as nv
 from nerva_py.distributed import DataParallel, LocalSGD, mpi
-from nerva_py.sparse import set_break_even_density
 from nerva_py.topology import GradualDensity
 
 
@@ -49,13 +48,13 @@ class Look(nv.Callback):
             return
         W, G = layer.W.value, gradients[0]
         assert G.shape == W.shape
-        self.seen.append(G.on(W).values.sum(dtype=np.float64))
+        self.seen.append(G.on(W).data.sum(dtype=np.float64))
         if not W.full:
             grown = G.largest(5, W.support)
             half = G.largest(2, W.support, np.arange(W.shape[0]) % 2 == 0)
             self.seen += [*grown.rows(), *grown.indices, *half.rows(), *half.indices]
             other = W.support.submatrix(np.ones(W.shape[0], bool), np.ones(W.shape[1], bool))[0]
-            self.seen.append(G.on(nv.SparseWeight(other, W.values.copy())).data.sum(dtype=np.float64))
+            self.seen.append(G.on(nv.SparseWeight(other, W.data.copy())).data.sum(dtype=np.float64))
         self.seen.append(G.column_maxima().sum(dtype=np.float64))
         self.seen.append((G + G).stacked()[0].shape[0])
 
@@ -102,7 +101,6 @@ def main() -> None:
 
         Xtrain, Xtest = (csr_array(np.where(part > 1, part, 0)) for part in (Xtrain, Xtest))
     data = nv.from_arrays(Xtrain, T[:split], Xtest, T[split:], num_classes=4, **shape)
-    set_break_even_density(0.4)  # also for so few neurons
     seed = 5 + ranks.rank if options.other_network else 5
     network = nv.mlp(
         options.layers,

@@ -70,7 +70,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(page, extras, id=f"{page.relative_to(ROOT)}, {', '.join(extras)}", marks=needs(*extras))
 
 
-@pytest.mark.usefixtures("as_users_have_it", "one_thread")  # tiny networks
+@pytest.mark.usefixtures("one_thread")  # tiny networks
 @pytest.mark.parametrize(("page", "extras"), list(cases()))
 def test_the_code_on_a_page(page, extras, read, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -47,7 +47,7 @@ def called() -> set[str]:
 
 
 @pytest.fixture
-def functions(as_users_have_it: None) -> set[str]:
+def functions() -> set[str]:
     return {name for name in called() if "<locals>" not in name}
 
 

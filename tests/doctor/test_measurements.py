@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 
-import numpy as np
 import pytest
 
 from nerva_py.doctor import availability, machine, regions, speed
 from nerva_py.doctor.timing import seconds
 from nerva_py.errors import MissingBackendError, NervaError
-from nerva_py.network import LinearLayer
 
 
 def test_seconds_counts_calls_but_the_first(monkeypatch):
@@ -56,31 +54,6 @@ def test_rates_are_operations_in_the_time_of_the_fastest_call(monkeypatch):
     expected = dict.fromkeys(speed.PRODUCTS, 2e-9 * 10 * 100 / 1e-3)
     assert speed.product_rates("scipy", (20, 50), 0.1, 10) == pytest.approx(expected)
     assert speed.dense_rate((20, 50), 10) == pytest.approx(2e-9 * 10 * 1000 / 1e-3)
-
-
-def test_both_steps_train_the_same_layer():
-    sparse, dense = speed.layer_steps((6, 5), 0.4, 3)
-    sparse()
-    dense()
-    found = [cell.cell_contents for step in (sparse, dense) for cell in step.__closure__]
-    one, other = (value.W for value in found if isinstance(value, LinearLayer))
-    assert [type(W.value).__name__ for W in (one, other)] == ["SparseWeight", "DenseWeight"]
-    assert abs(one.value.toarray() - other.value.array).max() < 1e-6
-    velocity = one.value.like(one.states[0]).toarray()
-    assert velocity.any()
-    np.testing.assert_allclose(velocity, other.states[0].reshape(6, 5), rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("ratios", "expected"),
-    [([0.5, 0.9, 1.3], 0.325), ([0.8, 1.2], 0.25), ([0.5, 0.6, 0.7], None), ([1.2], None)],
-)
-def test_break_even_is_interpolated(monkeypatch, ratios, expected):
-    times = iter([value for ratio in ratios for _ in range(speed.ROUNDS) for value in (ratio, 1.0)])
-    monkeypatch.setattr(speed, "seconds", lambda call: {"minimum": next(times)})
-    found, measured = speed.break_even((6, 5), (0.2, 0.3, 0.4)[: max(2, len(ratios))], 3)
-    assert found == (None if expected is None else pytest.approx(expected))
-    assert measured == pytest.approx(ratios)
 
 
 class TestBackends:

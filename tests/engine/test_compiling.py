@@ -95,7 +95,7 @@ def all_kernels() -> list[Kernel]:
 
 def test_all_kernels_use_the_one_set_of_flags():
     kernels = all_kernels()
-    assert {"affine", "product", "weight_gradient", "affine_single", "matmul", "matmul_bias", "keep_masked"} <= {
+    assert {"affine", "product", "weight_gradient", "affine_single", "matmul", "matmul_bias"} <= {
         one.py_func.__name__ for one in kernels
     }
     for one in kernels:

@@ -152,7 +152,7 @@ def test_a_pruned_module_becomes_sparse() -> None:
     assert (W.nnz, np.count_nonzero(W.data)) == (18, 17)
     np.testing.assert_allclose(net.predict(samples()), outputs(module, samples()), rtol=1e-5, atol=1e-6)
     assert nv.from_torch(module, drop_zeros=True).linear_layers[0].W.value.nnz == 17
-    assert nv.from_torch(module).linear_layers[1].W.value.mask is None
+    assert nv.from_torch(module).linear_layers[1].W.value.full
 
 
 def test_zeros_of_an_unmasked_weight_are_weights_unless_dropped() -> None:
@@ -163,7 +163,7 @@ def test_zeros_of_an_unmasked_weight_are_weights_unless_dropped() -> None:
     assert nv.from_torch(module).linear_layers[0].W.value.nnz == 180
     net = nv.from_torch(module, drop_zeros=True)
     assert net.linear_layers[0].W.value.nnz == kept
-    assert net.linear_layers[1].W.value.mask is None
+    assert net.linear_layers[1].W.value.full
     np.testing.assert_allclose(net.predict(samples()), outputs(module, samples()), rtol=1e-5, atol=1e-6)
 
 

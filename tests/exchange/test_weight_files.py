@@ -14,7 +14,7 @@ from nerva_py.exchange.nerva import layer_sizes
 from nerva_py.sparse import SparseWeight
 
 LAYERS = "SReLU;BatchNormalization;ReLU;Linear"
-DENSITIES = [0.1, 0.7, 1.0]  # in CSR, masked, dense
+DENSITIES = [0.1, 0.7, 1.0]  # in CSR, in CSR, dense
 
 
 def network(seed: int, **named: object) -> nv.MLP:

@@ -182,7 +182,6 @@ def expected_update(theta, g, states):
 CARRIERS = {
     "array": lambda A: A,
     "sparse": SparseWeight.from_dense,
-    "masked": lambda A: DenseWeight(A, (A != 0).astype(np.uint8)),
     "dense": DenseWeight,
 }
 

@@ -8,7 +8,7 @@ from nerva_py.network import BatchNormLayer, DropoutLayer, LinearLayer, mlp
 from nerva_py.network.building import BETWEEN
 from nerva_py.network.outputs import OUTPUTS
 from nerva_py.network.parameter import vector_of
-from nerva_py.sparse import BREAK_EVEN_DENSITY, DenseWeight, SparseWeight, break_even, erdos_renyi, storage
+from nerva_py.sparse import DenseWeight, SparseWeight, erdos_renyi
 from tests.samples import DTYPES
 
 
@@ -36,33 +36,12 @@ def test_the_density_is_shared_out_exactly():
         assert network.density == sum(counts) / network.dense_size
 
 
-def test_a_narrow_layer_is_stored_dense_at_density_1_only(monkeypatch):
-    monkeypatch.setattr(break_even, "NARROW", 11)
-    for density, kind in ((0.1, SparseWeight), (0.995, SparseWeight), (1.0, DenseWeight)):
-        (W,) = weights(mlp("Linear", [20, 10], layer_densities=[density], seed=1))
-        assert isinstance(W, kind)
-        (W,) = weights(mlp("Linear", [20, 11], layer_densities=[density], seed=1))
-        assert isinstance(W, SparseWeight) == (density <= BREAK_EVEN_DENSITY)
-    full = SparseWeight.from_dense(np.ones((10, 20)))
-    assert isinstance(storage.stored(full.support, full.data)[0], DenseWeight)
-
-
-@pytest.mark.parametrize(
-    ("density", "kind", "masked"),
-    [
-        (0.0, SparseWeight, False),
-        (0.1, SparseWeight, False),
-        (BREAK_EVEN_DENSITY, SparseWeight, False),
-        (BREAK_EVEN_DENSITY + 0.05, DenseWeight, True),
-        (1.0, DenseWeight, False),
-    ],
-)
-def test_a_layer_above_the_break_even_density_is_stored_dense(density, kind, masked):
+@pytest.mark.parametrize("density", [0.0, 0.1, 0.5, 0.995, 0.999, 1.0])  # the last two are 200 of 200 weights
+def test_a_layer_with_a_weight_everywhere_is_dense_and_every_other_one_sparse(density):
     network = mlp("Linear", [20, 10], layer_densities=[density], weights="PyTorch", seed=1)
     (W,) = weights(network)
-    assert type(W) is kind
+    assert type(W) is (DenseWeight if density >= 0.999 else SparseWeight)
     assert W.nnz == round(density * 200) == np.count_nonzero(W.toarray())
-    assert (getattr(W, "mask", None) is not None) == masked
 
 
 @pytest.mark.parametrize("name", OUTPUTS)

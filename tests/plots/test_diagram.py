@@ -109,8 +109,8 @@ def test_large_networks_are_referred_to_other_pictures() -> None:
         plots.network_diagram(nv.mlp("Linear", [40, 40], seed=1))
 
 
-def test_masked_and_empty_layers() -> None:
-    net = nv.mlp("ReLU;Linear", [5, 6, 4], layer_densities=[0.6, 0.0], seed=1)
+def test_full_and_empty_layers() -> None:
+    net = nv.mlp("ReLU;Linear", [5, 6, 4], layer_densities=[1.0, 0.0], seed=1)
     ax = plots.network_diagram(net, ax=Figure().add_subplot())
-    assert sum(len(lines(ax, f"weight {sign} 0")) for sign in "><=") == 18
+    assert sum(len(lines(ax, f"weight {sign} 0")) for sign in "><=") == 30
     assert plots.network_diagram(nv.mlp("Linear", [3, 2], layer_densities=[0.0], seed=1)).get_legend() is not None

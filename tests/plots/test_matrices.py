@@ -12,7 +12,7 @@ import pytest
 from nerva_py import mlp, plots
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.plots.matrices import block_densities
-from nerva_py.sparse import DenseWeight, SparseWeight, Support
+from nerva_py.sparse import SparseWeight, Support
 
 #   x . . x
 #   x . x .
@@ -25,14 +25,7 @@ def bars(ax) -> dict[float, float]:
     return {bar.get_x() + bar.get_width() / 2: bar.get_height() for bar in ax.patches if bar.get_height()}
 
 
-@pytest.mark.parametrize(
-    "drawn",
-    [
-        SUPPORT,
-        SparseWeight(SUPPORT, np.ones(5, np.float32)),
-        DenseWeight(np.ones((3, 4), np.float32), SUPPORT.mask()),
-    ],
-)
+@pytest.mark.parametrize("drawn", [SUPPORT, SparseWeight(SUPPORT, np.ones(5, np.float32))])
 @pytest.mark.parametrize(("direction", "expected"), [("out", {0: 1, 1: 2, 3: 1}), ("in", {1: 1, 2: 2})])
 def test_degrees_of_every_kind_of_matrix(drawn: object, direction: str, expected: dict[float, float]) -> None:
     ax = plots.degrees(drawn, direction=direction)

@@ -9,7 +9,7 @@ from nerva_py.engine.blas import COLUMNS, ROWS, _blas_libraries, block_height
 from nerva_py.equations.linear import linear
 from nerva_py.errors import ShapeError
 from nerva_py.matrix import hadamard, product_on
-from nerva_py.sparse import DenseWeight
+from nerva_py.sparse import DenseWeight, Support
 from tests.samples import DTYPES, assert_close, batch, dense
 
 SHAPES = [
@@ -29,17 +29,15 @@ def dtype(request):
 
 
 @pytest.mark.parametrize(("N", "D", "K"), SHAPES)
-@pytest.mark.parametrize("density", [1.0, 0.5])
-def test_the_three_products(N, D, K, density, dtype, rng):
-    W, b = dense(rng, K, D, density, dtype), rng.standard_normal((1, K)).astype(dtype)
+def test_the_three_products(N, D, K, dtype, rng):
+    W, b = dense(rng, K, D, dtype), rng.standard_normal((1, K)).astype(dtype)
     X, DY = batch(rng, N, D, dtype), batch(rng, N, K, dtype)
     tolerance = 20 * (D + K + N) * np.finfo(dtype).eps
-    support = W.mask if W.mask is not None else np.ones((K, D))
     for actual, expected in (
         (X @ W.T, X @ W.array.T),
         (linear(X, W, b), X @ W.array.T + b),
         (DY @ W, DY @ W.array),
-        (product_on(W, DY.T, X).array, (DY.T @ X) * support),
+        (product_on(W, DY.T, X).array, DY.T @ X),
     ):
         assert actual.dtype == dtype
         np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
@@ -117,25 +115,23 @@ def test_nan_and_infinity_pass_through(rng):
     assert np.isfinite((X @ W.T)[1]).all()
 
 
-# -------------------------------------------------------------------------------------------------------------- masks
+# ------------------------------------------------------------------------------------------------------------ storage
 
 
-def test_the_mask_keeps_other_positions_at_zero(rng):
-    mask = np.array([[1, 0], [0, 1]], np.uint8)
-    W = DenseWeight(np.full((2, 2), 7.0), mask)
-    assert W.array.tolist() == [[7, 0], [0, 7]]
-    assert (W.nnz, W.density) == (2, 0.5)
-    DW = product_on(W, np.ones((2, 3)), np.ones((3, 2)))
-    assert DW.array.tolist() == [[3, 0], [0, 3]]
-    assert hadamard(W, DW).array.tolist() == [[21, 0], [0, 21]]
+def test_nothing_but_the_weights_is_kept(rng):
+    W = dense(rng, 3, 4)
+    assert (W.nnz, W.density, W.full, W.nbytes) == (12, 1, True, W.array.nbytes)
+    assert "indices" not in vars(W.support)
+    assert W.support == Support.from_mask(np.ones((3, 4)))
+    assert hadamard(W, W).array.tolist() == (W.array**2).tolist()
 
 
-def test_read_only_arrays_and_masks_are_copied(rng):
-    array, mask = rng.standard_normal((2, 3)), np.ones((2, 3), np.uint8)
-    array.flags.writeable = mask.flags.writeable = False
-    for W in (DenseWeight(array), DenseWeight(array, mask), DenseWeight(np.ones((2, 3)), mask)):
-        assert_close(product_on(W, np.ones((2, 4)), np.ones((4, 3))).array, np.full((2, 3), 4.0))
-        W.data[0] = 5
+def test_read_only_arrays_are_copied(rng):
+    array = rng.standard_normal((2, 3))
+    array.flags.writeable = False
+    W = DenseWeight(array)
+    assert_close(product_on(W, np.ones((2, 4)), np.ones((4, 3))).array, np.full((2, 3), 4.0))
+    W.data[0] = 5
     assert array[0, 0] != 5
 
 
@@ -150,18 +146,16 @@ def test_data_is_a_view_row_by_row(rng):
 
 
 @pytest.mark.parametrize(
-    ("array", "mask", "message"),
+    ("array", "message"),
     [
-        (np.ones(3), None, "must be a matrix"),
-        (np.ones((2, 3), np.int64), None, "float32 or float64"),
-        (np.ones((2, 3), np.float16), None, "float32 or float64"),
-        (np.ones((2, 3)), np.ones((3, 2), np.uint8), r"mask must be uint8 of shape \(2, 3\)"),
-        (np.ones((2, 3)), np.ones((2, 3), bool), "mask must be uint8"),
+        (np.ones(3), "must be a matrix"),
+        (np.ones((2, 3), np.int64), "float32 or float64"),
+        (np.ones((2, 3), np.float16), "float32 or float64"),
     ],
 )
-def test_impossible_weights(array, mask, message):
+def test_impossible_weights(array, message):
     with pytest.raises(ShapeError, match=message):
-        DenseWeight(array, mask)
+        DenseWeight(array)
 
 
 @pytest.mark.parametrize(

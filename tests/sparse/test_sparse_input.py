@@ -19,7 +19,7 @@ from tests.optional import BACKENDS
 from tests.samples import DTYPES, assert_close, batch
 from tests.sparse.supports import threads
 
-STORED = [*BACKENDS, "dense", "masked"]
+STORED = [*BACKENDS, "dense"]
 every_form = pytest.mark.parametrize("form", STORED)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
 SIZES = st.integers(1, 40)
@@ -29,17 +29,7 @@ def weight(form: str, K: int, D: int, density: float, rng, dtype):
     """A weight with these sizes, stored in this form."""
     if form in sparse.BACKENDS:
         return SparseWeight.random((K, D), density, rng, dtype=dtype, backend=form)
-    if form == "dense":
-        return DenseWeight(rng.standard_normal((K, D)).astype(dtype))
-    W = SparseWeight.random((K, D), density, rng, dtype=dtype)
-    return DenseWeight(W.toarray(), W.support.mask())
-
-
-def stored(W) -> np.ndarray:
-    """Where a gradient is wanted."""
-    if isinstance(W, SparseWeight):
-        return W.support.mask()
-    return np.ones(W.shape) if W.mask is None else W.mask
+    return DenseWeight(rng.standard_normal((K, D)).astype(dtype))
 
 
 @st.composite
@@ -64,7 +54,7 @@ def test_products_are_the_formula(case, form, dtype):
     assert Y.dtype == DW.dtype == dtype
     assert_close(Y / 10, naive.affine(array, W.toarray(), b) / 10)
     assert_close((X @ W.T) / 10, naive.affine(array, W.toarray(), 0 * b) / 10)
-    assert_close(DW.toarray() / 10, naive.product_on(stored(W), DY, array) / 10)
+    assert_close(DW.toarray() / 10, naive.product_on(W.support.mask(), DY, array) / 10)
 
 
 @every_form
@@ -74,7 +64,7 @@ def test_a_sparse_batch_gives_what_the_dense_one_gives(case, form, dtype):
     """Exactly, with whole numbers; and no gradient of a feature that does not occur is anything but 0."""
     (N, D, K), x_density, w_density, index_dtype, rng = case
     W = weight(form, K, D, w_density, rng, dtype)
-    W = W.like(rng.integers(-4, 5, W.data.shape).astype(dtype) * (stored(W).reshape(-1) if form == "masked" else 1))
+    W = W.like(rng.integers(-4, 5, W.data.shape).astype(dtype))
     X = SparseBatch.from_csr(csr(rng, N, D, x_density, dtype, index_dtype))
     DY, b = np.asfortranarray(rng.integers(-4, 5, (N, K)).astype(dtype)), rng.integers(-4, 5, (1, K)).astype(dtype)
     dense = np.asfortranarray(X.toarray())
@@ -120,10 +110,10 @@ def test_int64_indices_of_the_weight(form, rng, monkeypatch):
     X = SparseBatch.from_csr(csr(rng, 6, 30, 0.2))
     DY, b = batch(rng, 6, 7), np.ones((1, 7))
     assert_close(linear(X, W, b), X.toarray() @ W.toarray().T + b)
-    assert_close(product_on(W, DY.T, X).toarray(), (DY.T @ X.toarray()) * stored(W))
+    assert_close(product_on(W, DY.T, X).toarray(), (DY.T @ X.toarray()) * W.support.mask())
 
 
-@pytest.mark.parametrize("form", ["numba", "dense", "masked"])
+@pytest.mark.parametrize("form", ["numba", "dense"])
 @every_dtype
 @pytest.mark.parametrize("N", [1, 2, 37, 128])
 def test_results_do_not_depend_on_the_number_of_threads(N, form, dtype, rng):

@@ -9,7 +9,7 @@ from nerva_py.data import make_mini
 from nerva_py.engine import batch_layout
 from nerva_py.matrix import Outer
 from nerva_py.network import LinearLayer, mlp
-from nerva_py.sparse import DenseWeight, SparseWeight, Support, break_even_density
+from nerva_py.sparse import DenseWeight, SparseWeight, Support
 from nerva_py.sparse.storage import stored
 from nerva_py.topology import DynamicTopology, TopologyLayer
 from nerva_py.topology.strategy import Change
@@ -18,7 +18,7 @@ from tests.sparse.supports import assert_valid, positions
 
 
 def network(densities=(0.3, 0.6, 0.3), **options):
-    """8 → 12 → 10 → 3: sparse, masked, sparse."""
+    """8 → 12 → 10 → 3"""
     return mlp("ReLU;ReLU;Linear", [8, 12, 10, 3], layer_densities=list(densities), seed=1, **options)
 
 
@@ -29,13 +29,11 @@ def small_data():
 
 def layer_of(support: Support, values: np.ndarray, rng, states: int = 2, N: int = 4, number: int = 1) -> TopologyLayer:
     """That was shown the gradient of a batch, and has optimizer states of other numbers than zero at the weights."""
-    W, _ = stored(support, values)
+    W = stored(support, values)
     linear = LinearLayer(W, np.zeros((1, support.shape[0]), W.dtype))
     linear.W.begin(states)
     for vector in linear.W.states:
         vector[...] = rng.uniform(1, 2, vector.size)
-        if isinstance(W, DenseWeight) and W.mask is not None:
-            vector *= W.mask.reshape(-1)
     layer = TopologyLayer(number, linear)
     show(layer, rng, N)
     return layer
@@ -83,16 +81,13 @@ def numbers(layer: TopologyLayer) -> dict[tuple[int, int], bytes]:
 
 
 def assert_sound(layer: TopologyLayer) -> None:
-    """Stored as suits its density; nothing but zeros outside the support; states aligned; one element type."""
+    """Stored as its number of weights says; nothing but zeros outside the support; states aligned; one element type."""
     W, support = layer.layer.W.value, layer.support
     assert_valid(support)
     assert layer.nnz == W.nnz == support.nnz
-    assert isinstance(W, SparseWeight) == (W.density <= break_even_density(W.shape[0]))
-    if isinstance(W, DenseWeight):
-        stored = np.ones(W.shape, np.uint8) if W.mask is None else W.mask
-        assert np.array_equal(stored, support.mask())
+    assert type(W) is (DenseWeight if W.nnz == layer.size else SparseWeight)
     for vector in (layer.layer.W.vector, *layer.layer.W.states):
-        assert vector.shape == layer.layer.W.vector.shape
+        assert vector.shape == (W.nnz,)
         assert vector.dtype == W.dtype
         assert vector.flags.carray
         assert not W.like(vector).toarray()[support.mask() == 0].any()

@@ -60,7 +60,7 @@ KINDS = {
     "random": ("SET(0.05)", "Random", 0.1),
     "random, nearly full": ("Magnitude(0.05)", "Random", 0.9),
     "gradient": ("Magnitude(0.05)", "Gradient", 0.1),
-    "gradient, masked": ("Threshold(0.005)", "Gradient(2)", 0.75),
+    "gradient, several batches": ("Threshold(0.005)", "Gradient(2)", 0.75),
     "guided": ("Taylor(0.05)", "Guided", 0.1),
     "guided, fewer candidates": ("Magnitude(0.05)", "Guided(0.5)", 0.1),
     "few candidates": ("Random(0.05)", "Guided(0.001)", 0.1),
@@ -86,7 +86,7 @@ def test_nothing_is_compiled_while_the_clock_runs(drop, grow, density, data, mon
 @pytest.mark.parametrize("spec", ["GradualMagnitude(0.05, every=2)", "GraNet(0.05, 0.05, every=2)"])
 @pytest.mark.skipif(not compiling.JIT, reason="nothing is compiled at all")
 def test_nothing_is_compiled_on_the_way_from_dense_to_sparse(spec, batch_size, data, monkeypatch):
-    """Nor for the layers' own products, dense, masked and sparse."""
+    """Nor for the layers' own products, dense and sparse."""
     compiled, net = Compiled(monkeypatch), mlp("ReLU;ReLU;Linear", [8, 40, 50, 3], seed=1)
     train(net, data, epochs=3, batch_size=batch_size, statistics=False, callbacks=[method(spec), compiled])
     assert compiled.names == []

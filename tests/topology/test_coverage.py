@@ -8,6 +8,7 @@ from scipy.stats import chisquare
 
 from nerva_py.errors import NervaError
 from nerva_py.sparse import Support
+from nerva_py.sparse.support import FullSupport
 from nerva_py.topology import Coverage, coverage
 from tests import naive
 from tests.sparse.supports import LIMITS, SHAPES, assert_valid, at, int32_limit, positions, supports, threads
@@ -55,7 +56,7 @@ def test_a_sketch_of_a_large_layer_is_within_two_per_cent(rng):
 def test_all_at_once(options, rng):
     covered = Coverage((3, 11), **options)
     covered.add(Support.random((3, 11), 5, rng))
-    covered.add_all()
+    covered.add(FullSupport(covered.shape))
     assert (covered.count, covered.share) == (33, 1)
     covered.add(Support.random((3, 11), 5, rng))
     assert covered.count == 33
@@ -136,10 +137,10 @@ def test_arrays_restore_it(options, everything, rng):
     covered = Coverage((5, 13), **options)
     covered.add(Support.random((5, 13), 20, rng))
     if everything:
-        covered.add_all()
+        covered.add(FullSupport(covered.shape))
     again = Coverage((5, 13), **options)
     if not everything:
-        again.add_all()
+        again.add(FullSupport(again.shape))
     again.restore({name: array.copy() for name, array in covered.arrays().items()})
     S = Support.random((5, 13), 20, rng)
     for one in (covered, again):

@@ -133,14 +133,14 @@ def test_decay_is_a_factor(name):
 @pytest.mark.parametrize("name", sorted(DROP_RULES.keys() - {"Random"}))
 @pytest.mark.parametrize("zeta", [0.0, 0.25, 1.0])
 def test_how_a_layer_is_stored_does_not_matter(name, zeta):
-    """Masked, and cut down to the same weights in a wider, sparse layer."""
+    """Dense, and the same weights in a wider, sparse layer."""
     rng = np.random.default_rng(3)
-    masked = random_layer(rng, 6, 8, 30, ties=True)
-    wide = layer_of(Support((6, 80), masked.support.indptr, masked.support.indices), masked.values, rng)
-    give_gradient(masked, masked.gradient)  # the same bits, whichever kernel computes them
-    give_gradient(wide, masked.gradient)
+    full = random_layer(rng, 6, 8, 48, ties=True)
+    wide = layer_of(Support((6, 80), full.support.indptr, full.support.indices), full.values, rng)
+    give_gradient(full, full.gradient)  # the same bits, whichever kernel computes them
+    give_gradient(wide, full.gradient)
     rule = DROP_RULES[name](zeta)
-    assert dropped(rule, masked) == dropped(rule, wide)
+    assert dropped(rule, full) == dropped(rule, wide)
 
 
 # ---------------------------------------------------------------------------------------------------------------- own

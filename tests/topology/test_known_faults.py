@@ -93,7 +93,7 @@ def test_fault_5_removed_neurons_get_connections_back():
     assert sizes[11:] == [((21, 64), (16, 21), (10, 16))] * 7
 
 
-@pytest.mark.parametrize("nnz", [20, 80], ids=["sparse", "masked"])
+@pytest.mark.parametrize("nnz", [20, 120], ids=["sparse", "nearly full"])
 def test_fault_6_survivors_lose_their_momentum(nnz, rng):
     """Nerva zeroes the momentum of the whole layer at regrowth."""
     layer = random_layer(rng, 9, 14, nnz, states=1)
@@ -121,14 +121,11 @@ def test_fault_8_the_topology_is_not_in_the_checkpoint(tmp_path, data):
     train(net, data, epochs=2, callbacks=[DynamicTopology("Magnitude(0.3)", "Random", "Zero")])
     to_nerva(net, tmp_path / "w.npz", sparse=True)
     replace_weights(again, tmp_path / "w.npz")
-    kinds = set()
     for ours, theirs in zip(net.linear_layers, again.linear_layers, strict=True):
         one, other = ours.W.value, theirs.W.value
-        kinds.add(type(one))
         assert (one.toarray()[mask(one) == 1] == 0).any()
         assert np.array_equal(mask(one), mask(other))
         assert np.array_equal(one.toarray(), other.toarray())
-    assert len(kinds) == 2
 
 
 def mask(W) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 from nerva_py.data import load_digits
 from nerva_py.errors import NervaError
 from nerva_py.network import mlp
-from nerva_py.sparse import SparseWeight, break_even_density
+from nerva_py.sparse import SparseWeight
 from nerva_py.topology import METHODS, method
 from nerva_py.training import Callback, train
 
@@ -75,7 +75,7 @@ def test_pruning_ends_at_exactly_the_density(spec, final, initial, data):
     net, _ = run(spec.format(final), data, initial, epochs=2, statistics=False)
     assert net.nnz == round(final * net.dense_size)
     for W in map(weight, net.linear_layers):
-        assert isinstance(W, SparseWeight) == (W.density <= break_even_density(W.shape[0]))
+        assert isinstance(W, SparseWeight) == (W.density < 1)
 
 
 def weight(layer):

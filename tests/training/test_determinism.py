@@ -13,7 +13,7 @@ from nerva_py.training import train
 NETWORKS = {
     "sparse": {"layers": "ReLU;ReLU;Linear", "overall_density": 0.1},
     "dense": {"layers": "ReLU;Sigmoid;Linear"},
-    "masked": {"layers": "SReLU;LeakyReLU;Linear", "overall_density": 0.6, "distribution": "Uniform"},
+    "nearly dense": {"layers": "SReLU;LeakyReLU;Linear", "overall_density": 0.9, "distribution": "Uniform"},
     "dropout": {"layers": "ReLU;Dropout(0.3);ReLU;Linear", "overall_density": 0.3, "dropouts": [0.3, 0.2, 0.1]},
     "batch norm": {"layers": "BatchNorm;AllReLU;BatchNorm;HyperbolicTangent;Linear", "overall_density": 0.2},
 }

@@ -74,18 +74,6 @@ def test_numbers_that_do_not_decay(rng):
     assert_close(results[True], theta - 0.1 * (gradient + 0.5 * theta))
 
 
-def test_masked_weights_stay_zero(rng):
-    network = mlp("Linear", [20, 10], layer_densities=[0.6], dtype=np.float64, seed=1)
-    W, DZ, X = network.layers[0].W, batch(rng, 4, 10), batch(rng, 4, 20)
-    for name in OPTIMIZERS:
-        optimizer, before = OPTIMIZERS[name](weight_decay=0.1), W.vector.copy()
-        W.begin(optimizer.states)
-        for t in (1, 2, 3):
-            optimizer.step(Only(W), [Outer(DZ, X)], 0.1, t)
-        assert ((W.vector != before) == (W.value.mask.reshape(-1) == 1)).all()
-        assert (W.value.array[W.value.mask == 0] == 0).all()
-
-
 def test_nan_in_a_gradient_is_visible():
     for name in OPTIMIZERS:
         parameter, optimizer = Parameter("theta", np.ones((1, 2))), OPTIMIZERS[name]()
@@ -99,7 +87,7 @@ def test_nan_in_a_gradient_is_visible():
 
 @pytest.mark.parametrize("density", [0.01, 0.1, 0.25, 0.6, 1.0])
 def test_smet_divides_the_rate_by_the_density_of_the_layer(density, rng):
-    """Of this layer alone, sparse or masked; the rate of the biases and of the next layer stays η."""
+    """Of this layer alone, sparse or dense; the rate of the biases and of the next layer stays η."""
     (K, D), eta, warm_up = (20, 50), 0.01, 10
     network = mlp("Linear;Linear", [D, K, 3], layer_densities=[density, 1], dtype=np.float64, seed=1)
     steps = {}
@@ -107,8 +95,6 @@ def test_smet_divides_the_rate_by_the_density_of_the_layer(density, rng):
     for parameter in network.parameters():
         parameter.begin(optimizer.states)
         before, gradient = parameter.vector.copy(), rng.standard_normal(parameter.vector.size)
-        if getattr(parameter.value, "mask", None) is not None:
-            gradient *= parameter.value.mask.reshape(-1)
         matrix = parameter.value.like(gradient) if hasattr(parameter.value, "like") else gradient[None]
         optimizer.step(Only(parameter), [matrix], eta, 1)
         steps[len(steps)] = np.unique(np.abs(parameter.vector - before)[gradient != 0].round(12))

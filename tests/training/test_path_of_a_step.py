@@ -60,7 +60,7 @@ def executed_in_a_step() -> Counter[Function]:
 
 
 @pytest.mark.skipif(not compiling.JIT, reason="what is not compiled is called for each number")
-@pytest.mark.usefixtures("one_thread", "as_users_have_it")
+@pytest.mark.usefixtures("one_thread")
 def test_a_step_is_short() -> None:
     path = {f: n for f, n in executed_in_a_step().items() if not is_loop(f) and not is_check(f)}
     named = [f for f in path if not f[1].endswith(">")]  # a comprehension is a part of its function

@@ -12,7 +12,7 @@ import pytest
 from tests.tutorials.notebooks import SCRIPTS, SOLUTIONS, Run, functions, wrong_answers
 
 
-@pytest.mark.usefixtures("as_users_have_it", "one_thread")  # tiny networks
+@pytest.mark.usefixtures("one_thread")  # tiny networks
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_exercises(script, monkeypatch, tmp_path):
     monkeypatch.setenv("NERVA_TUTORIALS", "short")
