@@ -155,30 +155,30 @@ def test_weight_gradient(pattern: str) -> None:
 
 @claim("weight_update: W, s, ... = f(W, DYᵀ X on the support, s, ..., c, ...); {case}", KERNEL, cases=PATTERNS)
 def test_weight_update(pattern: str) -> None:
-    """In the order of the optimizer's function; by one of two states, so that nothing can change places unseen."""
-    N, support, data, W = sparse(pattern)
+    N, support, theta, W = sparse(pattern)
     X, DY = symbols("x", N, W.shape[1]), symbols("y", N, W.shape[0])
-    f, theta = sp.Function("f"), data
-    before = [symbols(name, support.nnz) for name in ("m", "v")]
-    G = _on(support, product(DY.T, X))
+    before, G, c = [symbols(name, support.nnz) for name in "mv"], _on(support, product(DY.T, X)), sp.Symbol("c")
     for count, blocks in CUTS:
-        data, states = theta.copy(), [state.copy() for state in before]
-        kernel = compiled.weight_update(-(-N // rows.SYMBOLS), _three(f), 2, 1)
-        loop(kernel, PENDING=9)(
-            support.parts(count), support.blocks(blocks), support.indices, data, DY, X, garbage(support.nnz), tuple(states),
-            (sp.Symbol("c"),),
-        )  # fmt: skip
-        for p in range(support.nnz):
-            given = theta[p], sp.expand(G[p]), before[0][p], before[1][p], sp.Symbol("c")
-            after = [vector[p] for vector in (data, *states)]
-            if after != [f(number, *given) for number in (0, 1, 2)]:
-                raise NotProved(f"weight {p}: {after}")
+        data, states = theta.copy(), tuple(state.copy() for state in before)
+        kernel = compiled.weight_update(-(-N // rows.SYMBOLS), unknown_update(), 2, 1)
+        given = support.parts(count), support.blocks(blocks), support.indices, data, DY, X, garbage(support.nnz)
+        loop(kernel, PENDING=9)(*given, states, (c,))
+        check_unknown_update(theta, G, before, c, data, states)
 
 
 @cache
-def _three(f: Any) -> Callable[..., Any]:
-    """An update of which nothing is known but that it gives three numbers."""
+def unknown_update() -> Callable[..., Any]:
+    """An update of a weight and two states of which nothing is known, so that nothing can change places unseen."""
+    f = sp.Function("f")
     return lambda theta, g, m, v, c: tuple(f(number, theta, sp.expand(g), m, v, c) for number in (0, 1, 2))
+
+
+def check_unknown_update(theta: Any, G: Any, before: Any, c: sp.Symbol, data: Any, states: Any) -> None:
+    """Whether weights and states are what `unknown_update` makes of those before and the gradient G."""
+    for p in range(len(theta)):
+        expected = list(unknown_update()(theta[p], G[p], before[0][p], before[1][p], c))
+        if (after := [vector[p] for vector in (data, *states)]) != expected:
+            raise NotProved(f"weight {p}: {after} is not {expected}")
 
 
 def _on(support: Support, matrix: np.ndarray) -> np.ndarray:

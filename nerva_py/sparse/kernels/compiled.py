@@ -26,19 +26,17 @@ from nerva_py.engine.rows import fill, four_inner, inner, lanes, load, multiply_
 from nerva_py.engine.scalars import compilable
 
 AHEAD = 3  # rows of W whose nonzeros are asked for before they are needed
-FAR = 32  # nonzeros whose feature is asked for before it is needed, where X is larger than a cache
 PENDING = 4096  # numbers of a gradient that wait for their update
 
 
 @cache
-def affine(vectors: int, f: Callable[..., Any] | None = None, parameters: int = 0, far: bool = False) -> Kernel:
+def affine(vectors: int, f: Callable[..., Any] | None = None, parameters: int = 0) -> Kernel:
     """Y = f(X Wᵀ + 1_N b), without f Y = X Wᵀ + 1_N b        X (N, D), b (K,), Y (N, K);   2 N nnz operations"""
     g = _identity if f is None else compilable(f)
 
     @kernel(f"P1, I2, I1, F1, F2, F1, t{parameters}, F2, i", parallel=True)
     def affine(parts, bounds, indices, data, X, b, parameters, Y, start):
         last, blocks = bounds.shape[1] - 1, bounds.shape[0] - 1
-        beyond = at(max(indices.size - 1, 0))
         stop = min(Y.shape[0], start + vectors * lanes(Y.dtype))
         for part in prange(parts.size - 1):
             for block in range(blocks):
@@ -48,8 +46,6 @@ def affine(vectors: int, f: Callable[..., Any] | None = None, parameters: int = 
                     prefetch(data, ahead)
                     row = fill(b[k], vectors) if block == 0 else load(Y, k, start, vectors)
                     for p in range(at(bounds[block, k]), at(bounds[block + 1, k])):
-                        if far:
-                            prefetch(X, at(indices[min(p + at(FAR), beyond)]))
                         row = multiply_add(row, data[p], load(X, at(indices[p]), start, vectors))
                     store(row, Y, k, start, vectors)
                     if f is not None and block == blocks - 1:  # while it is in the first-level cache
@@ -83,7 +79,7 @@ def product(vectors: int) -> Kernel:
 
 
 @cache
-def weight_gradient(vectors: int, adds: bool = False, far: bool = False) -> Kernel:
+def weight_gradient(vectors: int, adds: bool = False) -> Kernel:
     """DW = DYᵀ X on the support of W: one inner product over the batch a nonzero; `adds`: to those of tiles before.
 
     2 N nnz operations
@@ -92,13 +88,13 @@ def weight_gradient(vectors: int, adds: bool = False, far: bool = False) -> Kern
     @kernel("P1, I2, I1, F2, F2, F1, i", parallel=True)
     def weight_gradient(parts, bounds, indices, DY, X, gradient, start):
         for part in prange(parts.size - 1):
-            inner_products(parts[part], parts[part + 1], bounds, indices, DY, X, gradient, 0, start, vectors, adds, far)
+            inner_products(parts[part], parts[part + 1], bounds, indices, DY, X, gradient, 0, start, vectors, adds)
 
     return weight_gradient
 
 
 @cache
-def weight_update(vectors: int, f: Callable[..., Any], states: int, constants: int, far: bool = False) -> Kernel:
+def weight_update(vectors: int, f: Callable[..., Any], states: int, constants: int) -> Kernel:
     """W, s₁, ... = f(W, DYᵀ X on the support of W, s₁, ..., c₁, ...): each weight and state is read and written once.
 
     Where the rows are in one block, `PENDING` numbers of the gradient wait at a time, in the first-level cache; else those of
@@ -118,7 +114,7 @@ def weight_update(vectors: int, f: Callable[..., Any], states: int, constants: i
                     past = end
                 while past < end and bounds[0, past] - bounds[0, k] < PENDING:
                     past += 1
-                inner_products(k, past, bounds, indices, DY, X, gradient, first - begin, 0, vectors, False, far)
+                inner_products(k, past, bounds, indices, DY, X, gradient, first - begin, 0, vectors, False)
                 for p in range(first, at(bounds[blocks, past - 1])):
                     update_number(f, data, p, gradient[p - first + begin], states, constants)
                 k = past
@@ -127,9 +123,9 @@ def weight_update(vectors: int, f: Callable[..., Any], states: int, constants: i
 
 
 @register_jitable
-def inner_products(k, past, bounds, indices, DY, X, gradient, before, start, vectors, adds, far):
+def inner_products(k, past, bounds, indices, DY, X, gradient, before, start, vectors, adds):
     """gradient[p − before] = ⟨dy_k, x_d⟩ for the nonzeros p of rows k to `past`, d their column; or added to what is there."""
-    last, beyond = bounds.shape[1] - 1, at(max(indices.size - 1, 0))
+    last = bounds.shape[1] - 1
     for block in range(bounds.shape[0] - 1):
         for row in range(k, past):
             prefetch(indices, bounds[block, min(row + AHEAD, last)])
@@ -137,9 +133,6 @@ def inner_products(k, past, bounds, indices, DY, X, gradient, before, start, vec
             p, end = at(bounds[block, row]), at(bounds[block + 1, row])
             q = p - at(before)
             while p + at(4) <= end:
-                if far:
-                    for i in range(4):
-                        prefetch(X, at(indices[min(p + at(FAR + i), beyond)]))
                 g0, g1, g2, g3 = four_inner(dy, X, indices, p, start, vectors)
                 if adds:
                     g0, g1 = g0 + gradient[q], g1 + gradient[q + at(1)]

@@ -11,6 +11,7 @@ import numpy as np
 from nerva_py.engine import ByteBatch, SparseBatch
 from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
+from nerva_py.matrix import apply
 from nerva_py.sparse import plan
 from nerva_py.sparse.backends import Backend
 
@@ -40,9 +41,12 @@ class NumbaBackend(Backend):
             run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, parameters, y)
             return y[None]
         Y, X = batch_empty(N, W.shape[0], W.dtype), batch_layout(X)
-        far, parts, bounds, tiles = plan.by_rows(S, X)
+        few, parts, bounds, tiles = plan.by_rows(S, X)
+        if few:
+            few_samples.affine(N)(parts, S.indptr, S.indices, W.data, X, bias, Y)
+            return Y if f is None else apply(f, Y, *parameters)
         for start, vectors in tiles:
-            run = compiled.affine(vectors, f, len(parameters), far)
+            run = compiled.affine(vectors, f, len(parameters))
             run(parts, bounds, S.indices, W.data, X, bias, parameters, Y, start)
         return Y
 
@@ -50,8 +54,8 @@ class NumbaBackend(Backend):
         S, DY = W.support, batch_layout(DY)
         N, D = DY.shape[0], W.shape[1]
         DX = batch_empty(N, D, W.dtype)
-        far, parts, bounds, tiles = plan.by_columns(S, DY)
-        if far:
+        few, parts, bounds, tiles = plan.by_columns(S, DY)
+        if few:
             sums = vector_empty(plan.PARTS * D * N, W.dtype)
             few_samples.product(N)(parts, S.indptr, S.indices, W.data, DY, sums)
             few_samples.sum_parts(plan.PARTS, N)(sums, DX)
@@ -77,13 +81,17 @@ class NumbaBackend(Backend):
         constants: tuple[float, ...],
     ) -> None:
         S, DY, X = W.support, batch_layout(DY), batch_layout(X)
-        far, parts, bounds, tiles = plan.by_rows(S, X)
-        if len(tiles) > 1:  # the gradient is a sum over tiles
+        few, parts, bounds, tiles = plan.by_rows(S, X)
+        kind = f, len(states), len(constants)
+        if few and X.shape[0] <= plan.FUSED:
+            run = few_samples.weight_update(X.shape[0], *kind)
+            run(parts, S.indptr, S.indices, W.data, DY, X, tuple(states), constants)
+        elif few or len(tiles) > 1:  # of several tiles the gradient is a sum
             super().weight_update(f, W, DY, X, states, constants)
-            return
-        run = compiled.weight_update(tiles[0][1], f, len(states), len(constants), far)
-        waiting = batch_empty(W.nnz, 1, W.dtype)[:, 0]
-        run(parts, bounds, S.indices, W.data, DY, X, waiting, tuple(states), constants)
+        else:
+            waiting = batch_empty(W.nnz, 1, W.dtype)[:, 0]
+            run = compiled.weight_update(tiles[0][1], *kind)
+            run(parts, bounds, S.indices, W.data, DY, X, waiting, tuple(states), constants)
 
     def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         S, bias = W.support, np.ascontiguousarray(b[0])
@@ -112,8 +120,11 @@ class NumbaBackend(Backend):
 
 def stream_gradient(S: Support, DY: np.ndarray, X: np.ndarray, gradient: np.ndarray, cut: plan.Cut) -> None:
     """gradient = DYᵀ X on the support, DY and X batch-contiguous"""
+    if cut.few:
+        few_samples.weight_gradient(X.shape[0])(cut.parts, S.indptr, S.indices, DY, X, gradient)
+        return
     for start, vectors in cut.tiles:
-        run = compiled.weight_gradient(vectors, start > 0, cut.far)
+        run = compiled.weight_gradient(vectors, start > 0)
         run(cut.parts, cut.bounds, S.indices, DY, X, gradient, start)
 
 
