@@ -170,7 +170,13 @@ def _leaky(name: str, alpha: float) -> Activation:
 
 def TReLU(epsilon: float = 1e-9) -> Activation:
     """x for x ≥ ε, else 0; the derivative at ε is 1."""
-    return Activation("TReLU", trimmed_relu, trimmed_relu_derivative, (epsilon,), of_output=bool(epsilon > 0))
+    return Activation(
+        "TReLU",
+        trimmed_relu,
+        trimmed_relu_derivative,
+        (epsilon,),
+        of_output=isinstance(epsilon, int | float) and epsilon > 0,
+    )
 
 
 def Sigmoid() -> Activation:
