@@ -62,7 +62,9 @@ def test_what_is_listed_is_called(functions):
         "equations/linear.py linear",
         "equations/losses.py softmax_cross_entropy_gradient",
         "equations/updates.py nesterov",
+        "equations/activation_layer.py activation_layer",
         "matrix/primitives.py updated",
+        "matrix/primitives.py product_update",
     }
     assert compiled <= listed()
     assert listed() - compiled <= functions
