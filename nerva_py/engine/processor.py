@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import llvmlite.binding as llvm
 import numba
+from numba.core.codegen import get_host_cpu_features
 
 FIRST_LEVEL = 2**15  # bytes, where the system does not tell
 
@@ -14,11 +14,8 @@ FIRST_LEVEL = 2**15  # bytes, where the system does not tell
 def vector_bytes() -> int:
     """Bytes of a vector register, of those that Numba compiles for."""
     given = numba.config.CPU_FEATURES  # NUMBA_CPU_FEATURES, if anybody has set it
-    if given is not None:
-        features = {name[1:] for name in given.split(",") if name.startswith("+")}
-    else:
-        features = {name for name, there in llvm.get_host_cpu_features().items() if there}
-    return 64 if "avx512f" in features else 32 if "avx" in features else 16
+    features = (get_host_cpu_features() if given is None else given).split(",")
+    return 64 if "+avx512f" in features else 32 if "+avx" in features else 16
 
 
 @cache
