@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,11 @@ def vector_bytes() -> int:
     given = numba.config.CPU_FEATURES  # NUMBA_CPU_FEATURES, if anybody has set it
     features = (get_host_cpu_features() if given is None else given).split(",")
     return 64 if "+avx512f" in features else 32 if "+avx" in features else 16
+
+
+def vector_registers() -> int:
+    """How many there are: 16 on x86 before AVX-512."""
+    return 16 if platform.machine().lower() in ("x86_64", "amd64", "i686") and vector_bytes() < 64 else 32
 
 
 @cache

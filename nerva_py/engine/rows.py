@@ -24,15 +24,15 @@ from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 from numba.np.arrayobj import make_array
 
-from .processor import vector_bytes
+from .processor import vector_bytes, vector_registers
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 CONTRACT = ("contract",)  # a product and a sum may become one instruction, which rounds once
 
 
 BYTES = vector_bytes()  # of a register
-# Registers that a row may take; the others hold a number of W and what is being loaded. There are 32, or 16 before AVX-512.
-MOST = 13 if BYTES == 32 else 28
+# Registers that a row may take; the others hold a number of W and what is being loaded.
+MOST = 28 if vector_registers() == 32 else 13
 SYMBOLS = 2  # "lanes" where nothing is compiled for the type
 
 
