@@ -71,7 +71,6 @@ MODULES: dict[str, tuple[str, ...]] = {
         "affine_single.affine_single",
     ),
     "nerva_py.engine.rows": ("load", "fill", "multiply_add", "store", "inner", "four_inner"),
-    "nerva_py.sparse.kernels.byte_input": ("affine_bytes", "weight_gradient_bytes"),
     "nerva_py.sparse.kernels.sparse_input": ("affine_sparse_input", "weight_gradient_sparse_input"),
     "nerva_py.sparse.kernels.few_samples": (
         "affine.affine",

@@ -52,7 +52,7 @@ VARIABLES = {
     "F": REAL,  # in which is computed
     **dict.fromkeys("GS", ANY),  # of samples; of what is moved or found
     **dict.fromkeys("IJKLQRTC", INTEGER),  # indices, pointers, counters
-    **dict.fromkeys("UW", UNSIGNED),  # bytes, words
+    "U": UNSIGNED,  # bytes
 }
 
 

@@ -12,7 +12,6 @@ from nerva_py.matrix import dense
 from nerva_py.matrix import primitives as table
 
 from . import elementwise
-from .byte_batch import ByteBatch
 from .elementwise import BLOCK, FEW, apply_kernel, hadamard_apply_kernel, update_kernel
 from .layout import batch_layout
 from .memory import batch_empty
@@ -71,6 +70,5 @@ def draw_mask(rng: np.random.Generator, like: np.ndarray, rate: float) -> np.nda
 
 
 @table.stack_rows.register(np.ndarray)
-@table.stack_rows.register(ByteBatch)
-def stack_rows(*batches: np.ndarray | ByteBatch) -> np.ndarray:
-    return batch_layout(np.concatenate([X.dense() if isinstance(X, ByteBatch) else X for X in batches]))
+def stack_rows(*batches: np.ndarray) -> np.ndarray:
+    return batch_layout(np.concatenate(batches))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.equations import batch_norm, dropout, linear
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import draw_mask
@@ -111,7 +111,7 @@ class LinearLayer(Layer):
     Raises ShapeError unless b is (1, K) for W (K, D).
     """
 
-    accepts = (np.ndarray, SparseBatch, ByteBatch)
+    accepts = (np.ndarray, SparseBatch)
 
     def __init__(self, W: Weight, b: np.ndarray, output: Output | None = None, dropout: float = 0.0):
         if b.shape != (1, W.shape[0]):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.engine.memory import batch_empty
 from nerva_py.engine.passes import update_numbers
 from nerva_py.matrix import apply
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Backend:
     """The three products, X (N, D), W (K, D), b (1, K), DY (N, K). A backend of your own needs no others and a `name`.
 
-    The three raise NotImplementedError here; what follows them are the same products for a single sample, and for a first
-    layer whose X is stored as bytes or sparse, which fall back on the three or on SciPy.
+    The three raise NotImplementedError here; what follows them are the same products together with a function or an update,
+    and for a first layer whose X is stored sparse, which fall back on the three or on SciPy.
     """
 
     name: str
@@ -61,14 +61,6 @@ class Backend:
     ) -> None:
         """W, s₁, ... = f(W, DYᵀ X on the support of W, s₁, ..., c₁, ...), in place"""
         update_numbers(f, W.data, self.weight_gradient(W, DY, X), states, constants)
-
-    def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
-        """X Wᵀ + 1_N b        -> (N, K)"""
-        return self.affine(X.dense(), W, b)
-
-    def weight_gradient_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
-        """The values of DYᵀ X on the support of W        -> (nnz,)"""
-        return self.weight_gradient(W, DY, X.dense())
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         """X Wᵀ + 1_N b        -> (N, K)"""

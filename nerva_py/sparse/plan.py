@@ -7,7 +7,7 @@ the support keeps; the number of threads chooses only among kernels of equal bit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -33,11 +33,6 @@ FUSED = (
     4  # samples, up to which a weight is updated as soon as its gradient is known: 10 % less with 2, 30 % more with 8
 )
 PARTS = 4  # into which the rows are cut where DX is summed up part by part, whatever the number of threads
-
-# Gathered as bytes, a batch of 100 images of 3072 is there 70 to 100 µs earlier; but bytes must be widened and scaled, so that
-# with 1024 neurons the products take 20 µs more at a density of 0.01, 60 at 0.02, 160 at 0.05. A whole step takes 0.99 of the
-# time with 8 nonzeros for each feature, 0.88 with 4, 0.92 with 1.
-BYTES = 0  # nonzeros for each feature, on the average, at most
 
 SINGLE = 8192  # nonzeros: with fewer, a single sample is done before a second thread has started
 
@@ -87,11 +82,6 @@ def scatters(nnz: int, D: int, N: int) -> bool:
     return few_samples(nnz, N) and nnz >= PARTS * D
 
 
-def takes_bytes(W: Any, N: int) -> bool:
-    """Whether a batch of N samples of bytes, X of a layer W, is best given to it as a `ByteBatch`."""
-    return W.sparse and W.backend.name == "numba" and N > SAMPLES and W.nnz <= BYTES * W.shape[1]
-
-
 def _blocks(nnz: int, size: int, rows: int) -> int:
     """Blocks of features: of such a width that their part of a batch of `size` bytes stays in a cache, and each has enough."""
     return max(1, min(size // first_level_cache() + 1, nnz // max(1, NONZEROS * rows)))
@@ -105,7 +95,6 @@ class LayerPlan:
     Y: str
     DX: str
     DW: str
-    samples: str
     weights: int
     training: int
 
@@ -118,23 +107,14 @@ def of_layer(K: int, D: int, density: float, N: int, states: int = 1, dtype: DTy
     item, nnz = np.dtype(dtype).itemsize, nonzeros(checked_density(density, "density"), (K, D))
     stride, index = batch_stride(N, item) * item, index_dtype(nnz, K, D).itemsize
     if nnz == K * D:
-        return LayerPlan("in an array", "BLAS", "BLAS", "BLAS", "as numbers", nnz * item, nnz * item * (1 + states))
-    few, bytes_fit = few_samples(nnz, N), N > SAMPLES and nnz <= BYTES * D
-    rows = "few samples" if few else _streamed(_blocks(nnz, D * stride, K))
+        return LayerPlan("in an array", "BLAS", "BLAS", "BLAS", nnz * item, nnz * item * (1 + states))
+    rows = "few samples" if few_samples(nnz, N) else _streamed(_blocks(nnz, D * stride, K))
     if scatters(nnz, D, N):
         columns, view = f"few samples, scattered in {PARTS} parts", 0
     else:
         columns, view = _streamed(_blocks(nnz, K * stride, D)), (2 * nnz + D + 1) * index
     size = nnz * (item + index) + (K + 1) * index
-    return LayerPlan(
-        "in CSR",
-        rows,
-        columns,
-        rows,
-        "bytes as bytes" if bytes_fit else "as numbers",
-        size,
-        nnz * item * (1 + states) + view,
-    )
+    return LayerPlan("in CSR", rows, columns, rows, size, nnz * item * (1 + states) + view)
 
 
 def _streamed(blocks: int) -> str:

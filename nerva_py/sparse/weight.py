@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, issparse, sparray
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.engine.passes import update_numbers
 from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.activations import Activation
@@ -221,18 +221,6 @@ def affine_sparse_input(X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.nd
 def product_on_sparse_input(W: SparseWeight, A: np.ndarray, B: SparseBatch) -> SparseWeight:
     check_factors(A, B, W, SparseBatch)
     return W.like(W.backend.weight_gradient_sparse_input(W, A.T, B))
-
-
-@linear.register(SparseWeight, ByteBatch)
-def affine_bytes(X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
-    check_linear(X, W, b, ByteBatch)
-    return W.backend.affine_bytes(X, W, b)
-
-
-@table.product_on.register(SparseWeight, ByteBatch)
-def product_on_bytes(W: SparseWeight, A: np.ndarray, B: ByteBatch) -> SparseWeight:
-    check_factors(A, B, W, ByteBatch)
-    return W.like(W.backend.weight_gradient_bytes(W, A.T, B))
 
 
 @table.updated.register(WeightMatrix)

@@ -1,4 +1,4 @@
-"""The default backend: the kernels of `compiled`; of `byte_input` and `sparse_input` for batches of bytes and sparse ones."""
+"""The default backend: the kernels of `compiled`, `few_samples` for few samples and `sparse_input` for sparse batches."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
 from nerva_py.matrix import apply
 from nerva_py.sparse import plan
 from nerva_py.sparse.backends import Backend
 
-from . import byte_input, compiled, few_samples, sparse_input
+from . import compiled, few_samples, sparse_input
 
 if TYPE_CHECKING:
     from nerva_py.sparse.support import Support
@@ -92,18 +92,6 @@ class NumbaBackend(Backend):
             waiting = batch_empty(W.nnz, 1, W.dtype)[:, 0]
             run = compiled.weight_update(tiles[0][1], *kind)
             run(parts, bounds, S.indices, W.data, DY, X, waiting, tuple(states), constants)
-
-    def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
-        S, bias = W.support, np.ascontiguousarray(b[0])
-        Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
-        byte_input.affine_bytes(_parts(S), S.indptr, S.indices, W.data, X.u, X.scale, X.shift, bias, Y)
-        return Y
-
-    def weight_gradient_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
-        S, gradient = W.support, vector_empty(W.nnz, W.dtype)
-        DY = batch_layout(DY)
-        byte_input.weight_gradient_bytes(_parts(S), S.indptr, S.indices, DY, X.u, X.scale, X.shift, gradient)
-        return gradient
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         S = W.support
