@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from .weight import SparseWeight
 
 
+Function = Callable[..., Any]
+Vectors = Sequence[np.ndarray]
+Numbers = tuple[float, ...]
+
+
 class Backend:
     """The three products, X (N, D), W (K, D), b (1, K), DY (N, K). A backend of your own needs no others and a `name`.
 
@@ -44,20 +49,14 @@ class Backend:
         raise NotImplementedError
 
     def affine_apply(
-        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Function, parameters: Numbers
     ) -> np.ndarray:
         """f(X Wᵀ + 1_N b, *parameters)        -> (N, K)"""
         result: np.ndarray = apply(f, self.affine(X, W, b), *parameters)
         return result
 
     def weight_update(
-        self,
-        f: Callable[..., Any],
-        W: SparseWeight,
-        DY: np.ndarray,
-        X: np.ndarray,
-        states: Sequence[np.ndarray],
-        constants: tuple[float, ...],
+        self, f: Function, W: SparseWeight, DY: np.ndarray, X: np.ndarray, states: Vectors, constants: Numbers
     ) -> None:
         """W, s₁, ... = f(W, DYᵀ X on the support of W, s₁, ..., c₁, ...), in place"""
         update_numbers(f, W.data, self.weight_gradient(W, DY, X), states, constants)

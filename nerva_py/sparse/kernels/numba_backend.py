@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
@@ -13,7 +12,7 @@ from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
 from nerva_py.matrix import apply
 from nerva_py.sparse import plan
-from nerva_py.sparse.backends import Backend
+from nerva_py.sparse.backends import Backend, Function, Numbers, Vectors
 
 from . import compiled, few_samples, sparse_input
 
@@ -31,7 +30,7 @@ class NumbaBackend(Backend):
         return self.affine_apply(X, W, b, None, ())
 
     def affine_apply(
-        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any] | None, parameters: tuple[float, ...]
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Function | None, parameters: Numbers
     ) -> np.ndarray:
         S, N = W.support, X.shape[0]
         bias = np.ascontiguousarray(b[0])
@@ -72,13 +71,7 @@ class NumbaBackend(Backend):
         return gradient
 
     def weight_update(
-        self,
-        f: Callable[..., Any],
-        W: SparseWeight,
-        DY: np.ndarray,
-        X: np.ndarray,
-        states: Sequence[np.ndarray],
-        constants: tuple[float, ...],
+        self, f: Function, W: SparseWeight, DY: np.ndarray, X: np.ndarray, states: Vectors, constants: Numbers
     ) -> None:
         S, DY, X = W.support, batch_layout(DY), batch_layout(X)
         few, parts, bounds, tiles = plan.by_rows(S, X)
