@@ -12,19 +12,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from derivations.book import KERNEL, NotProved, claim
 from derivations.kernels import (
     PATTERNS,
-    check_unknown_update,
     garbage,
     loop,
     product,
     same,
     sparse,
     symbols,
-    unknown_update,
     writes,
 )  # fmt: skip
 from nerva_py.sparse.kernels import few_samples
@@ -117,22 +114,6 @@ LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[
         1,
     ),
 }
-
-
-@claim("weight_update: W, s, ... = f(W, DYᵀ X on the support, s, ..., c, ...); {case}", KERNEL, cases=PATTERNS)
-def test_weight_update(pattern: str) -> None:
-    _, support, theta, W = sparse(pattern)
-    N = 3
-    X, DY, before = (
-        symbols("x", N, W.shape[1]),
-        symbols("y", N, W.shape[0]),
-        [symbols(name, support.nnz) for name in "mv"],
-    )
-    G = product(DY.T, X)[support.rows(), support.indices]
-    data, states, c = theta.copy(), tuple(state.copy() for state in before), sp.Symbol("c")
-    run = few_samples.weight_update(N, unknown_update(), 2, 1).py_func
-    run(support.parts(3), support.indptr, support.indices, data, DY, X, states, (c,))
-    check_unknown_update(theta, G, before, c, data, states)
 
 
 @claim("No two iterations of a parallel loop write one element, and together they write all: {case}", KERNEL,

@@ -129,7 +129,7 @@ def test_an_update_is_that_with_the_values(weight, dtype, count, f, states, cons
     from nerva_py.engine.elementwise import update_kernel
 
     flat = (g if isinstance(g, np.ndarray) else g.data).reshape(-1)
-    update_kernel(f, states, len(constants))(expected[0], flat, *expected[1:], constants)
+    update_kernel(f, states, len(constants))(expected[0], flat, tuple(expected[1:]), constants)
     result, new = total.update(f, W, vectors, constants)
     assert result is W
     for actual, one in zip((theta, *vectors), expected, strict=True):

@@ -15,16 +15,12 @@ N is a constant of the compiled code, whose loops over it then vanish.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 from numba import prange
 from numpy import uint64 as unsigned
 
 from nerva_py.engine.compiling import Kernel, column, kernel, prefetch
-from nerva_py.engine.elementwise import update_number
-from nerva_py.engine.scalars import compilable
 
 AHEAD = 32  # nonzeros
 BLOCK = 1024  # features whose sums are added up at a time
@@ -111,25 +107,3 @@ def weight_gradient(N: int) -> Kernel:
                     gradient[p] = g
 
     return weight_gradient
-
-
-@cache
-def weight_update(N: int, f: Callable[..., Any], states: int, constants: int) -> Kernel:
-    """W, s₁, ... = f(W, DYᵀ X on the support of W, s₁, ..., c₁, ...): each weight and state is read and written once."""
-    f = compilable(f)
-
-    @kernel(f"P1, I1, I1, F1, F2, F2, v{states}, t{constants}", parallel=True)
-    def weight_update(parts, indptr, indices, data, DY, X, states, constants):
-        beyond = unsigned(max(indices.size - 1, 0))
-        for part in prange(parts.size - 1):
-            for k in range(parts[part], parts[part + 1]):
-                y = column(DY, k)
-                for p in range(unsigned(indptr[k]), unsigned(indptr[k + 1])):
-                    prefetch(X, unsigned(indices[min(p + unsigned(AHEAD), beyond)]))
-                    x = column(X, unsigned(indices[p]))
-                    g = y[0] * x[0]
-                    for i in range(1, N):
-                        g += y[i] * x[i]
-                    update_number(f, data, p, g, states, constants)
-
-    return weight_update

@@ -75,16 +75,12 @@ class NumbaBackend(Backend):
     ) -> None:
         S, DY, X = W.support, batch_layout(DY), batch_layout(X)
         few, parts, bounds, tiles = plan.by_rows(S, X)
-        kind = f, len(states), len(constants)
-        if few and X.shape[0] <= plan.FUSED:
-            run = few_samples.weight_update(X.shape[0], *kind)
-            run(parts, S.indptr, S.indices, W.data, DY, X, tuple(states), constants)
-        elif few or len(tiles) > 1:  # of several tiles the gradient is a sum
+        if few or len(tiles) > 1:  # of several tiles the gradient is a sum
             super().weight_update(f, W, DY, X, states, constants)
-        else:
-            waiting = batch_empty(W.nnz, 1, W.dtype)[:, 0]
-            run = compiled.weight_update(tiles[0][1], *kind)
-            run(parts, bounds, S.indices, W.data, DY, X, waiting, tuple(states), constants)
+            return
+        waiting = batch_empty(W.nnz, 1, W.dtype)[:, 0]
+        run = compiled.weight_update(tiles[0][1], f, len(states), len(constants))
+        run(parts, bounds, S.indices, W.data, DY, X, waiting, tuple(states), constants)
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         S = W.support
