@@ -29,9 +29,6 @@ NONZEROS = 12  # of a row, or of a column, in a block, on the average, at least
 # time that those of `compiled` take at 300,000 weights, 0.35 to 0.55 at a million, 0.2 to 0.4 at four million; from 12 samples
 # on they gain little below four million. Smaller layers would gain microseconds, and compiling for each N takes a second.
 SAMPLES, WEIGHTS = 8, 2**18
-FUSED = (
-    4  # samples, up to which a weight is updated as soon as its gradient is known: 10 % less with 2, 30 % more with 8
-)
 PARTS = 4  # into which the rows are cut where DX is summed up part by part, whatever the number of threads
 
 SINGLE = 8192  # nonzeros: with fewer, a single sample is done before a second thread has started
