@@ -14,16 +14,7 @@ from typing import Any
 import numpy as np
 
 from derivations.book import KERNEL, NotProved, claim
-from derivations.kernels import (
-    PATTERNS,
-    garbage,
-    loop,
-    product,
-    same,
-    sparse,
-    symbols,
-    writes,
-)  # fmt: skip
+from derivations.kernels import PATTERNS, garbage, loop, product, same, sparse, symbols, writes
 from nerva_py.sparse.kernels import few_samples
 
 SAMPLES = (1, 2, 5)

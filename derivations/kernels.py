@@ -17,7 +17,7 @@ import importlib
 import itertools
 import pkgutil
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -151,34 +151,6 @@ def test_weight_gradient(pattern: str) -> None:
             run = compiled.weight_gradient(vectors, start > 0).py_func
             run(support.parts(count), support.blocks(blocks), support.indices, DY, X, gradient, start)
         same(gradient, _on(support, product(DY.T, X)))
-
-
-@claim("weight_update: W, s, ... = f(W, DYᵀ X on the support, s, ..., c, ...); {case}", KERNEL, cases=PATTERNS)
-def test_weight_update(pattern: str) -> None:
-    N, support, theta, W = sparse(pattern)
-    X, DY = symbols("x", N, W.shape[1]), symbols("y", N, W.shape[0])
-    before, G, c = [symbols(name, support.nnz) for name in "mv"], _on(support, product(DY.T, X)), sp.Symbol("c")
-    for count, blocks in CUTS:
-        data, states = theta.copy(), tuple(state.copy() for state in before)
-        kernel = compiled.weight_update(-(-N // rows.SYMBOLS), unknown_update(), 2, 1)
-        given = support.parts(count), support.blocks(blocks), support.indices, data, DY, X, garbage(support.nnz)
-        loop(kernel, PENDING=9)(*given, states, (c,))
-        check_unknown_update(theta, G, before, c, data, states)
-
-
-@cache
-def unknown_update() -> Callable[..., Any]:
-    """An update of a weight and two states of which nothing is known, so that nothing can change places unseen."""
-    f = sp.Function("f")
-    return lambda theta, g, m, v, c: tuple(f(number, theta, sp.expand(g), m, v, c) for number in (0, 1, 2))
-
-
-def check_unknown_update(theta: Any, G: Any, before: Any, c: sp.Symbol, data: Any, states: Any) -> None:
-    """Whether weights and states are what `unknown_update` makes of those before and the gradient G."""
-    for p in range(len(theta)):
-        expected = list(unknown_update()(theta[p], G[p], before[0][p], before[1][p], c))
-        if (after := [vector[p] for vector in (data, *states)]) != expected:
-            raise NotProved(f"weight {p}: {after} is not {expected}")
 
 
 def _on(support: Support, matrix: np.ndarray) -> np.ndarray:
@@ -325,20 +297,6 @@ SPARSE_LOOPS: dict[str, tuple[Kernel, tuple[Any, ...]]] = {
 }
 
 
-def update_of_weights(prange: Any) -> Callable[..., None]:
-    """`weight_update` with what it changes at the end."""
-    kernel = loop(compiled.weight_update(2, updates.momentum, 1, 3), prange=prange, PENDING=9)
-    return lambda parts, bounds, indices, DY, X, gradient, c, theta, m: kernel(
-        parts, bounds, indices, theta, DY, X, gradient, (m,), c
-    )
-
-
-def arguments_of_weight_update() -> tuple[Any, ...]:
-    N, support, data, (K, D) = (*sparse(next(iter(PATTERNS)))[:3], sparse(next(iter(PATTERNS)))[3].shape)
-    given = support.parts(3), support.blocks(2), support.indices, symbols("y", N, K), symbols("x", N, D)
-    return *given, garbage(support.nnz), sp.symbols("c:3"), data, symbols("m", support.nnz)
-
-
 def update_arguments(name: str) -> tuple[Any, ...]:
     _, states, constants = UPDATES[name]
     return (
@@ -364,7 +322,6 @@ LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[
         )
         for name, (kernel, last) in SPARSE_LOOPS.items()
     },
-    "weight_update": (update_of_weights, arguments_of_weight_update),
     "columns_sum": (
         lambda prange: loop(elementwise.columns_sum, prange=prange),
         lambda: (symbols("x", 3, 5), garbage(5)),

@@ -66,8 +66,6 @@ MODULES: dict[str, tuple[str, ...]] = {
         "affine.affine",
         "product.product",
         "weight_gradient.weight_gradient",
-        "weight_update.weight_update",
-        "inner_products",
         "affine_single.affine_single",
     ),
     "nerva_py.engine.rows": ("load", "fill", "multiply_add", "store", "inner", "four_inner"),

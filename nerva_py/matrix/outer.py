@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .primitives import column_maxima, hadamard, largest_products, product_on, product_update, stack_rows, updated
+from .primitives import column_maxima, hadamard, largest_products, product_on, stack_rows, updated
 
 
 class Term(NamedTuple):
@@ -56,9 +56,6 @@ class Outer:
 
     def update(self, f: Callable[..., Any], W: Any, states: Sequence[Any], constants: Sequence[Any]) -> tuple[Any, Any]:
         """W, s₁, ... = f(W, G, s₁, ..., c₁, ...) with G = `self.on(W)`        -> W, (s₁, ...); see `updated`"""
-        (DZ, X, R), *others = self.terms
-        if R is None and not others:
-            return product_update(f, W, DZ.T, X, states, constants)
         return updated(f, W, self.on(W), states, constants)
 
     def largest(self, count: int, outside: Any, rows: Any = None, columns: Any = None) -> Any:

@@ -199,12 +199,6 @@ def updated(f, W, G, states, constants):
     raise undefined("updated", W)
 
 
-@primitive(on=1, also=3)
-def product_update(f, W, A, B, states, constants):
-    """W, s₁, ... = f(W, A B, s₁, ..., c₁, ...) with A B on the support of W alone        A (K, N), B (N, D); see `updated`"""
-    return updated(f, W, product_on(W, A, B), states, constants)
-
-
 @primitive(on=1)
 def draw_mask(rng, like, rate):
     """R like a matrix: its elements are 0 with probability p = `rate`, else 1 / (1 − p), where the matrix has elements."""

@@ -7,14 +7,13 @@ All take and return batch-contiguous matrices and never form a dense K×D matrix
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nerva_py.engine import SparseBatch
 from nerva_py.engine.memory import batch_empty
-from nerva_py.engine.passes import update_numbers
 from nerva_py.matrix import apply
 from nerva_py.parts import find
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 
 Function = Callable[..., Any]
-Vectors = Sequence[np.ndarray]
 Numbers = tuple[float, ...]
 
 
@@ -54,12 +52,6 @@ class Backend:
         """f(X Wᵀ + 1_N b, *parameters)        -> (N, K)"""
         result: np.ndarray = apply(f, self.affine(X, W, b), *parameters)
         return result
-
-    def weight_update(
-        self, f: Function, W: SparseWeight, DY: np.ndarray, X: np.ndarray, states: Vectors, constants: Numbers
-    ) -> None:
-        """W, s₁, ... = f(W, DYᵀ X on the support of W, s₁, ..., c₁, ...), in place"""
-        update_numbers(f, W.data, self.weight_gradient(W, DY, X), states, constants)
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         """X Wᵀ + 1_N b        -> (N, K)"""

@@ -45,27 +45,23 @@ class Cut(NamedTuple):
 
 
 def by_rows(S: Support, X: np.ndarray) -> Cut:
-    """For Y = X Wᵀ and DW = DYᵀ X on the support, X batch-contiguous."""
-    cut = S.cuts.get((X.shape[0], X.strides, False))
-    if cut is None:
-        few = few_samples(S.nnz, X.shape[0])
-        blocks = 1 if few else _blocks(S.nnz, S.shape[1] * X.strides[1], S.shape[0])
-        parts = S.parts(numba.config.NUMBA_NUM_THREADS)
-        cut = S.cuts[X.shape[0], X.strides, False] = Cut(few, parts, S.blocks(blocks), tiles(X.shape[0], X.dtype))
+    """For Y = X Wᵀ and DW = DYᵀ X on the support, X batch-contiguous; kept in `S.cuts`."""
+    few = few_samples(S.nnz, X.shape[0])
+    blocks = 1 if few else _blocks(S.nnz, S.shape[1] * X.strides[1], S.shape[0])
+    cut = Cut(few, S.parts(numba.config.NUMBA_NUM_THREADS), S.blocks(blocks), tiles(X.shape[0], X.dtype))
+    S.cuts[X.shape[0], X.strides, False] = cut
     return cut
 
 
 def by_columns(S: Support, DY: np.ndarray) -> Cut:
-    """For DX = DY W, DY batch-contiguous."""
-    cut = S.cuts.get((DY.shape[0], DY.strides, True))
-    if cut is None:
-        if scatters(S.nnz, S.shape[1], DY.shape[0]):
-            cut = Cut(True, S.parts(PARTS), S.blocks(1), [])
-        else:
-            blocks = _blocks(S.nnz, S.shape[0] * DY.strides[1], S.shape[1])
-            parts = S.parts(numba.config.NUMBA_NUM_THREADS, True)
-            cut = Cut(False, parts, S.blocks(blocks, True), tiles(DY.shape[0], DY.dtype))
-        S.cuts[DY.shape[0], DY.strides, True] = cut
+    """For DX = DY W, DY batch-contiguous; kept in `S.cuts`."""
+    if scatters(S.nnz, S.shape[1], DY.shape[0]):
+        cut = Cut(True, S.parts(PARTS), S.blocks(1), [])
+    else:
+        blocks = _blocks(S.nnz, S.shape[0] * DY.strides[1], S.shape[1])
+        parts = S.parts(numba.config.NUMBA_NUM_THREADS, True)
+        cut = Cut(False, parts, S.blocks(blocks, True), tiles(DY.shape[0], DY.dtype))
+    S.cuts[DY.shape[0], DY.strides, True] = cut
     return cut
 
 

@@ -18,7 +18,7 @@ from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import primitives as table
 from nerva_py.matrix.dense import dropout_mask
 
-from .backends import Backend, Function, Numbers, Vectors, get_backend
+from .backends import Backend, get_backend
 from .densities import nonzeros
 from .fitting import check_factors, check_linear, check_product
 from .support import Support, checked_shape
@@ -195,15 +195,6 @@ def affine_apply(X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Any) -> np.nd
 def product_on(W: SparseWeight, A: np.ndarray, B: np.ndarray) -> SparseWeight:
     check_factors(A, B, W)
     return W.like(W.backend.weight_gradient(W, A.T, B))
-
-
-@table.product_update.register(SparseWeight, np.ndarray)
-def product_update(
-    f: Function, W: SparseWeight, A: np.ndarray, B: np.ndarray, states: Vectors, constants: Numbers
-) -> tuple[SparseWeight, Vectors]:
-    check_factors(A, B, W)
-    W.backend.weight_update(f, W, A.T, B, states, constants)
-    return W, states
 
 
 @linear.register(SparseWeight, SparseBatch)

@@ -21,12 +21,10 @@ from numba import prange
 from numba.extending import register_jitable
 
 from nerva_py.engine.compiling import Kernel, at, column, kernel, prefetch
-from nerva_py.engine.elementwise import update_number
 from nerva_py.engine.rows import fill, four_inner, inner, lanes, load, multiply_add, store
 from nerva_py.engine.scalars import compilable
 
 AHEAD = 3  # rows of W whose nonzeros are asked for before they are needed
-PENDING = 4096  # numbers of a gradient that wait for their update
 
 
 @cache
@@ -87,62 +85,26 @@ def weight_gradient(vectors: int, adds: bool = False) -> Kernel:
 
     @kernel("P1, I2, I1, F2, F2, F1, i", parallel=True)
     def weight_gradient(parts, bounds, indices, DY, X, gradient, start):
+        last = bounds.shape[1] - 1
         for part in prange(parts.size - 1):
-            inner_products(parts[part], parts[part + 1], bounds, indices, DY, X, gradient, 0, start, vectors, adds)
+            for block in range(bounds.shape[0] - 1):
+                for k in range(parts[part], parts[part + 1]):
+                    prefetch(indices, bounds[block, min(k + AHEAD, last)])
+                    dy = load(DY, k, start, vectors)
+                    p, end = at(bounds[block, k]), at(bounds[block + 1, k])
+                    while p + at(4) <= end:
+                        g0, g1, g2, g3 = four_inner(dy, X, indices, p, start, vectors)
+                        if adds:
+                            g0, g1 = g0 + gradient[p], g1 + gradient[p + at(1)]
+                            g2, g3 = g2 + gradient[p + at(2)], g3 + gradient[p + at(3)]
+                        gradient[p], gradient[p + at(1)], gradient[p + at(2)], gradient[p + at(3)] = g0, g1, g2, g3
+                        p += at(4)
+                    while p < end:
+                        g = inner(dy, load(X, at(indices[p]), start, vectors))
+                        gradient[p] = g + gradient[p] if adds else g
+                        p += at(1)
 
     return weight_gradient
-
-
-@cache
-def weight_update(vectors: int, f: Callable[..., Any], states: int, constants: int) -> Kernel:
-    """W, s₁, ... = f(W, DYᵀ X on the support of W, s₁, ..., c₁, ...): each weight and state is read and written once.
-
-    Where the rows are in one block, `PENDING` numbers of the gradient wait at a time, in the first-level cache; else those of
-    the whole part. They wait where the part's own numbers begin in `gradient`.        (2 N + a few) nnz operations
-    """
-    f = compilable(f)
-
-    @kernel(f"P1, I2, I1, F1, F2, F2, F1, v{states}, t{constants}", parallel=True)
-    def weight_update(parts, bounds, indices, data, DY, X, gradient, states, constants):
-        blocks = bounds.shape[0] - 1
-        for part in prange(parts.size - 1):
-            k, end = parts[part], parts[part + 1]
-            begin = at(bounds[0, k]) if k < end else at(0)
-            while k < end:
-                first, past = at(bounds[0, k]), k + 1
-                if blocks > 1:
-                    past = end
-                while past < end and bounds[0, past] - bounds[0, k] < PENDING:
-                    past += 1
-                inner_products(k, past, bounds, indices, DY, X, gradient, first - begin, 0, vectors, False)
-                for p in range(first, at(bounds[blocks, past - 1])):
-                    update_number(f, data, p, gradient[p - first + begin], states, constants)
-                k = past
-
-    return weight_update
-
-
-@register_jitable
-def inner_products(k, past, bounds, indices, DY, X, gradient, before, start, vectors, adds):
-    """gradient[p − before] = ⟨dy_k, x_d⟩ for the nonzeros p of rows k to `past`, d their column; or added to what is there."""
-    last = bounds.shape[1] - 1
-    for block in range(bounds.shape[0] - 1):
-        for row in range(k, past):
-            prefetch(indices, bounds[block, min(row + AHEAD, last)])
-            dy = load(DY, row, start, vectors)
-            p, end = at(bounds[block, row]), at(bounds[block + 1, row])
-            q = p - at(before)
-            while p + at(4) <= end:
-                g0, g1, g2, g3 = four_inner(dy, X, indices, p, start, vectors)
-                if adds:
-                    g0, g1 = g0 + gradient[q], g1 + gradient[q + at(1)]
-                    g2, g3 = g2 + gradient[q + at(2)], g3 + gradient[q + at(3)]
-                gradient[q], gradient[q + at(1)], gradient[q + at(2)], gradient[q + at(3)] = g0, g1, g2, g3
-                p, q = p + at(4), q + at(4)
-            while p < end:
-                g = inner(dy, load(X, at(indices[p]), start, vectors))
-                gradient[q] = g + gradient[q] if adds else g
-                p, q = p + at(1), q + at(1)
 
 
 @register_jitable

@@ -12,7 +12,7 @@ from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
 from nerva_py.matrix import apply
 from nerva_py.sparse import plan
-from nerva_py.sparse.backends import Backend, Function, Numbers, Vectors
+from nerva_py.sparse.backends import Backend, Function, Numbers
 
 from . import compiled, few_samples, sparse_input
 
@@ -40,7 +40,7 @@ class NumbaBackend(Backend):
             run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, parameters, y)
             return y[None]
         Y, X = batch_empty(N, W.shape[0], W.dtype), batch_layout(X)
-        few, parts, bounds, tiles = plan.by_rows(S, X)
+        few, parts, bounds, tiles = S.cuts.get((N, X.strides, False)) or plan.by_rows(S, X)
         if few:
             few_samples.affine(N)(parts, S.indptr, S.indices, W.data, X, bias, Y)
             return Y if f is None else apply(f, Y, *parameters)
@@ -53,7 +53,7 @@ class NumbaBackend(Backend):
         S, DY = W.support, batch_layout(DY)
         N, D = DY.shape[0], W.shape[1]
         DX = batch_empty(N, D, W.dtype)
-        few, parts, bounds, tiles = plan.by_columns(S, DY)
+        few, parts, bounds, tiles = S.cuts.get((N, DY.strides, True)) or plan.by_columns(S, DY)
         if few:
             sums = vector_empty(plan.PARTS * D * N, W.dtype)
             few_samples.product(N)(parts, S.indptr, S.indices, W.data, DY, sums)
@@ -67,20 +67,9 @@ class NumbaBackend(Backend):
     def weight_gradient(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
         S, DY, X = W.support, batch_layout(DY), batch_layout(X)
         gradient = batch_empty(W.nnz, 1, W.dtype)[:, 0]
-        stream_gradient(S, DY, X, gradient, plan.by_rows(S, X))
+        cut = S.cuts.get((X.shape[0], X.strides, False)) or plan.by_rows(S, X)
+        stream_gradient(S, DY, X, gradient, cut)
         return gradient
-
-    def weight_update(
-        self, f: Function, W: SparseWeight, DY: np.ndarray, X: np.ndarray, states: Vectors, constants: Numbers
-    ) -> None:
-        S, DY, X = W.support, batch_layout(DY), batch_layout(X)
-        few, parts, bounds, tiles = plan.by_rows(S, X)
-        if few or len(tiles) > 1:  # of several tiles the gradient is a sum
-            super().weight_update(f, W, DY, X, states, constants)
-            return
-        waiting = batch_empty(W.nnz, 1, W.dtype)[:, 0]
-        run = compiled.weight_update(tiles[0][1], f, len(states), len(constants))
-        run(parts, bounds, S.indices, W.data, DY, X, waiting, tuple(states), constants)
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         S = W.support
@@ -100,6 +89,8 @@ def stream_gradient(S: Support, DY: np.ndarray, X: np.ndarray, gradient: np.ndar
     if cut.few:
         few_samples.weight_gradient(X.shape[0])(cut.parts, S.indptr, S.indices, DY, X, gradient)
         return
+    if not cut.tiles:  # a batch without samples
+        gradient[:] = 0
     for start, vectors in cut.tiles:
         run = compiled.weight_gradient(vectors, start > 0)
         run(cut.parts, cut.bounds, S.indices, DY, X, gradient, start)
