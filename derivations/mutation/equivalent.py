@@ -143,7 +143,6 @@ EQUIVALENT: dict[str, str] = {
     "engine.elementwise.apply_kernel.apply: X.shape -> Y.shape": _SAME_SHAPE,
     "engine.elementwise.hadamard_apply_kernel.hadamard_apply: X.shape -> Y.shape": _SAME_SHAPE,
     **{f"{update}: {change}": _EMPTY_BLOCKS for update in _UPDATES for change in _more_blocks("theta.size", "BLOCK")},
-    **{f"{update}: theta.size -> g.size": "θ and g have one length." for update in _UPDATES},
     **{
         f"{product}: {change}": _EMPTY_BLOCKS
         for product in _PRODUCTS
