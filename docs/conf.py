@@ -38,6 +38,7 @@ nitpick_ignore = [  # in signatures of public classes, but not public themselves
     ("py:class", "nerva_py.network.layers.BatchNormTape"),
     ("py:class", "nerva_py.network.layers.LinearTape"),
     ("py:class", "nerva_py.network.outputs.Output"),
+    ("py:class", "nerva_py.parts.Part"),
     ("py:class", "nerva_py.training.parallel.Distribution"),
     ("py:class", "nerva_py.training.weighting.RunningLoss"),
 ]

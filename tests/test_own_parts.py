@@ -28,7 +28,7 @@ from nerva_py.network import BatchNormLayer, Layer
 from nerva_py.sparse.storage import backend_name
 from nerva_py.topology.neurons import remove_neurons
 from nerva_py.training.gradient_check import check_gradients
-from nerva_py.training.loop import resolve_loss
+from nerva_py.training.loop import resolve_loss, resolve_schedule
 from nerva_py.verify import check_layer
 from tests.distributed.test_parts import Alone
 
@@ -232,6 +232,48 @@ def test_spawned_workers(data, tmp_path, monkeypatch):
     monkeypatch.setenv(parts.IMPORT, "tests.own")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         np.testing.assert_array_equal(pool.apply(predicted, (path, data.Xtest)), net.predict(data.Xtest))
+
+
+LATE = """
+import nerva_py as nv
+from nerva_py.training.optimizers import GradientDescent
+
+@nv.register("optimizer")
+def Late(rate=1.0):
+    return GradientDescent(0.0)
+
+@nv.register("schedule")
+def LateRate(lr):
+    return lambda i: lr
+
+@nv.register("decay", name="LateDecay")
+def late_decay(s):
+    return 1.0
+
+@nv.register("distribution", name="LateShare")
+def late_share(shapes, density):
+    return [density] * len(shapes)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:training ended after max_iter")
+def test_whoever_looks_up_a_name_imports_the_module_first(data, tmp_path, monkeypatch, forgotten):
+    """In a worker nothing is registered until somebody asks; an estimator's solver is asked for, too."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv(parts.IMPORT, "late_parts")
+    asked = (
+        lambda: nv.SparseMLPClassifier((5,), solver="Late(0.5)", max_iter=1).fit(data.Xtrain, data.Ttrain),
+        lambda: resolve_schedule("LateRate(0.1)"),
+        lambda: nv.DynamicTopology("SET(0.3)", decay="LateDecay"),
+        lambda: nv.mlp("Linear", [4, 3], overall_density=0.5, distribution="LateShare"),
+    )
+    (tmp_path / "late_parts.py").write_text(LATE)
+    for ask in asked:
+        monkeypatch.delitem(sys.modules, "late_parts", raising=False)
+        for registry in registries():
+            for name in ("Late", "LateRate", "LateDecay", "LateShare"):
+                registry.pop(name, None)
+        ask()
 
 
 def predicted(path, X):

@@ -8,7 +8,7 @@ from nerva_py.data import CropFlip, Dataset
 from nerva_py.errors import NervaError
 from nerva_py.exchange.nerva import layer_sizes, replace_weights
 from nerva_py.network import MLP, mlp
-from nerva_py.network.building import BETWEEN, checked_sizes, choose_densities
+from nerva_py.network.building import checked_sizes, choose_densities, is_between
 from nerva_py.network.footprint import check_memory, footprint
 from nerva_py.network.specs import build, numbers, split
 from nerva_py.topology import DynamicTopology
@@ -111,8 +111,7 @@ def _sizes(options: Options, data: Dataset, defaults: Defaults) -> list[int]:
     else:
         hidden = list(defaults.hidden)
         if options.layers is not None:
-            between = set(map(str.lower, BETWEEN))
-            linear = sum(name.partition("(")[0].strip().lower() not in between for name in split(options.layers))
+            linear = sum(not is_between(name) for name in split(options.layers))
             hidden = (hidden + hidden[-1:] * linear)[: max(0, linear - 1)]
         return [inputs, *hidden, outputs]
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (inputs, outputs):

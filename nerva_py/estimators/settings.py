@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections import ChainMap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -75,8 +76,9 @@ def optimizer(solver: str | Optimizer, alpha: float, batch_weight: float) -> Opt
         if solver.lower() == "lbfgs":
             raise NervaError("solver 'lbfgs' is not there: it needs full batches. Known: adam, sgd, or a specification "
                              f"of {', '.join(OPTIMIZERS)}")  # fmt: skip
-        known: dict[str, Callable[..., Optimizer]] = {**OPTIMIZERS, **SOLVERS}
-        chosen = build("solver", solver, known)
+        chosen = build(
+            "solver", solver, ChainMap(SOLVERS, OPTIMIZERS)
+        )  # no copy, to which a late registration would not come
     elif isinstance(solver, Optimizer):
         chosen = solver
     else:

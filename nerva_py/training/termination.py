@@ -88,8 +88,7 @@ def _named(layers: Any) -> list[tuple[str, Any]]:
     result = []
     for layer in layers:
         numbers[type(layer)] += 1
-        kind = layer.name
-        result.append((f"{numbers[type(layer)]} ({kind})", layer))
+        result.append((f"{numbers[type(layer)]} ({layer.name})", layer))
     return result
 
 
