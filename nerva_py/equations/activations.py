@@ -156,27 +156,22 @@ def LeakyReLU(alpha: float = 0.01) -> Activation:
 
 def AllReLU(alpha: float = 0.6, position: int | None = None) -> Activation:
     """Leaky ReLU whose slope for x ≤ 0 is −α, +α, −α, ... in the hidden layers at position 0, 1, 2, ...; without one, α."""
-    return Activation(
-        "AllReLU", leaky_relu, leaky_relu_derivative, (alpha if position is None or position % 2 else -alpha,)
-    )
-
-
-def _leaky(name: str, alpha: float) -> Activation:
-    # With a negative slope, or one that is a symbol, the sign of x is not that of f(x).
-    return Activation(
-        name, leaky_relu, leaky_relu_derivative, (alpha,), of_output=isinstance(alpha, int | float) and alpha >= 0
-    )
+    return _leaky("AllReLU", alpha if position is None or position % 2 else -alpha)
 
 
 def TReLU(epsilon: float = 1e-9) -> Activation:
     """x for x ≥ ε, else 0; the derivative at ε is 1."""
-    return Activation(
-        "TReLU",
-        trimmed_relu,
-        trimmed_relu_derivative,
-        (epsilon,),
-        of_output=isinstance(epsilon, int | float) and epsilon > 0,
-    )
+    return Activation("TReLU", trimmed_relu, trimmed_relu_derivative, (epsilon,), of_output=_holds(epsilon > 0))
+
+
+def _leaky(name: str, alpha: float) -> Activation:
+    # With a negative slope the sign of x is not that of f(x).
+    return Activation(name, leaky_relu, leaky_relu_derivative, (alpha,), of_output=_holds(alpha >= 0))
+
+
+def _holds(condition: Any) -> bool:
+    """Whether a condition on a parameter is known to hold: of a symbol it may be undecided."""
+    return condition == True  # noqa: E712
 
 
 def Sigmoid() -> Activation:
