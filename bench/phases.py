@@ -84,8 +84,7 @@ def timed_step(ours: Any, rows: np.ndarray, clock: Clock) -> None:
     layers = list(enumerate(network.linear_layers, 1))
     run.t += 1
     clock.start()
-    as_bytes = network.takes_bytes(len(rows))
-    X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype, None, data.image_shape, as_bytes)
+    X = gather(data.Xtrain, rows, data.scale, data.shift, network.dtype)
     lap("gather")
     T = targets(data.Ttrain, rows, data.num_classes, network.dtype)
     lap("one-hot targets")
@@ -129,18 +128,16 @@ def update(run: Run, i: int, layer: Any, DW: Outer, Db: np.ndarray, lap: Callabl
 
 def work(ours: Any, N: int) -> dict[str, tuple[float, float]]:
     """Operations and bytes of each call, at least: every operand is read or written once."""
-    x = 1 if ours.network.takes_bytes(N) else 4  # bytes of a number of the first layer's X
-    found: dict[str, tuple[float, float]] = {"gather": (0, (1 + x) * N * ours.data.num_features)}
+    found: dict[str, tuple[float, float]] = {"gather": (0, (1 + 4) * N * ours.data.num_features)}
     for i, layer in enumerate(ours.network.linear_layers, 1):
         W, (K, D) = layer.W.value, layer.W.value.shape
         sparse = isinstance(W, SparseWeight)
         stored = W.nnz if sparse else K * D
-        product = 2 * N * stored, N * (4 * K + x * D) + (8 if sparse else 4) * stored  # values, and 4 bytes of indices
+        product = 2 * N * stored, 4 * N * (K + D) + (8 if sparse else 4) * stored  # values, and 4 bytes of indices
         found |= dict.fromkeys((f"forward {i}", f"weight gradient {i}", f"input gradient {i}"), product)
         if layer is not ours.network.linear_layers[-1]:
             found |= {f"activation {i}": (0, 8 * N * K), f"activation derivative {i}": (0, 12 * N * K)}
         found |= {f"bias gradient {i}": (0, 4 * N * K), f"update W{i}": (0, 20 * stored), f"update b{i}": (0, 20 * K)}
-        x = 4  # of the next one, an activation
     return found
 
 

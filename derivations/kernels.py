@@ -7,13 +7,14 @@ multiple of nothing.
 
 The compiler may reorder a sum (`fastmath` allows it, NaN and infinity excepted), which changes rounding, not the equation.
 
-The next chapters are about the kernels that make batches and those of batches of bytes, about those that change a topology, and about those of
+The next chapters are about the kernels that make batches, about those that change a topology, and about those of
 a sparse X.
 """
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 from collections.abc import Callable
 from functools import partial
@@ -26,15 +27,15 @@ from scipy.sparse import csr_array
 
 import nerva_py
 from derivations.book import KERNEL, NotProved, claim
-from nerva_py.engine import blas, elementwise, layout
+from nerva_py.engine import blas, elementwise, layout, rows
 from nerva_py.engine.compiling import Kernel
 from nerva_py.equations import activations, updates
 from nerva_py.errors import MissingBackendError
 from nerva_py.sparse import Support, dense_weight
 from nerva_py.sparse.kernels import compiled
 
-# Numbers of nonzeros of a row: none, fewer than the eight that the loop takes at a time, as many, more; one fewer than a
-# multiple of eight, in the midst and at the end.
+# Numbers of nonzeros of a row: none, fewer than the four that are taken at a time, as many, more; one fewer than a multiple
+# of four, in the midst and at the end.
 COUNTS = (0, 3, 15, 8, 11, 17, 7)
 
 # N, the number of nonzeros of each row, how many columns, and whether rows and columns then change places.
@@ -96,52 +97,87 @@ def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     return result
 
 
-@claim("affine: Y = X Wᵀ + 1 b; {case}", KERNEL, cases=PATTERNS)
+def tilings(N: int) -> list[list[tuple[int, int]]]:
+    """Ways to cut a batch into tiles (first sample, number of vectors); a "vector" of symbols has two."""
+    whole = [(0, -(-N // rows.SYMBOLS))]
+    return [whole, [(start, 1) for start in range(0, N, rows.SYMBOLS)]]
+
+
+@claim("affine: Y = X Wᵀ + 1 b, whatever the tiles; {case}", KERNEL, cases=PATTERNS)
 def test_affine(pattern: str) -> None:
     N, support, data, W = sparse(pattern)
-    X, b, Y = symbols("x", N, W.shape[1]), symbols("b", W.shape[0]), garbage(N, W.shape[0])
-    for count, blocks in CUTS:
-        compiled.affine.py_func(support.parts(count), support.blocks(blocks), support.indices, data, X, b, Y)
+    X, b = symbols("x", N, W.shape[1]), symbols("b", W.shape[0])
+    for (count, blocks), tiles in itertools.product(CUTS, tilings(N)):
+        Y = garbage(N, W.shape[0])
+        for start, vectors in tiles:
+            run = compiled.affine(vectors).py_func
+            run(support.parts(count), support.blocks(blocks), support.indices, data, X, b, (), Y, start)
         same(Y, product(X, W.T) + b)
 
 
-@claim("product: DX = DY W; {case}", KERNEL, cases=PATTERNS)
+@claim("affine with an activation: Y = f(X Wᵀ + 1 b); {case}", KERNEL, cases=PATTERNS)
+def test_affine_apply(pattern: str) -> None:
+    N, support, data, W = sparse(pattern)
+    X, b = symbols("x", N, W.shape[1]), symbols("b", W.shape[0])
+    f, parameters = activations.LeakyReLU().function, sp.symbols("a:1")
+    for (count, blocks), tiles in itertools.product(CUTS, tilings(N)):
+        Y = garbage(N, W.shape[0])
+        for start, vectors in tiles:
+            run = compiled.affine(vectors, f, 1).py_func
+            run(support.parts(count), support.blocks(blocks), support.indices, data, X, b, parameters, Y, start)
+        expected = product(X, W.T) + b
+        same(Y, _mapped(lambda z: f(z, *parameters), expected))
+
+
+@claim("product: DX = DY W, whatever the tiles; {case}", KERNEL, cases=PATTERNS)
 def test_product(pattern: str) -> None:
     N, support, data, W = sparse(pattern)
-    DY, DX = symbols("y", N, W.shape[0]), garbage(N, W.shape[1])
-    csc = support.transposed[1:]
-    for count, blocks in CUTS:
-        compiled.product.py_func(support.parts(count, True), support.blocks(blocks, True), *csc, data, DY, DX)
+    DY, csc = symbols("y", N, W.shape[0]), support.transposed[1:]
+    for (count, blocks), tiles in itertools.product(CUTS, tilings(N)):
+        DX = garbage(N, W.shape[1])
+        for start, vectors in tiles:
+            run = compiled.product(vectors).py_func
+            run(support.parts(count, True), support.blocks(blocks, True), *csc, data, DY, DX, start)
         same(DX, product(DY, W))
 
 
-@claim("weight_gradient: DW = DYᵀ X on the support; {case}", KERNEL, cases=PATTERNS)
+@claim("weight_gradient: DW = DYᵀ X on the support, whatever the tiles; {case}", KERNEL, cases=PATTERNS)
 def test_weight_gradient(pattern: str) -> None:
     N, support, _, W = sparse(pattern)
-    X, DY, gradient = symbols("x", N, W.shape[1]), symbols("y", N, W.shape[0]), garbage(support.nnz)
-    for count, blocks in CUTS:
-        compiled.weight_gradient.py_func(support.parts(count), support.blocks(blocks), support.indices, DY, X, gradient)
-        rows = np.repeat(np.arange(W.shape[0]), np.diff(support.indptr))
-        same(gradient, product(DY.T, X)[rows, support.indices])
+    X, DY = symbols("x", N, W.shape[1]), symbols("y", N, W.shape[0])
+    for (count, blocks), tiles in itertools.product(CUTS, tilings(N)):
+        gradient = garbage(support.nnz)
+        for start, vectors in tiles:
+            run = compiled.weight_gradient(vectors, start > 0).py_func
+            run(support.parts(count), support.blocks(blocks), support.indices, DY, X, gradient, start)
+        same(gradient, _on(support, product(DY.T, X)))
 
 
-@claim("affine_single: y = x Wᵀ + b; {case}", KERNEL, cases=PATTERNS)
+def _on(support: Support, matrix: np.ndarray) -> np.ndarray:
+    """The values of a matrix on a support."""
+    values: np.ndarray = matrix[np.repeat(np.arange(support.shape[0]), np.diff(support.indptr)), support.indices]
+    return values
+
+
+def _mapped(f: Callable[[Any], Any], matrix: np.ndarray) -> np.ndarray:
+    """f of each element."""
+    result = np.empty(matrix.shape, object)
+    for index in np.ndindex(matrix.shape):
+        result[index] = f(matrix[index])
+    return result
+
+
+@claim("affine_single: y = f(x Wᵀ + b), and without f; {case}", KERNEL, cases=PATTERNS)
 def test_affine_single(pattern: str) -> None:
     _, support, data, W = sparse(pattern)
-    x, b, y = symbols("x", W.shape[1]), symbols("b", W.shape[0]), garbage(W.shape[0])
-    compiled.affine_single.py_func(support.parts(2), support.indptr, support.indices, data, x, b, y)
-    same(y[None], product(x[None], W.T) + b)
-
-
-@claim("affine_apply of a single sample: f(x Wᵀ + b); {case}", KERNEL, cases=PATTERNS)
-def test_affine_apply_single(pattern: str) -> None:
-    _, support, data, W = sparse(pattern)
-    x, b, y = symbols("x", W.shape[1]), symbols("b", W.shape[0]), garbage(W.shape[0])
-    f, parameters = activations.SReLU().function, sp.symbols("a t b u")
-    run = compiled.affine_apply_single(f, 4, True).py_func
-    run(support.parts(2), support.indptr, support.indices, data, x, b, parameters, y)
-    for k, z in enumerate((product(x[None], W.T) + b)[0]):
-        same(y[k : k + 1], np.array([f(z, *parameters)], object))
+    x, b = symbols("x", W.shape[1]), symbols("b", W.shape[0])
+    srelu, names = activations.SReLU().function, sp.symbols("a t b u")
+    for f, parameters in ((None, ()), (srelu, names)):
+        y = garbage(W.shape[0])
+        run = compiled.affine_single(f, len(parameters), True).py_func
+        run(support.parts(2), support.indptr, support.indices, data, x, b, parameters, y)
+        z = (product(x[None], W.T) + b)[0]
+        same(y, z if f is None else _mapped(lambda z, f=f, p=parameters: f(z, *p), z))
 
 
 @claim("affine_row: y = x Wᵀ + b of a dense W", KERNEL, "3×5")
@@ -204,7 +240,7 @@ def test_update(name: str) -> None:
     vectors = [symbols(name, 5) for name in ("theta", "g", *STATES[:states])]
     values = sp.symbols(f"c:{constants}", positive=True)
     before = [vector.copy() for vector in vectors]
-    loop(elementwise.update_kernel(update, states, constants), BLOCK=2)(*vectors, values)
+    loop(elementwise.update_kernel(update, states, constants), BLOCK=2)(*vectors[:2], tuple(vectors[2:]), values)
     for p in range(5):
         expected: Any = update(*(vector[p] for vector in before), *values)
         after = [vectors[0][p], *(vector[p] for vector in vectors[2:])]
@@ -237,37 +273,54 @@ def test_matmul(case: str) -> None:
     same(C, product(A, B) + b)
 
 
-def sparse_arguments(kernel: Kernel) -> tuple[Any, ...]:
+def sparse_arguments(kernel: str) -> tuple[Any, ...]:
     """Three parts of a matrix with rows, or columns, of very different length; the output is the last."""
-    by_column = kernel is compiled.product
+    by_column = kernel == "product"
     N, support, data, W = sparse(list(PATTERNS)[int(by_column)])
     K, D = W.shape
     parts, bounds = support.parts(3, by_column), support.blocks(2, by_column)
-    if kernel is compiled.affine:
-        return parts, bounds, support.indices, data, symbols("x", N, D), symbols("b", K), garbage(N, K)
-    if kernel is compiled.product:
+    if kernel == "affine":
+        return parts, bounds, support.indices, data, symbols("x", N, D), symbols("b", K), (), garbage(N, K)
+    if kernel == "product":
         return parts, bounds, *support.transposed[1:], data, symbols("y", N, K), garbage(N, D)
-    if kernel is compiled.weight_gradient:
+    if kernel == "weight_gradient":
         return parts, bounds, support.indices, symbols("y", N, K), symbols("x", N, D), garbage(support.nnz)
-    return parts, support.indptr, support.indices, data, symbols("x", D), symbols("b", K), garbage(K)
+    return parts, support.indptr, support.indices, data, symbols("x", D), symbols("b", K), (), garbage(K)
+
+
+# Each for all of a batch of three at once.
+SPARSE_LOOPS: dict[str, tuple[Kernel, tuple[Any, ...]]] = {
+    "affine": (compiled.affine(2), (0,)),
+    "product": (compiled.product(2), (0,)),
+    "weight_gradient": (compiled.weight_gradient(2), (0,)),
+    "affine_single": (compiled.affine_single(None, 0, True), ()),
+}
 
 
 def update_arguments(name: str) -> tuple[Any, ...]:
     _, states, constants = UPDATES[name]
-    return (symbols("g", 5), *(symbols(name, 5) for name in STATES[:states]), sp.symbols(f"c:{constants}"), garbage(5))
+    return (
+        symbols("g", 5),
+        tuple(symbols(name, 5) for name in STATES[:states]),
+        sp.symbols(f"c:{constants}"),
+        garbage(5),
+    )
 
 
 def update_loop(name: str) -> Any:
     """The loop with its output, θ, at the end."""
     kernel = elementwise.update_kernel(*UPDATES[name])
-    return lambda prange: lambda *a: loop(kernel, BLOCK=2, prange=prange)(a[-1], *a[:-1])
+    return lambda prange: lambda g, states, c, theta: loop(kernel, BLOCK=2, prange=prange)(theta, g, states, c)
 
 
 # A loop, given what takes the place of `prange`; and its arguments, the output last.
 LOOPS: dict[str, tuple[Callable[[Any], Callable[..., None]], Callable[[], tuple[Any, ...]]]] = {
     **{
-        kernel.__name__: (partial(lambda k, prange: loop(k, prange=prange), kernel), partial(sparse_arguments, kernel))
-        for kernel in (compiled.affine, compiled.product, compiled.weight_gradient, compiled.affine_single)
+        name: (
+            partial(lambda k, last, prange: lambda *a: loop(k, prange=prange)(*a, *last), kernel, last),
+            partial(sparse_arguments, name),
+        )
+        for name, (kernel, last) in SPARSE_LOOPS.items()
     },
     "columns_sum": (
         lambda prange: loop(elementwise.columns_sum, prange=prange),
@@ -325,10 +378,9 @@ def writes(
 
 
 PROVED = {
-    "affine", "product", "weight_gradient", "affine_single", "affine_single_serial", "columns_sum", "columns_sum_serial", "matmul", "matmul_bias",
-    "affine_row", "copy_transposed",
+    "columns_sum", "columns_sum_serial", "matmul", "matmul_bias", "affine_row", "copy_transposed",
     # in the next chapter
-    "affine_bytes", "weight_gradient_bytes", "transpose_bytes", "gather_bytes", "gather_values", "gather_images", "mark_labels",
+    "gather_bytes", "gather_values", "gather_images", "mark_labels",
     # in the one after it
     "free_columns", "block_bounds", "find", "merge", "move", "transpose", "mark", "unset_columns", "largest_products",
     # and after that

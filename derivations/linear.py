@@ -115,6 +115,45 @@ def test_kinks(f: Activation) -> None:
             raise NotProved(f"{f.name} jumps at {kink}: {value} and {last}")
 
 
+_n, _p, _a, _e = sp.Symbol("n", negative=True), *sp.symbols("p a e", positive=True)
+# An activation whose derivative may be taken at its output, and numbers on each branch.
+OF_OUTPUT: dict[str, tuple[Activation, tuple[Any, ...], tuple[Any, ...]]] = {
+    "ReLU": (activations.ReLU(), (), (_n, sp.Integer(0), _p)),
+    "LeakyReLU(0)": (activations.LeakyReLU(0), (0,), (_n, sp.Integer(0), _p)),
+    "LeakyReLU(α), α > 0": (activations.LeakyReLU(0.5), (_a,), (_n, sp.Integer(0), _p)),
+    "AllReLU(α), α > 0": (activations.AllReLU(0.5), (_a,), (_n, sp.Integer(0), _p)),
+    "TReLU(ε), ε > 0": (activations.TReLU(1e-9), (_e,), (_n, sp.Integer(0), _e / 2, _e, _e + _p)),
+}
+
+
+@claim(
+    "{case}: f′(f(x)) = f′(x), so Y takes the place of Z in the backward equation",
+    NUMBERS,
+    "one number",
+    cases=OF_OUTPUT,
+)
+def test_derivative_at_the_output(name: str) -> None:
+    f, parameters, numbers = OF_OUTPUT[name]
+    for number in numbers:
+        at_output = f.derivative(f.function(number, *parameters), *parameters)
+        if not f.of_output or sp.simplify(at_output - f.derivative(number, *parameters)) != 0:
+            raise NotProved(f"f′(f({number})) is {at_output}, f′({number}) is {f.derivative(number, *parameters)}")
+
+
+@claim(
+    "No other activation says so: not with a slope below 0, a threshold below 0, or a slope that is a symbol",
+    NUMBERS,
+    "all",
+)
+def test_only_these_are_of_their_output() -> None:
+    others = (
+        activations.LeakyReLU(-0.5), activations.AllReLU(0.5, 0), activations.TReLU(-1.0), activations.LeakyReLU(alpha),
+        activations.Sigmoid(), activations.HyperbolicTangent(), activations.SReLU(),
+    )  # fmt: skip
+    if wrong := [f.name for f in others if f.of_output]:
+        raise NotProved(", ".join(wrong))
+
+
 @claim("TReLU is 0 for x < ε, and x for x ≥ ε", NUMBERS, "one number")
 def test_trimmed_relu() -> None:
     """Its derivative does not say at what height it starts, and it need not be continuous."""

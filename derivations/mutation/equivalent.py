@@ -9,7 +9,6 @@ _SAME_SHAPE = "All matrices that the function takes have one shape, or it could 
 _DIAGONAL = "A square matrix and its transpose have one diagonal."
 _SYMMETRIC = "1 1ᵀ and N I are symmetric."
 _LIKE = "`like` says on which carrier the matrix is made, and Z and the variance are of one carrier."
-_REMAINDER = "The loop for single nonzeros takes what the unrolled one leaves, here a last block of exactly eight, too."
 _ALL_IN_ONE_PART = (
     "Part 0 is then all rows (parts[-1] is the number of rows) and every other part is empty: the same elements are written, "
     "each once, by one thread."
@@ -21,16 +20,15 @@ _LAST_BLOCK = "A slice ends where the array ends, so the last block may reach be
 _LOOK = "Then the elements of more chunks are looked at one by one, where both conditions are tested again."
 _RANKS = "Each rank is below the number of unset bits of its row, so q reaches its end before d does."
 
-_UPDATES = tuple(f"engine.elementwise.update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3"))
+_UPDATES = ("engine.elementwise.update_kernel.update",)
 _PRODUCTS = ("engine.blas.matmul", "engine.blas.matmul_bias")
 _POSITIONS = ("sparse.kernels.positions.free_columns", "sparse.kernels.positions.find", "sparse.kernels.bits.mark")
 _FEW = "sparse.kernels.few_samples"
-_KERNELS = tuple(f"sparse.kernels.compiled.{name}" for name in ("affine", "product", "weight_gradient"))
-_BYTES = tuple(f"sparse.kernels.byte_input.{name}_bytes" for name in ("affine", "weight_gradient"))
+_KERNELS = tuple(f"sparse.kernels.compiled.{name}.{name}" for name in ("affine", "product", "weight_gradient"))
 _SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "weight_gradient"))
 _SQUARE = "(T − Y)² = (Y − T)²."
 _RESIDUAL = "engine.rowwise.residual_kernel.residual"
-_SINGLE = ("sparse.kernels.compiled.affine_single", "sparse.kernels.compiled.affine_apply_single.affine_apply")
+_SINGLE = ("sparse.kernels.compiled.affine_single.affine_single",)
 
 
 def _more_blocks(size: str, block: str) -> tuple[str, ...]:
@@ -125,7 +123,7 @@ EQUIVALENT: dict[str, str] = {
     },
     "network.layers.DropoutLayer.forward: dropout.dropout(X, R) -> dropout.dropout(R, X)": "X ⊙ R = R ⊙ X.",
     **{
-        f"network.outputs.predict: {change}": "An output is the function that its activation is; only the latter can be fused."
+        f"network.outputs.from_inputs: {change}": "An output is the function that its activation is; only the latter can be fused."
         for change in (
             "output.f if isinstance(output, Pointwise) else output -> output",
             "isinstance(output, Pointwise) -> isinstance(X, Pointwise)",
@@ -137,26 +135,14 @@ EQUIVALENT: dict[str, str] = {
         "What has no density then counts as empty, whose factor is 1, too."
     ),
     # ---------------------------------------------------------------------------------------------------------------- kernels
-    **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_KERNELS, *_SINGLE, *_BYTES)},
+    **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_KERNELS, *_SINGLE)},
     **{f"{kernel}: part + 1 -> part - 1": _ALL_IN_ONE_PART for kernel in (*_POSITIONS, *_SPARSE_INPUT)},
     f"{_SPARSE_INPUT[1]}: gradient.dtype -> indptr.dtype": _ZERO,
     **{f"{kernel}: block + 1 -> block - 1": _ALL_IN_ONE_BLOCK for kernel in _KERNELS},
-    **{f"{kernel}: p + 8 <= end -> p + 8 < end": _REMAINDER for kernel in (*_KERNELS, *_BYTES)},
-    **{f"{kernel}: p + 8 -> p + 9": _REMAINDER for kernel in (*_KERNELS, *_BYTES)},
-    f"{_KERNELS[0]}: X.shape -> Y.shape": "X and Y have N rows each.",
-    f"{_BYTES[0]}: U.shape -> Y.shape": "U and Y have N rows each.",
-    f"{_BYTES[1]}: U.shape -> DY.shape": "U and DY have N rows each.",
-    f"{_BYTES[1]}: gradient.dtype -> indptr.dtype": _ZERO,
-    f"{_BYTES[1]}: 8 -> 7": "Each block but the first then begins with the last nonzero of the one before: computed twice.",
-    f"{_KERNELS[1]}: DY.shape -> DX.shape": "DY and DX have N rows each.",
     f"{_KERNELS[1]}: DX.dtype -> DY.dtype": _ZERO,
-    f"{_KERNELS[2]}: X.shape -> DY.shape": "X and DY have N rows each.",
-    f"{_KERNELS[2]}: gradient.dtype -> indices.dtype": _ZERO,
-    f"{_KERNELS[2]}: 8 -> 7": "Each block but the first then begins with the last nonzero of the one before: computed twice.",
     "engine.elementwise.apply_kernel.apply: X.shape -> Y.shape": _SAME_SHAPE,
     "engine.elementwise.hadamard_apply_kernel.hadamard_apply: X.shape -> Y.shape": _SAME_SHAPE,
     **{f"{update}: {change}": _EMPTY_BLOCKS for update in _UPDATES for change in _more_blocks("theta.size", "BLOCK")},
-    **{f"{update}: theta.size -> g.size": "θ and g have one length." for update in _UPDATES},
     **{
         f"{product}: {change}": _EMPTY_BLOCKS
         for product in _PRODUCTS

@@ -47,7 +47,7 @@ MODULES: dict[str, tuple[str, ...]] = {
             for function in ("__call__", "backward")
         ),
         "TrainedSReLU._parameters",
-        "predict",
+        "from_inputs",
         "like_row",
     ),
     "nerva_py.network.mlp": tuple(
@@ -63,13 +63,12 @@ MODULES: dict[str, tuple[str, ...]] = {
         "_per_density",
     ),
     "nerva_py.sparse.kernels.compiled": (
-        "affine",
-        "product",
-        "weight_gradient",
-        "affine_single",
-        "affine_apply_single.affine_apply",
+        "affine.affine",
+        "product.product",
+        "weight_gradient.weight_gradient",
+        "affine_single.affine_single",
     ),
-    "nerva_py.sparse.kernels.byte_input": ("affine_bytes", "weight_gradient_bytes"),
+    "nerva_py.engine.rows": ("load", "fill", "multiply_add", "store", "inner", "four_inner"),
     "nerva_py.sparse.kernels.sparse_input": ("affine_sparse_input", "weight_gradient_sparse_input"),
     "nerva_py.sparse.kernels.few_samples": (
         "affine.affine",
@@ -84,7 +83,8 @@ MODULES: dict[str, tuple[str, ...]] = {
         "columns_sum",
         "apply_kernel.apply",
         "hadamard_apply_kernel.hadamard_apply",
-        *(f"update_kernel.update{suffix}" for suffix in ("", "_1", "_2", "_3")),
+        "update_number",
+        "update_kernel.update",
     ),
     "nerva_py.engine.rowwise": ("residual_kernel.residual", "mark_labels"),
     "nerva_py.engine.blas": ("matmul", "matmul_bias"),
@@ -104,8 +104,8 @@ COMPOSITIONS = (
     "nerva_py.training.optimizers",
 )
 
-# `beyond` says how far `prefetch` may look, `alike` which of two equal forms is taken: they change no result.
-NO_EQUATION = ("__all__", "beyond", "alike")
+# `ahead`, `far` and `beyond` say what `prefetch` looks at, `alike` which of two equal forms is taken: they change no result.
+NO_EQUATION = ("__all__", "ahead", "far", "beyond", "last", "alike")
 
 Edit = tuple[ast.AST, str, int | None]  # a parent, the name of its field, and the position in a field that is a list
 

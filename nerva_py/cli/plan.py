@@ -26,7 +26,6 @@ def show(layer: str, density: float, batch_size: int) -> None:
         ["Y = X Wᵀ", found.Y],
         ["DX = DY W", found.DX],
         ["DW = DYᵀ X on the support", found.DW],
-        ["samples of bytes", found.samples],
         [
             "training",
             f"{size(found.training)} more: gradient, a number of the optimizer for each weight, view by columns",

@@ -1,7 +1,7 @@
 """Data sets, and the gathering of normalised mini-batches from them."""
 
 from nerva_py.data.augmentation import CropFlip, Crops
-from nerva_py.data.batches import gather, gather_as_bytes, one_hot, targets
+from nerva_py.data.batches import gather, one_hot, targets
 from nerva_py.data.cifar10 import load_cifar10
 from nerva_py.data.dataset import Dataset, from_arrays
 from nerva_py.data.generated import load_digits, make_checkerboard, make_mini
@@ -17,7 +17,6 @@ __all__ = [
     "Dataset",
     "from_arrays",
     "gather",
-    "gather_as_bytes",
     "load_cifar10",
     "load_dataset",
     "load_digits",

@@ -16,7 +16,6 @@ from numpy.typing import DTypeLike
 from scipy.sparse import csr_array
 
 from nerva_py.data.augmentation import Crops, check_crops, column_table, line_table
-from nerva_py.engine.byte_batch import ByteBatch
 from nerva_py.engine.compiling import column, kernel
 from nerva_py.engine.memory import batch_empty
 from nerva_py.engine.rowwise import mark_labels
@@ -40,8 +39,7 @@ def gather(
     dtype: DTypeLike = np.float32,
     augmentation: Crops | None = None,
     image_shape: tuple[int, int, int] | None = None,
-    as_bytes: bool = False,
-) -> np.ndarray | SparseBatch | ByteBatch:
+) -> np.ndarray | SparseBatch:
     """Y[i, j] = X[rows[i], j] · scale[j] + shift[j]     X (M, D), rows (N,), scale and shift (D,) -> Y (N, D)
 
     X is C-contiguous, of uint8, float32 or float64; Y is batch-contiguous, of `dtype` (float32 or float64). With an
@@ -50,12 +48,9 @@ def gather(
     Cost: O(N·D), one pass over the chosen rows.
 
     Of a `csr_array` X the batch is a `SparseBatch`, computed in float64 in O(nonzeros of these rows): nothing of size N·D
-    or D is made. Its shift must be 0, which `Dataset` looks after. `as_bytes`: bytes that are not augmented stay bytes, as
-    a `ByteBatch`. Raises DataError.
+    or D is made. Its shift must be 0, which `Dataset` looks after. Raises DataError.
     """
     dtype = np.dtype(dtype)
-    if as_bytes and X.dtype == np.uint8 and augmentation is None:
-        return gather_as_bytes(X, rows, scale, shift, dtype)
     if isinstance(X, csr_array):
         if augmentation is not None:
             raise DataError("augmentation: X is sparse; only images of uint8 can be augmented")
@@ -90,23 +85,6 @@ def _gather_crops(
     column_row = crops.left + crops.mirrored * (2 * crops.pad + 1)
     tables = lines, _vector(crops.top, np.intp), columns, _vector(column_row, np.intp)
     gather_images(values, rows, *tables, scale, shift, Y)
-
-
-def gather_as_bytes(
-    X: np.ndarray, rows: np.ndarray, scale: np.ndarray, shift: np.ndarray, dtype: DTypeLike = np.float32
-) -> ByteBatch:
-    """As `gather`, of bytes X (M, D), but they stay bytes, which the products of the first layer normalise.
-
-    O(N·D), a quarter of what `gather` writes. Raises DataError, also for X of another type and for no rows.
-    """
-    dtype = np.dtype(dtype)
-    rows = _checked_rows(X, rows, scale, shift, dtype)
-    if X.dtype != np.uint8 or not rows.size:
-        raise DataError(f"X: dtype {X.dtype}, {rows.size} rows; bytes and at least one row are allowed")
-    count = (rows.size + 7) // 8
-    words = batch_empty(max(2, count), X.shape[1], U64)[:count].T
-    transpose_bytes(X.reshape(-1), rows, words)
-    return ByteBatch(words.view(np.uint8).T[: rows.size], _vector(scale, dtype), _vector(shift, dtype))
 
 
 def one_hot(labels: np.ndarray, K: int, dtype: DTypeLike = np.float32) -> np.ndarray:
@@ -173,18 +151,6 @@ def gather_bytes(X, rows, scale, shift, out):  # type: ignore[no-untyped-def]
                 a, b = scale[first + j], shift[first + j]
                 for i in range(count):
                     y[i] = u[i] * a + b
-
-
-@kernel("U1, I1, W2", parallel=True)
-def transpose_bytes(X, rows, words):  # type: ignore[no-untyped-def]
-    """Byte i of line j of words (D, ⌈N/8⌉) is X[rows[i]·D + j], X the bytes of all rows one after another; N ≥ 1."""
-    D, count = words.shape
-    blocks = 2 * ((D + 2 * FEATURES - 1) // (2 * FEATURES))
-    for block in prange(blocks):
-        first = block * D // blocks
-        lines = words[first : (block + 1) * D // blocks]
-        for w in range(count):
-            pack(X, rows, D, first, 8 * w, lines, w)
 
 
 @kernel("U1, I1, I2, I1, C2, I1, F1, F1, F2", parallel=True)

@@ -5,13 +5,11 @@ It knows no equation. Importing it registers compiled passes for primitives on `
 
 from . import passes  # noqa: F401  registers
 from .blas import one_blas_thread
-from .byte_batch import ByteBatch
 from .layout import batch_layout, vector_empty
 from .memory import batch_empty, workspace
 from .sparse_batch import SparseBatch
 
 __all__ = [
-    "ByteBatch",
     "SparseBatch",
     "batch_empty",
     "batch_layout",

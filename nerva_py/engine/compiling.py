@@ -52,7 +52,7 @@ VARIABLES = {
     "F": REAL,  # in which is computed
     **dict.fromkeys("GS", ANY),  # of samples; of what is moved or found
     **dict.fromkeys("IJKLQRTC", INTEGER),  # indices, pointers, counters
-    **dict.fromkeys("UW", UNSIGNED),  # bytes, words
+    "U": UNSIGNED,  # bytes
 }
 
 
@@ -61,7 +61,8 @@ def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[...,
 
     One token an argument, separated by commas: `i` an intp, `f` a scalar of type F, `P1` a vector of int64, which cuts rows
     into parts; any other capital letter is a type variable, one of `VARIABLES`, followed by the number of dimensions: `F1` a
-    contiguous vector, `F2` a matrix of any layout, `F2r` one that may be read-only; `t3` a tuple of three scalars of type F.
+    contiguous vector, `F2` a matrix of any layout, `F2r` one that may be read-only; `t3` a tuple of three scalars of type F,
+    `v3` of three vectors.
     So `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
     """
     return lambda function: Kernel(function, signature, parallel)
@@ -136,6 +137,8 @@ def _type(token: str, variables: dict[str, types.Type]) -> types.Type:
     dimensions = int(token[1])
     if token[0] == "t":
         return types.UniTuple(variables["F"], dimensions)
+    if token[0] == "v":
+        return types.UniTuple(types.Array(variables["F"], 1, "C"), dimensions)
     layout = "C" if dimensions == 1 else "A"
     return types.Array(variables.get(token[0], types.int64), dimensions, layout, readonly=token.endswith("r"))
 

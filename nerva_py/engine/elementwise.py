@@ -7,8 +7,9 @@ from functools import cache
 from typing import Any
 
 from numba import prange
+from numba.extending import overload
 
-from .compiling import Kernel, column, kernel
+from .compiling import Kernel, at, column, kernel
 from .scalars import compilable
 
 # A vector is cut into blocks of this many elements: long enough to be worth a thread, short enough for a cache.
@@ -60,54 +61,43 @@ def columns_sum(X, total):
 columns_sum_serial = kernel("F2, F1")(columns_sum.py_func)  # for few numbers
 
 
+def update_number(f, theta, p, g, states, constants):
+    """θ[p], s₁[p], ... = f(θ[p], g, s₁[p], ..., c₁, ...); the states are a tuple of vectors, which may be empty."""
+    result = f(theta[p], g, *[s[p] for s in states], *constants)
+    theta[p], *new = result if states else (result,)
+    for s, value in zip(states, new, strict=True):
+        s[p] = value
+
+
+@overload(update_number, inline="always")
+def _update_number(f, theta, p, g, states, constants):
+    # Numba has no loop over a tuple that makes a tuple.
+    def none(f, theta, p, g, states, constants):
+        theta[p] = f(theta[p], g, *constants)
+
+    def one(f, theta, p, g, states, constants):
+        theta[p], states[0][p] = f(theta[p], g, states[0][p], *constants)
+
+    def two(f, theta, p, g, states, constants):
+        theta[p], states[0][p], states[1][p] = f(theta[p], g, states[0][p], states[1][p], *constants)
+
+    def three(f, theta, p, g, states, constants):
+        theta[p], states[0][p], states[1][p], states[2][p] = f(
+            theta[p], g, states[0][p], states[1][p], states[2][p], *constants
+        )
+
+    return (none, one, two, three)[len(states)]
+
+
 @cache
 def update_kernel(f: Callable[..., Any], states: int, constants: int, parallel: bool = True) -> Kernel:
     """θ, s₁, ..., s_m = f(θ, g, s₁, ..., s_m, c₁, c₂, ...) in place, for each element of the vectors θ, g and s."""
     f = compilable(f)
-    arguments = f"F1, F1, {'F1, ' * states}t{constants}"
 
-    if states == 0:
-
-        @kernel(arguments, parallel=parallel)
-        def update(theta, g, constants):
-            for block in prange((theta.size + BLOCK - 1) // BLOCK):
-                part = slice(block * BLOCK, (block + 1) * BLOCK)
-                x, d = theta[part], g[part]
-                for p in range(x.size):
-                    x[p] = f(x[p], d[p], *constants)
-
-        return update
-
-    if states == 1:
-
-        @kernel(arguments, parallel=parallel)
-        def update_1(theta, g, s, constants):
-            for block in prange((theta.size + BLOCK - 1) // BLOCK):
-                part = slice(block * BLOCK, (block + 1) * BLOCK)
-                x, d, u = theta[part], g[part], s[part]
-                for p in range(x.size):
-                    x[p], u[p] = f(x[p], d[p], u[p], *constants)
-
-        return update_1
-
-    if states == 3:
-
-        @kernel(arguments, parallel=parallel)
-        def update_3(theta, g, s, t, r, constants):
-            for block in prange((theta.size + BLOCK - 1) // BLOCK):
-                part = slice(block * BLOCK, (block + 1) * BLOCK)
-                x, d, u, v, w = theta[part], g[part], s[part], t[part], r[part]
-                for p in range(x.size):
-                    x[p], u[p], v[p], w[p] = f(x[p], d[p], u[p], v[p], w[p], *constants)
-
-        return update_3
-
-    @kernel(arguments, parallel=parallel)
-    def update_2(theta, g, s, t, constants):
+    @kernel(f"F1, F1, v{states}, t{constants}", parallel=parallel)
+    def update(theta, g, states, constants):
         for block in prange((theta.size + BLOCK - 1) // BLOCK):
-            part = slice(block * BLOCK, (block + 1) * BLOCK)
-            x, d, u, v = theta[part], g[part], s[part], t[part]
-            for p in range(x.size):
-                x[p], u[p], v[p] = f(x[p], d[p], u[p], v[p], *constants)
+            for p in range(at(block * BLOCK), at(min(theta.size, (block + 1) * BLOCK))):
+                update_number(f, theta, p, g[p], states, constants)
 
-    return update_2
+    return update

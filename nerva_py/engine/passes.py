@@ -12,7 +12,6 @@ from nerva_py.matrix import dense
 from nerva_py.matrix import primitives as table
 
 from . import elementwise
-from .byte_batch import ByteBatch
 from .elementwise import BLOCK, FEW, apply_kernel, hadamard_apply_kernel, update_kernel
 from .layout import batch_layout
 from .memory import batch_empty
@@ -52,7 +51,7 @@ def updated(
     f: Callable[..., Any], W: np.ndarray, G: np.ndarray, states: Sequence[np.ndarray], constants: tuple[float, ...]
 ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
     run = update_kernel(f, len(states), len(constants), W.size > BLOCK)
-    run(W.reshape(-1), G.reshape(-1), *states, constants)
+    run(W.reshape(-1), G.reshape(-1), tuple(states), constants)
     return W, states
 
 
@@ -60,7 +59,7 @@ def update_numbers(
     f: Callable[..., Any], theta: np.ndarray, g: np.ndarray, states: Sequence[np.ndarray], constants: tuple[float, ...]
 ) -> None:
     """θ, s₁, ... = f(θ, g, s₁, ..., c₁, ...) in place, for each number of these vectors."""
-    update_kernel(f, len(states), len(constants), theta.size > BLOCK)(theta, g, *states, constants)
+    update_kernel(f, len(states), len(constants), theta.size > BLOCK)(theta, g, tuple(states), constants)
 
 
 @table.draw_mask.register(np.ndarray)
@@ -71,6 +70,5 @@ def draw_mask(rng: np.random.Generator, like: np.ndarray, rate: float) -> np.nda
 
 
 @table.stack_rows.register(np.ndarray)
-@table.stack_rows.register(ByteBatch)
-def stack_rows(*batches: np.ndarray | ByteBatch) -> np.ndarray:
-    return batch_layout(np.concatenate([X.dense() if isinstance(X, ByteBatch) else X for X in batches]))
+def stack_rows(*batches: np.ndarray) -> np.ndarray:
+    return batch_layout(np.concatenate(batches))

@@ -17,12 +17,16 @@ from nerva_py.matrix.scalars import exp, scalar_function, tanh, where
 
 @dataclass(frozen=True)
 class Activation:
-    """f and f′ as functions of one number x and of fixed parameters: f(x, *parameters)."""
+    """f and f′ as functions of one number x and of fixed parameters: f(x, *parameters).
+
+    `of_output`: f′(f(x)) = f′(x) for every x, as of ReLU: then the derivative is taken at Y, and X need not be kept.
+    """
 
     name: str
     function: Callable[..., Any]
     derivative: Callable[..., Any]
     parameters: tuple[float, ...] = ()
+    of_output: bool = False
 
     def __call__(self, X):
         """f(X), element by element."""
@@ -142,24 +146,32 @@ def srelu_parameter_gradients(DY, Z, al, tl, ar, tr):
 
 def ReLU() -> Activation:
     """max(0, x); the derivative at 0 is 0."""
-    return Activation("ReLU", relu, relu_derivative)
+    return Activation("ReLU", relu, relu_derivative, of_output=True)
 
 
 def LeakyReLU(alpha: float = 0.01) -> Activation:
     """max(α x, x); the derivative at 0 is α."""
-    return Activation("LeakyReLU", leaky_relu, leaky_relu_derivative, (alpha,))
+    return _leaky("LeakyReLU", alpha)
 
 
 def AllReLU(alpha: float = 0.6, position: int | None = None) -> Activation:
     """Leaky ReLU whose slope for x ≤ 0 is −α, +α, −α, ... in the hidden layers at position 0, 1, 2, ...; without one, α."""
-    return Activation(
-        "AllReLU", leaky_relu, leaky_relu_derivative, (alpha if position is None or position % 2 else -alpha,)
-    )
+    return _leaky("AllReLU", alpha if position is None or position % 2 else -alpha)
 
 
 def TReLU(epsilon: float = 1e-9) -> Activation:
     """x for x ≥ ε, else 0; the derivative at ε is 1."""
-    return Activation("TReLU", trimmed_relu, trimmed_relu_derivative, (epsilon,))
+    return Activation("TReLU", trimmed_relu, trimmed_relu_derivative, (epsilon,), of_output=_holds(epsilon > 0))
+
+
+def _leaky(name: str, alpha: float) -> Activation:
+    # With a negative slope the sign of x is not that of f(x).
+    return Activation(name, leaky_relu, leaky_relu_derivative, (alpha,), of_output=_holds(alpha >= 0))
+
+
+def _holds(condition: Any) -> bool:
+    """Whether a condition on a parameter is known to hold: of a symbol it may be undecided."""
+    return condition == True  # noqa: E712
 
 
 def Sigmoid() -> Activation:

@@ -11,13 +11,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.equations import batch_norm, dropout, linear
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import draw_mask
 from nerva_py.sparse import Weight
 
-from .outputs import Gradients, Output, predict
+from .outputs import Gradients, Output, from_inputs
 from .parameter import Batch, Parameter, arguments_of
 
 CENTRES = (
@@ -111,7 +111,7 @@ class LinearLayer(Layer):
     Raises ShapeError unless b is (1, K) for W (K, D).
     """
 
-    accepts = (np.ndarray, SparseBatch, ByteBatch)
+    accepts = (np.ndarray, SparseBatch)
 
     def __init__(self, W: Weight, b: np.ndarray, output: Output | None = None, dropout: float = 0.0):
         if b.shape != (1, W.shape[0]):
@@ -137,12 +137,16 @@ class LinearLayer(Layer):
 
     def forward(self, X: Batch, rng: Any = None) -> tuple[Any, LinearTape]:
         W, b, R = self.W.value, self.b.value, None
+        output, keeps = self._output, self._output.keeps
         if self.dropout:
             R = draw_mask(rng, W, self.dropout)
             Z = dropout.dropout_linear(X, W, b, R)
+            Y = output(Z)
+        elif keeps == "Y":
+            Y, Z = from_inputs(output, X, W, b), None
         else:
             Z = linear.linear(X, W, b)
-        Y, keeps = self._output(Z), self._output.keeps
+            Y = output(Z)
         return Y, LinearTape(X, R, Z if keeps == "Z" else None, Y if keeps == "Y" else None)
 
     def backward(self, tape: LinearTape, DY: Any, needs_DX: bool = True) -> tuple[Any, Gradients]:
@@ -155,7 +159,7 @@ class LinearLayer(Layer):
         return DX, (DW, Db, *own)
 
     def predict(self, X: Batch) -> Any:
-        return predict(self._output, X, self.W.value, self.b.value)
+        return from_inputs(self._output, X, self.W.value, self.b.value)
 
     def keep(self, outputs: np.ndarray, inputs: np.ndarray) -> None:
         self.W.keep(outputs, inputs)

@@ -15,7 +15,6 @@ from nerva_py.engine import SparseBatch, batch_layout, one_blas_thread, workspac
 from nerva_py.engine.sparse_batch import canonical_csr
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import Outer
-from nerva_py.sparse import plan
 
 from .layers import Layer, LinearLayer
 from .outputs import Gradients
@@ -92,11 +91,6 @@ class MLP:
         for layer in self.layers:
             X = layer.predict(X)
         return X
-
-    def takes_bytes(self, N: int) -> bool:
-        """Whether batches of N samples of bytes are best given to the first layer as bytes."""
-        first = self.layers[0]
-        return isinstance(first, LinearLayer) and plan.takes_bytes(first.W.value, N)
 
     def store(self, tapes: list[Any]) -> None:
         """Take over the running statistics that a forward pass has computed."""

@@ -53,13 +53,12 @@ class Output:
 
 
 class Pointwise(Output):
-    """Y = f(Z),   DZ = DY ⊙ f′(Z)"""
-
-    keeps = "Z"
+    """Y = f(Z),   DZ = DY ⊙ f′(Z), or DY ⊙ f′(Y) where that is the same"""
 
     def __init__(self, f: Activation):
         self.f = f
         self.name = f.name
+        self.keeps = "Y" if f.of_output else "Z"
 
     def arguments(self) -> dict[str, Any]:
         """Those of the function that makes the activation, in their order."""
@@ -69,7 +68,7 @@ class Pointwise(Output):
         return self.f(Z)
 
     def backward(self, DY: Any, Z: Any, Y: Any) -> tuple[Any, Gradients]:
-        return self.f.backward(DY, Z), ()
+        return self.f.backward(DY, Z if Y is None else Y), ()
 
 
 class TrainedSReLU(Output):
@@ -127,8 +126,8 @@ class LogSoftmax(Output):
         return softmax.log_softmax_backward(Y, DY), ()
 
 
-def predict(output: Output, X: Any, W: Any, b: Any) -> Any:
-    """Y = output(X Wᵀ + 1_N b), where no backward pass follows."""
+def from_inputs(output: Output, X: Any, W: Any, b: Any) -> Any:
+    """Y = output(X Wᵀ + 1_N b), where nobody asks for the argument of the output later on."""
     return activation_layer(X, W, b, output.f if isinstance(output, Pointwise) else output)
 
 

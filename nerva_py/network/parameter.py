@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.sparse import Remap, Weight, storage
 
 PLACE = ("D", "dtype", "position")  # what a layer's place in the network gives to its constructor
-Batch = np.ndarray | SparseBatch | ByteBatch  # the input of a first layer
+Batch = np.ndarray | SparseBatch  # the input of a first layer
 
 
 @dataclass(slots=True, eq=False)

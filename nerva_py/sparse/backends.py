@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.engine.memory import batch_empty
 from nerva_py.matrix import apply
 from nerva_py.parts import find
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from .weight import SparseWeight
 
 
+Function = Callable[..., Any]
+Numbers = tuple[float, ...]
+
+
 class Backend:
     """The three products, X (N, D), W (K, D), b (1, K), DY (N, K). A backend of your own needs no others and a `name`.
 
-    The three raise NotImplementedError here; what follows them are the same products for a single sample, and for a first
-    layer whose X is stored as bytes or sparse, which fall back on the three or on SciPy.
+    The three raise NotImplementedError here; what follows them are the same products together with a function or an update,
+    and for a first layer whose X is stored sparse, which fall back on the three or on SciPy.
     """
 
     name: str
@@ -42,20 +46,12 @@ class Backend:
         """The values of DYᵀ X on the support of W        -> (nnz,)"""
         raise NotImplementedError
 
-    def affine_apply_single(
-        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
+    def affine_apply(
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Function, parameters: Numbers
     ) -> np.ndarray:
-        """f(x Wᵀ + b, *parameters) of a single sample        X (1, D) -> (1, K)"""
+        """f(X Wᵀ + 1_N b, *parameters)        -> (N, K)"""
         result: np.ndarray = apply(f, self.affine(X, W, b), *parameters)
         return result
-
-    def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
-        """X Wᵀ + 1_N b        -> (N, K)"""
-        return self.affine(X.dense(), W, b)
-
-    def weight_gradient_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
-        """The values of DYᵀ X on the support of W        -> (nnz,)"""
-        return self.weight_gradient(W, DY, X.dense())
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
         """X Wᵀ + 1_N b        -> (N, K)"""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import prange
 
 from nerva_py.engine.blas import gemm_address, matmul, matmul_bias, one_blas_thread
-from nerva_py.engine.byte_batch import ByteBatch
 from nerva_py.engine.compiling import column, kernel
 from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
@@ -114,13 +111,3 @@ def product_on(W: DenseWeight, A: np.ndarray, B: np.ndarray) -> DenseWeight:
     with one_blas_thread:
         matmul(gemm_address(W.dtype), batch_layout(B).T, batch_layout(A.T), DW.array.T)
     return DW
-
-
-@linear.register(DenseWeight, ByteBatch)
-def affine_bytes(X: ByteBatch, W: DenseWeight, b: np.ndarray) -> Any:
-    return linear(X.dense(), W, b)
-
-
-@table.product_on.register(DenseWeight, ByteBatch)
-def product_on_bytes(W: DenseWeight, A: np.ndarray, B: ByteBatch) -> Any:
-    return table.product_on(W, A, B.dense())

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.engine.blas import gemm_address, one_blas_thread
 from nerva_py.engine.layout import batch_layout
 from nerva_py.errors import DivergedError, ShapeError
 from nerva_py.matrix import primitives as table
 
+from . import plan
 from .growth import check_count, free_at, free_count, merged
 from .kernels import largest
-from .kernels.compiled import weight_gradient
-from .kernels.numba_backend import gradient_on_support
+from .kernels.numba_backend import gradient_on_support, stream_gradient
 from .remap import Remap
 from .selection import highest
 from .support import Support
@@ -32,13 +32,11 @@ Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]
 def largest_products(
     outside: Support,
     DZ: np.ndarray,
-    X: DenseOrSparse | ByteBatch,
+    X: DenseOrSparse,
     count: int,
     rows: np.ndarray | None = None,
     columns: np.ndarray | None = None,
 ) -> Support:
-    if isinstance(X, ByteBatch):
-        X = X.dense()
     if rows is None and columns is None:
         return largest_free(outside, DZ, X, count)
     K, D = outside.shape
@@ -51,8 +49,7 @@ def largest_products(
 
 
 @table.column_maxima.register(np.ndarray)
-def column_maxima(DZ: np.ndarray, X: DenseOrSparse | ByteBatch) -> np.ndarray:
-    X = X.dense() if isinstance(X, ByteBatch) else X
+def column_maxima(DZ: np.ndarray, X: DenseOrSparse) -> np.ndarray:
     largest_of = np.zeros(X.shape[1], DZ.dtype)
     block = max(1, BLOCK_ELEMENTS // X.shape[1])
     for first in range(0, DZ.shape[1], block):
@@ -128,7 +125,7 @@ def _products(support: Support, DY: np.ndarray, X: DenseOrSparse) -> np.ndarray:
     if isinstance(X, SparseBatch):
         gradient_on_support(support, DY, X, G)
     else:
-        weight_gradient(support.parts(numba.get_num_threads()), support.blocks(1), support.indices, DY, X, G)
+        stream_gradient(support, DY, X, G, plan.by_rows(support, X))
     return G
 
 

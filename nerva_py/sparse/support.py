@@ -31,7 +31,7 @@ class Support:
         # Kernels are compiled for writeable arrays; those that joblib maps from a file are not.
         self.indptr = indptr if indptr.flags.writeable else indptr.copy()
         self.indices = indices if indices.flags.writeable else indices.copy()
-        self.cuts: dict[tuple[int, int, bool], Any] = {}  # what `plan` has chosen, by batch and its layout
+        self.cuts: dict[tuple[int, tuple[int, ...], bool], Any] = {}  # what `plan` has chosen, by batch and its layout
         self._parts: dict[tuple[int, bool], np.ndarray] = {}
         self._blocks: dict[tuple[int, bool], np.ndarray] = {}
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, issparse, sparray
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.engine.passes import update_numbers
 from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.activations import Activation
@@ -185,10 +185,10 @@ def affine(X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
 
 @activation_layer.register(SparseWeight)
 def affine_apply(X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Any) -> np.ndarray:
-    if X.shape[0] != 1 or not isinstance(X, np.ndarray) or not isinstance(f, Activation):
-        return activation_layer.definition(X, W, b, f)  # in a batch, the pass that applies f is a small part
+    if not isinstance(X, np.ndarray) or not isinstance(f, Activation):
+        return activation_layer.definition(X, W, b, f)
     check_linear(X, W, b)
-    return W.backend.affine_apply_single(X, W, b, f.function, f.parameters)
+    return W.backend.affine_apply(X, W, b, f.function, f.parameters)
 
 
 @table.product_on.register(SparseWeight)
@@ -207,18 +207,6 @@ def affine_sparse_input(X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.nd
 def product_on_sparse_input(W: SparseWeight, A: np.ndarray, B: SparseBatch) -> SparseWeight:
     check_factors(A, B, W, SparseBatch)
     return W.like(W.backend.weight_gradient_sparse_input(W, A.T, B))
-
-
-@linear.register(SparseWeight, ByteBatch)
-def affine_bytes(X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
-    check_linear(X, W, b, ByteBatch)
-    return W.backend.affine_bytes(X, W, b)
-
-
-@table.product_on.register(SparseWeight, ByteBatch)
-def product_on_bytes(W: SparseWeight, A: np.ndarray, B: ByteBatch) -> SparseWeight:
-    check_factors(A, B, W, ByteBatch)
-    return W.like(W.backend.weight_gradient_bytes(W, A.T, B))
 
 
 @table.updated.register(WeightMatrix)

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nerva_py.engine import ByteBatch
 from nerva_py.errors import NervaError
 from nerva_py.parts import registry_of
 from nerva_py.sparse import Support
@@ -93,7 +92,6 @@ class _LargestOfCandidates:
 
     def __call__(self, layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
         DZ, X = layer.outer.stacked()
-        X = X.dense() if isinstance(X, ByteBatch) else X
         n = max(count, round(self.candidates * layer.nnz))
         rows = draw(np.abs(DZ).sum(axis=0), n, rng)
         strengths: np.ndarray = abs(X).sum(axis=0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nerva_py.engine import ByteBatch, SparseBatch, batch_layout
+from nerva_py.engine import SparseBatch, batch_layout
 from nerva_py.errors import DataError, NervaError
 from nerva_py.matrix import Outer
 from nerva_py.network import LinearLayer
@@ -122,10 +122,10 @@ class TopologyLayer:
 
 
 def _matrix_tree(X: Any) -> Any:
-    """A batch as a checkpoint holds it; bytes as the numbers that they stand for."""
+    """A batch as a checkpoint holds it."""
     if isinstance(X, SparseBatch):
         return {"shape": list(X.shape), "columns": X.columns(), "samples": X.samples, "values": X.values}
-    return X.dense() if isinstance(X, ByteBatch) else X
+    return X
 
 
 def _build_matrix(tree: Any) -> Any:

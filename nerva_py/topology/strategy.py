@@ -16,6 +16,7 @@ from nerva_py.engine import SparseBatch, batch_layout
 from nerva_py.errors import NervaError
 from nerva_py.network import Layer, LinearLayer
 from nerva_py.network.initializers import INITIALIZERS
+from nerva_py.network.outputs import Output, Pointwise
 from nerva_py.network.specs import build
 from nerva_py.sparse import Remap, SparseWeight
 from nerva_py.sparse.gradient_growth import largest_among
@@ -247,15 +248,23 @@ class DynamicTopology(Callback):
         backend = backend_name(self.layers[0].layer.W.value)
         dtype, X = run.network.dtype, run.data.Xtrain
         inputs = [None] if isinstance(X, np.ndarray) else [None, X.indices.dtype]
-        # The products of a layer that becomes sparse on the way are compiled with them; a single sample has its own.
-        batch = run.batch_size
-        sizes = {min(n, 2) for n in (batch, len(run.data.Ttrain) % batch) if n}
+        # The products of a layer that becomes sparse on the way are compiled with them, for each number of samples.
+        batch, rest = run.batch_size, len(run.data.Ttrain) % run.batch_size
+        sizes = {batch, rest} - {0}
         optimizers = list({id(one): one for one in run.optimizers.values()}.values())
-        shadow.layers = [_tiny_layer(n, dtype, backend, rng, i, optimizers) for n in sizes for i in inputs]
+        outputs = {
+            one.layer.output.f: one.layer.output for one in self.layers if isinstance(one.layer.output, Pointwise)
+        }
+        shadow.layers = [
+            _tiny_layer(n, dtype, backend, rng, index, optimizers, output)
+            for n in sizes for index in inputs for output in (None, *outputs.values())
+        ]  # fmt: skip
         shadow.changes = [Change() for _ in shadow.layers]
         shadow.update()
         if self.grow is not None:  # what rules fall back on, and what they do with few candidates and with many
-            for layer in [_tiny_layer(2, dtype, backend, rng, index, optimizers) for index in inputs]:
+            before = (max(1, self.grow.batches) - 1) * batch  # samples of the steps that are looked at together
+            seen = [before + n for n in sizes]
+            for layer in [_tiny_layer(n, dtype, backend, rng, index, optimizers) for n in seen for index in inputs]:
                 random_free(layer.support, 1, rng)
                 largest_among(layer.support, *layer.outer.stacked(), 1)
 
@@ -267,11 +276,12 @@ def _tiny_layer(
     rng: np.random.Generator,
     index_dtype: DTypeLike | None,
     optimizers: Sequence[Optimizer],
+    output: Output | None = None,
 ) -> TopologyLayer:
     """A sparse layer of 4×8 as after a step of each optimizer with N samples; with an `index_dtype` they are sparse."""
     W = SparseWeight.random((4, 8), 0.25, rng, dtype=dtype, backend=backend)
     W.support.blocks(2)
-    layer = LinearLayer(W, np.zeros((1, 4), dtype))
+    layer = LinearLayer(W, np.zeros((1, 4), dtype), output)
     values = batch_layout(rng.standard_normal((N, 8)).astype(dtype))
     X: np.ndarray | SparseBatch = values
     if index_dtype is not None:

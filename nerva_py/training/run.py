@@ -124,8 +124,7 @@ class Run:
         """These training samples, of a mini-batch of that total weight."""
         data, dtype = self.data, self.network.dtype
         with self.phases["gather"]:
-            as_bytes = self.network.takes_bytes(len(rows))
-            X = gather(data.Xtrain, rows, data.scale, data.shift, dtype, crops, data.image_shape, as_bytes)
+            X = gather(data.Xtrain, rows, data.scale, data.shift, dtype, crops, data.image_shape)
             T = targets(data.Ttrain, rows, data.num_classes, dtype)
             w = None if self.weights is None else self.weights[rows, None].astype(dtype, copy=False)
         if total is None:

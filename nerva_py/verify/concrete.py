@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import mpmath
@@ -57,6 +58,8 @@ def vanishes(e: Any, at_kinks: bool = True) -> bool:
     if differs_at(e) is not None:
         return False
     e = _without_cases(_named_maxima(e), at_kinks).rewrite(sp.tanh, sp.exp)
+    if _vanishes_in_all_cases(e):
+        return True
     # As entries of a matrix, the symbols are what the normal form works with.
     entries = {s: sp.IndexedBase(str(s))[1, 1] for s in e.free_symbols}
     try:
@@ -64,6 +67,21 @@ def vanishes(e: Any, at_kinks: bool = True) -> bool:
     except TypeError:  # the prover has no rule for something in it
         proved = False
     return proved or bool(sp.simplify(e) == 0)
+
+
+def _vanishes_in_all_cases(e: sp.Expr) -> bool:
+    """Whether a polynomial is 0 once it is of degree 1 in each symbol [c], which is 0 or 1; False of what is no polynomial."""
+    symbols = sorted(e.free_symbols, key=str)
+    marks = [place for place, s in enumerate(symbols) if str(s).startswith("[")]
+    try:
+        polynomial = sp.polys.rings.PolyRing(symbols, sp.QQ).from_expr(e)
+    except (ValueError, sp.polys.polyerrors.CoercionFailed):
+        return False
+    totals: dict[tuple[int, ...], Any] = {}
+    for powers, coefficient in polynomial.items():
+        reduced = tuple(min(1, power) if place in marks else power for place, power in enumerate(powers))
+        totals[reduced] = totals.get(reduced, 0) + coefficient
+    return not any(totals.values())
 
 
 def differs_at(e: sp.Expr, also: set[sp.Symbol] | None = None) -> dict[sp.Symbol, sp.Rational] | None:
@@ -111,23 +129,44 @@ def _named_maxima(e: sp.Expr) -> sp.Expr:
 
 
 def _without_cases(e: sp.Expr, at_kinks: bool) -> sp.Expr:
-    """e with Piecewise((a, c), (b, True)) written as a [c] + b (1 − [c]), a symbol [c] for each condition c."""
+    """e with Piecewise((a, c), (b, True)) written as a [c] + b (1 − [c]), a symbol [c] for each condition c.
 
-    def indicator(condition: Any) -> sp.Expr:
-        if condition == True:  # noqa: E712
-            return sp.Integer(1)
-        condition = condition.canonical if isinstance(condition, Relational) else condition
+    SymPy makes of a condition on a Piecewise, as in f′(f(x)), a condition ITE(c, d, e): "d where c holds, else e".
+    """
+
+    def indicator(condition: Any) -> Any:
+        """1 where it holds, else 0."""
+        if condition in (sp.true, sp.false):
+            return sp.Integer(bool(condition))
+        if isinstance(condition, sp.ITE):
+            return _chosen(*map(indicator, condition.args))
+        if isinstance(condition, sp.And):
+            return reduce(lambda a, b: _chosen(a, b, sp.Integer(0)), map(indicator, condition.args))
+        if isinstance(condition, sp.Or):
+            return reduce(lambda a, b: _chosen(a, sp.Integer(1), b), map(indicator, condition.args))
+        if isinstance(condition, sp.Not):
+            return 1 - indicator(condition.args[0])
+        if isinstance(condition, Relational):
+            condition = condition.func(sp.expand(condition.lhs - condition.rhs), 0).canonical
         if isinstance(condition, sp.Gt | sp.Ge):
             return 1 - indicator(condition.negated)
         if isinstance(condition, sp.Lt) and not at_kinks:
             condition = sp.Le(*condition.args)
         return sp.Symbol(f"[{condition}]", real=True)
 
-    def cases(*pairs: Any) -> sp.Expr:
-        result = sp.Integer(0)
+    def cases(*pairs: Any) -> Any:
+        result: Any = sp.Integer(0)
         for value, condition in reversed(pairs):
-            holds = indicator(condition)
-            result = value * holds + result * (1 - holds)
+            result = _chosen(indicator(condition), value, result)
         return result
 
     return e.replace(sp.Piecewise, cases)
+
+
+def _chosen(holds: Any, a: Any, b: Any) -> Any:
+    """a where `holds`, else b: of degree 1 in each symbol of `holds`, as that is 0 or 1."""
+    if holds in (0, 1):
+        return a if holds == 1 else b
+    mark = min(holds.free_symbols, key=str)
+    yes, no = ([e.xreplace({mark: sp.Integer(value)}) for e in (holds, a, b)] for value in (1, 0))
+    return mark * _chosen(*yes) + (1 - mark) * _chosen(*no)

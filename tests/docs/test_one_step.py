@@ -62,6 +62,7 @@ def test_what_is_listed_is_called(functions):
         "equations/linear.py linear",
         "equations/losses.py softmax_cross_entropy_gradient",
         "equations/updates.py nesterov",
+        "equations/activation_layer.py activation_layer",
         "matrix/primitives.py updated",
     }
     assert compiled <= listed()

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.equations import updates
 from nerva_py.errors import DivergedError, NervaError
-from nerva_py.matrix import Outer, product_on
+from nerva_py.matrix import Outer
 from nerva_py.matrix.outer import tree_sum
 from nerva_py.sparse import Support
 from nerva_py.sparse.growth import free_count
@@ -129,7 +129,7 @@ def test_an_update_is_that_with_the_values(weight, dtype, count, f, states, cons
     from nerva_py.engine.elementwise import update_kernel
 
     flat = (g if isinstance(g, np.ndarray) else g.data).reshape(-1)
-    update_kernel(f, states, len(constants))(expected[0], flat, *expected[1:], constants)
+    update_kernel(f, states, len(constants))(expected[0], flat, tuple(expected[1:]), constants)
     result, new = total.update(f, W, vectors, constants)
     assert result is W
     for actual, one in zip((theta, *vectors), expected, strict=True):
@@ -163,20 +163,17 @@ def whole_numbers(rng, N: int, size: int, dtype, largest: int = 3) -> np.ndarray
     return np.asfortranarray(rng.integers(-largest, largest + 1, (N, size)).astype(dtype))
 
 
-KINDS = ("numbers", "sparse", "bytes")
+KINDS = ("numbers", "sparse")
 
 
 def samples(kind: str, rng, N: int, D: int, dtype):
     """X as a batch of that kind."""
-    if kind == "bytes":
-        u = np.asfortranarray(rng.integers(0, 4, (N, D)).astype(np.uint8))
-        return ByteBatch(u, np.full(D, 2, dtype), rng.integers(-3, 1, D).astype(dtype))
     X = whole_numbers(rng, N, D, dtype)
     return X if kind == "numbers" else SparseBatch.from_csr(csr_array(X * (rng.random((N, D)) < 0.3)), dtype)
 
 
 def numbers(X) -> np.ndarray:
-    return X if isinstance(X, np.ndarray) else X.dense() if isinstance(X, ByteBatch) else X.toarray()
+    return X if isinstance(X, np.ndarray) else X.toarray()
 
 
 @st.composite
@@ -290,21 +287,6 @@ def test_one_term_is_not_copied(rng):
     for kind in KINDS:
         DZ, X = batch(rng, N, K), samples(kind, rng, N, D, np.float64)
         assert Outer(DZ, X).stacked() == (DZ, X) if kind != "numbers" else Outer(DZ, X).stacked()[1] is X
-
-
-@pytest.mark.parametrize("order", [("bytes", "numbers"), ("numbers", "bytes"), ("bytes", "numbers", "bytes")])
-def test_bytes_and_numbers_are_stacked(order, rng):
-    """A short last batch of an epoch is gathered as numbers, although the others are bytes."""
-    outers = [
-        Outer(whole_numbers(rng, n, K, np.float32), samples(kind, rng, n, D, np.float32))
-        for n, kind in enumerate(order, 2)
-    ]
-    total = sum(outers[1:], outers[0])
-    DZ, X = total.stacked()
-    assert np.array_equal(DZ.T @ X, gradient(total))
-    W = sparse(rng, K, D, 0.4, np.float32)
-    assert_close(product_on(W, DZ.T, X).toarray(), total.on(W).toarray())
-    assert total.largest(5, W.support) == Outer(DZ, X).largest(5, W.support)
 
 
 def test_neighbours_are_added_first():

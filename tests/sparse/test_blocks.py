@@ -17,9 +17,8 @@ from tests.samples import DTYPES, batch
 @pytest.fixture
 def small_cache(monkeypatch):
     """Layers are cut into blocks as if the cache had 2 KB."""
-    monkeypatch.setattr(plan, "CACHE", 2048)
-    monkeypatch.setattr(plan, "ROW", 1)
-    monkeypatch.setattr(plan, "COLUMN", 1)
+    monkeypatch.setattr(plan, "first_level_cache", lambda: 2048)
+    monkeypatch.setattr(plan, "NONZEROS", 1)
 
 
 @given(st.integers(0, 3), st.integers(1, 6), st.integers(1, 9), st.data())

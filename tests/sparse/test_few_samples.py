@@ -61,7 +61,7 @@ def test_an_update_is_product_gradient_and_update(N, dtype, rng):
     gradient = naive.product_on(W.support.mask(), DY, X)
     theta, expected = W.data.copy(), state.copy()
     at = W.support.rows(), W.support.indices
-    update_kernel(updates.nesterov, 1, 3)(theta, gradient[at].astype(dtype), expected, CONSTANTS)
+    update_kernel(updates.nesterov, 1, 3)(theta, gradient[at].astype(dtype), (expected,), CONSTANTS)
     Outer(DY, X).update(updates.nesterov, W, [state], CONSTANTS)
     assert_close(W.data, theta)
     assert_close(state, expected)

@@ -47,9 +47,8 @@ class Compiled(Callback):
 @pytest.fixture
 def nothing_compiled(monkeypatch):
     """All kernels as in a new process, and layers so small in blocks like large ones."""
-    monkeypatch.setattr(plan, "CACHE", 512)
-    monkeypatch.setattr(plan, "ROW", 1)
-    monkeypatch.setattr(plan, "COLUMN", 1)
+    monkeypatch.setattr(plan, "first_level_cache", lambda: 512)
+    monkeypatch.setattr(plan, "NONZEROS", 1)
     for kernel in [one for one in gc.get_objects() if type(one) is Kernel]:
         monkeypatch.setattr(kernel, "versions", {})
 

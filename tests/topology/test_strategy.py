@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerva_py.data import from_arrays, load_digits
-from nerva_py.engine import ByteBatch
+from nerva_py.data import load_digits
 from nerva_py.errors import DivergedError, NervaError
 from nerva_py.network import mlp
 from nerva_py.sparse import Support
@@ -275,22 +274,6 @@ def test_what_growth_needs_is_kept_until_the_update_only(grow, data):
     seen: list[int] = []
     train(network(), data, epochs=1, batch_size=22, callbacks=[topology, Watch(), spy])
     assert seen == [0] * 5
-
-
-def test_batches_of_bytes_and_a_short_one_of_numbers_are_one_question(rng):
-    """110 samples in batches of 35: the last of the four has 5, too few to stay bytes, and an update looks at all four."""
-    data = from_arrays(rng.integers(0, 256, (110, 30), np.uint8), rng.integers(0, 3, 110), num_classes=3)
-    net, kinds = mlp("ReLU;Linear", [30, 20, 3], layer_densities=[0.2, 1], seed=1), set()
-    topology = DynamicTopology("Magnitude(0.3)", "Gradient(4)", every=4)
-
-    class Kinds(Callback):
-        def on_gradients(self, run, layer, tape, gradients):
-            if layer is net.layers[0]:
-                kinds.add(type(tape.X))
-
-    history = train(net, data, epochs=2, batch_size=35, callbacks=[topology, Kinds()])
-    assert kinds == {ByteBatch, np.ndarray}
-    assert history[1].measures["topology"]["layers"][0]["updates"] == 1
 
 
 def test_weights_are_dropped_by_the_gradient_of_a_network_that_was_pruned_before(data):

@@ -48,7 +48,7 @@ class MKLBackend(NumbaBackend):
         np.add(self._product(W.csr, X.T).T, b, out=Y)
         return Y
 
-    affine_apply_single = Backend.affine_apply_single
+    affine_apply = Backend.affine_apply  # type: ignore[assignment]
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
         DX = batch_empty(DY.shape[0], W.shape[1], W.dtype)

@@ -1,20 +1,20 @@
-"""The default backend: the kernels of `compiled`; of `byte_input` and `sparse_input` for batches of bytes and sparse ones."""
+"""The default backend: the kernels of `compiled`, `few_samples` for few samples and `sparse_input` for sparse batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
-from nerva_py.engine import ByteBatch, SparseBatch
+from nerva_py.engine import SparseBatch
 from nerva_py.engine.layout import batch_layout, vector_empty
 from nerva_py.engine.memory import batch_empty
+from nerva_py.matrix import apply
 from nerva_py.sparse import plan
-from nerva_py.sparse.backends import Backend
+from nerva_py.sparse.backends import Backend, Function, Numbers
 
-from . import byte_input, compiled, few_samples, sparse_input
+from . import compiled, few_samples, sparse_input
 
 if TYPE_CHECKING:
     from nerva_py.sparse.support import Support
@@ -27,66 +27,48 @@ class NumbaBackend(Backend):
     name = "numba"
 
     def affine(self, X: np.ndarray, W: SparseWeight, b: np.ndarray) -> np.ndarray:
+        return self.affine_apply(X, W, b, None, ())
+
+    def affine_apply(
+        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Function | None, parameters: Numbers
+    ) -> np.ndarray:
         S, N = W.support, X.shape[0]
         bias = np.ascontiguousarray(b[0])
         if N == 1:
             y = np.empty(W.shape[0], W.dtype)
-            run = compiled.affine_single if W.nnz >= plan.SINGLE else compiled.affine_single_serial
-            run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, y)
+            run = compiled.affine_single(f, len(parameters), W.nnz >= plan.SINGLE)
+            run(_parts(S), S.indptr, S.indices, W.data, np.ascontiguousarray(X[0]), bias, parameters, y)
             return y[None]
         Y, X = batch_empty(N, W.shape[0], W.dtype), batch_layout(X)
-        few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
+        few, parts, bounds, tiles = S.cuts.get((N, X.strides, False)) or plan.by_rows(S, X)
         if few:
             few_samples.affine(N)(parts, S.indptr, S.indices, W.data, X, bias, Y)
-        else:
-            compiled.affine(parts, bounds, S.indices, W.data, X, bias, Y)
+            return Y if f is None else apply(f, Y, *parameters)
+        for start, vectors in tiles:
+            run = compiled.affine(vectors, f, len(parameters))
+            run(parts, bounds, S.indices, W.data, X, bias, parameters, Y, start)
         return Y
-
-    def affine_apply_single(
-        self, X: np.ndarray, W: SparseWeight, b: np.ndarray, f: Callable[..., Any], parameters: tuple[float, ...]
-    ) -> np.ndarray:
-        S = W.support
-        y = np.empty(W.shape[0], W.dtype)
-        run = compiled.affine_apply_single(f, len(parameters), W.nnz >= plan.SINGLE)
-        x, bias = np.ascontiguousarray(X[0]), np.ascontiguousarray(b[0])
-        run(_parts(S), S.indptr, S.indices, W.data, x, bias, parameters, y)
-        return y[None]
 
     def product(self, DY: np.ndarray, W: SparseWeight) -> np.ndarray:
         S, DY = W.support, batch_layout(DY)
         N, D = DY.shape[0], W.shape[1]
         DX = batch_empty(N, D, W.dtype)
-        few, parts, bounds = S.cuts.get((N, DY.strides[1], True)) or plan.by_columns(S, N, DY.strides[1])
+        few, parts, bounds, tiles = S.cuts.get((N, DY.strides, True)) or plan.by_columns(S, DY)
         if few:
             sums = vector_empty(plan.PARTS * D * N, W.dtype)
             few_samples.product(N)(parts, S.indptr, S.indices, W.data, DY, sums)
             few_samples.sum_parts(plan.PARTS, N)(sums, DX)
         else:
             _, indices_T, perm = S.transposed
-            compiled.product(parts, bounds, indices_T, perm, W.data, DY, DX)
+            for start, vectors in tiles:
+                compiled.product(vectors)(parts, bounds, indices_T, perm, W.data, DY, DX, start)
         return DX
 
     def weight_gradient(self, W: SparseWeight, DY: np.ndarray, X: np.ndarray) -> np.ndarray:
-        S, N = W.support, X.shape[0]
-        DY, X = batch_layout(DY), batch_layout(X)
+        S, DY, X = W.support, batch_layout(DY), batch_layout(X)
         gradient = batch_empty(W.nnz, 1, W.dtype)[:, 0]
-        few, parts, bounds = S.cuts.get((N, X.strides[1], False)) or plan.by_rows(S, N, X.strides[1])
-        if few:
-            few_samples.weight_gradient(N)(parts, S.indptr, S.indices, DY, X, gradient)
-        else:
-            compiled.weight_gradient(parts, bounds, S.indices, DY, X, gradient)
-        return gradient
-
-    def affine_bytes(self, X: ByteBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
-        S, bias = W.support, np.ascontiguousarray(b[0])
-        Y = batch_empty(X.shape[0], W.shape[0], W.dtype)
-        byte_input.affine_bytes(_parts(S), S.indptr, S.indices, W.data, X.u, X.scale, X.shift, bias, Y)
-        return Y
-
-    def weight_gradient_bytes(self, W: SparseWeight, DY: np.ndarray, X: ByteBatch) -> np.ndarray:
-        S, gradient = W.support, vector_empty(W.nnz, W.dtype)
-        DY = batch_layout(DY)
-        byte_input.weight_gradient_bytes(_parts(S), S.indptr, S.indices, DY, X.u, X.scale, X.shift, gradient)
+        cut = S.cuts.get((X.shape[0], X.strides, False)) or plan.by_rows(S, X)
+        stream_gradient(S, DY, X, gradient, cut)
         return gradient
 
     def affine_sparse_input(self, X: SparseBatch, W: SparseWeight, b: np.ndarray) -> np.ndarray:
@@ -100,6 +82,18 @@ class NumbaBackend(Backend):
         gradient = vector_empty(W.nnz, W.dtype)
         gradient_on_support(W.support, DY, X, gradient)
         return gradient
+
+
+def stream_gradient(S: Support, DY: np.ndarray, X: np.ndarray, gradient: np.ndarray, cut: plan.Cut) -> None:
+    """gradient = DYᵀ X on the support, DY and X batch-contiguous"""
+    if cut.few:
+        few_samples.weight_gradient(X.shape[0])(cut.parts, S.indptr, S.indices, DY, X, gradient)
+        return
+    if not cut.tiles:  # a batch without samples
+        gradient[:] = 0
+    for start, vectors in cut.tiles:
+        run = compiled.weight_gradient(vectors, start > 0)
+        run(cut.parts, cut.bounds, S.indices, DY, X, gradient, start)
 
 
 def gradient_on_support(S: Support, DY: np.ndarray, X: SparseBatch, gradient: np.ndarray) -> None:
