@@ -161,8 +161,8 @@ assert concrete.gradient(L, b) == Db
 DW.on(W)
 
 # %% [markdown]
-# This is exact: no rounding, and all numbers at once. It is a proof, for these sizes. `check_layer` does the same at
-# two choices of sizes, and then for *every* size (how, is the subject of notebook 5):
+# This is exact: no rounding, and all numbers at once. It is a proof, for these sizes. `check_layer` does it
+# for *every* size (how, is the subject of notebook 5), and looks at numbers, too:
 
 # %%
 report = check_layer(
@@ -342,9 +342,9 @@ def sign_error(X, gamma, beta, DY):
 
 
 report = check_layer(normalised, sign_error, inputs={"X": ("N", "D")}, parameters={"gamma": (1, "D"), "beta": (1, "D")})
-assert not report["X"].correct
-assert report["gamma"].correct
-assert report["beta"].correct
+assert not report["X"].right
+assert report["gamma"].right
+assert report["beta"].right
 report
 
 # %% [markdown]

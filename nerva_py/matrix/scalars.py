@@ -21,7 +21,7 @@ def scalar_function(f: Scalar) -> Scalar:
 
 
 def _is_symbolic(x: Any) -> bool:
-    return type(x).__module__.partition(".")[0] == "sympy"
+    return type(x).__module__.partition(".")[0] == "sympy" or hasattr(x, "_sympy_")
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:

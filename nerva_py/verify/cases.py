@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
+from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
 
-from . import concrete, indexed
+from . import concrete, indexed, pieces
 from .indexed import IndexedMatrix, Parameters
-from .prover import Derivatives, indices_of
+from .prover import Derivatives, difference, indices_of
 
 
 class Cases:
@@ -23,19 +26,23 @@ class Cases:
         self.functions: dict[str, dict[Parameters, sp.Expr]] = {}
 
     def __enter__(self) -> Cases:
-        indexed.on_cases.append(self._note)
+        indexed.on_cases.append(self._named)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        indexed.on_cases.remove(self._note)
+        indexed.on_cases.remove(self._named)
 
-    def _note(self, name: str, parameters: Parameters, value: sp.Expr) -> None:
-        """Raises ValueError if the name stands for another function already: they would be taken to be equal."""
-        if self.functions.setdefault(name, {}).setdefault(parameters, value) != value:
-            raise ValueError(f"two functions defined by cases have the same name, {name}; define them with def")
+    def _named(self, name: str, parameters: Parameters, value: sp.Expr) -> str:
+        """A name that stands for this function alone, wherever these parameters are given."""
+        while self.functions.setdefault(name, {}).setdefault(parameters, value) != value:
+            name += "′"
+        return name
 
     def derivatives(self, claimed: Iterable[IndexedMatrix], others: Derivatives | None = None) -> Derivatives:
-        """Declares f′ = g wherever g is the derivative of f on each case, for all parameters that occur with f."""
+        """Declares f′ = g wherever g is the derivative of f on each case, for all parameters that occur with f.
+
+        Raises ValueError where g is it but for what it takes at a kink.
+        """
         for matrix in claimed:
             matrix.entry(*indices_of(matrix))  # what a gradient consists of is evaluated when asked for
         result = others or Derivatives()
@@ -45,6 +52,55 @@ class Cases:
                     result.declare(sp.Function(f), sp.Function(g))
         return result
 
+    def completed(self, derivatives: Derivatives) -> Derivatives:
+        """With the derivative on each case, made here, of each function of which none was given."""
+        for f, its in list(self.functions.items()):
+            if not derivatives.of(sp.Function(f)):
+                name = f"{f}'"
+                self.functions[name] = {
+                    p: sp.diff(pieces.by_cases(value), indexed.VARIABLE) for p, value in its.items()
+                }
+                derivatives.declare(sp.Function(f), sp.Function(name))
+        return derivatives
+
+    def vanishes(self, e: sp.Expr) -> bool:
+        """Whether an expression is 0 in every case, where all conditions are on one entry of one matrix."""
+        value = pieces.by_cases(self._values(e))
+        entries = {entry for condition in value.atoms(Relational) for entry in condition.atoms(sp.Indexed)}
+        bound = {index for s in value.atoms(sp.Sum) for index in s.variables}
+        if not entries:
+            return not difference(value, 0)
+        if len(entries) > 1 or any(entry.free_symbols & bound for entry in entries):
+            return False  # of a sum, each term may be in another case
+        x, entry = sp.Dummy("x", real=True), entries.pop()
+        value = value.xreplace({entry: x})
+        try:
+            formulas = [pieces.resolved(value, x, at) for _, at, _ in pieces.intervals(pieces.kinks(x, value))]
+            return not any(difference(formula.xreplace({x: entry}), 0) for formula in formulas)
+        except (NotImplementedError, TypeError):
+            return False
+
+    def _values(self, e: sp.Expr) -> sp.Expr:
+        """e with each function by cases written out."""
+
+        def value(call: Any) -> sp.Expr:
+            x, *parameters = call.args
+            its = self.functions.get(call.func.__name__, {}).get(tuple(parameters))
+            return call if its is None else its.xreplace({indexed.VARIABLE: x})
+
+        return e.replace(lambda part: isinstance(part, AppliedUndef), value)
+
 
 def _is_derivative(g: sp.Expr, f: sp.Expr) -> bool:
-    return concrete.vanishes(sp.diff(f, indexed.VARIABLE) - g, at_kinks=False)
+    """Whether g is f′ where that exists. Raises ValueError if it is, but not between the one-sided derivatives at a kink."""
+    x = indexed.VARIABLE
+    if f.free_symbols | g.free_symbols <= {x}:
+        try:
+            wrong = pieces.is_derivative(g, f, x)
+        except (NotImplementedError, TypeError):
+            pass
+        else:
+            if wrong and wrong.startswith("at the kink"):
+                raise ValueError(f"of what is the derivative elsewhere, {wrong}")
+            return wrong is None
+    return concrete.vanishes(sp.diff(f, x) - g, at_kinks=False)

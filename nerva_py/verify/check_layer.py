@@ -17,14 +17,20 @@ from nerva_py.errors import NervaError
 
 from . import concrete
 from .cases import Cases
+from .expressions import to_sympy
 from .indexed import IndexedMatrix
 from .layer_functions import Shape, call_backward, call_forward, check_arguments, exact, size_of
-from .prover import Derivatives, gradient_difference, inner_product
+from .numeric import Comparison, compare
+from .prover import Derivatives, gradient_difference, indices_of, inner_product
+from .reading import constants, what_it_keeps
+from .sizes import Questions
 from .verdicts import Counterexample, Problem, Report, Verdict, combined, shortened
 
 # Numbers for the sizes: no two equal, so that a transpose or a wrong axis cannot hide; the smallest first, so that a
 # counterexample is short.
 SIZES = ((1, 2, 3, 4, 5, 6), (2, 3, 4, 5, 6, 7))
+ROUNDING = 1e-12
+MOST_PROOFS = 40  # with sizes put in that the functions ask for
 
 
 def check_layer(
@@ -43,57 +49,170 @@ def check_layer(
     left alone.
 
     Both functions must be written over the primitives of `nerva_py.matrix`. The loss is L = Σ DY ⊙ Y with DY free, so a
-    gradient that passes is right for every loss. At a kink, such as that of ReLU at 0, either one-sided derivative is right.
-    `derivatives` declares those of undefined functions. Raises NervaError if the functions cannot be called as described.
+    gradient that passes is right for every loss. A gradient is right (✓) if it is proved for all sizes *and* agrees with
+    differences of `forward` in float64 at many sizes and numbers, wrong (✗) if numbers show it, and else not decided (?), with
+    the reason. At a kink, such as that of ReLU at 0, what lies between the one-sided derivatives is right.
+    `derivatives` declares those of undefined functions, which are not tried on numbers. Raises NervaError if the functions
+    cannot be called as described.
     """
     shapes = {**inputs, **(parameters or {})}
     check_arguments(forward, backward, shapes)
     names = sorted({size for shape in shapes.values() for size in shape if isinstance(size, str)})
     if len(names) > len(SIZES[0]):
         raise NervaError(f"at most {len(SIZES[0])} names of sizes are allowed, not {', '.join(names)}")
-    problems: dict[str, Problem | None] = dict.fromkeys(shapes)
-    tried = []
-    for numbers in SIZES if names else SIZES[:1]:
-        sizes = dict(zip(names, numbers, strict=False))
-        tried.append(", ".join(f"{name} = {number}" for name, number in sizes.items()) or "these sizes")
-        for name, problem in _problems(forward, backward, shapes, sizes, tried[-1]).items():
-            problems[name] = combined(problems[name], problem, names)
-    right = [name for name in shapes if problems[name] is None]
-    why = _why_not_all(forward, backward, shapes, right, derivatives) if names and right else dict.fromkeys(right, "")
-    return Report(
-        tuple(
-            Verdict(
-                name, bool(names and name in right and not why[name]), tuple(tried), problems[name], why.get(name, "")
+    layer = _Layer(forward, backward, shapes, names, derivatives)
+    examples = [
+        layer.on_symbols(dict(zip(names, numbers, strict=False))) for numbers in (SIZES if names else SIZES[:1])
+    ]
+    reasons, singled_out = layer.why_not_all() if names else (dict.fromkeys(shapes, ""), [])
+    found = compare(forward, backward, shapes, names, constants(forward, backward), singled_out)
+    return Report(tuple(layer.verdict(name, reasons[name], found, examples) for name in shapes))
+
+
+class _Example:
+    """Gradients at given sizes, on symbols: what they should be and what is claimed."""
+
+    def __init__(self, layer: _Layer, sizes: Mapping[str, int]):
+        self.sizes = sizes
+        at = ", ".join(f"{name} = {number}" for name, number in sizes.items()) or "these sizes"
+        matrices = {name: concrete.matrix(name, *size_of(shape, sizes)) for name, shape in layer.shapes.items()}
+        self.matrices = matrices
+        self.Y = call_forward(layer.forward, self._arguments(layer), f"symbols ({at})")
+        self.DY = concrete.matrix("DY", *self.Y.shape)
+        arguments = {**self._arguments(layer), "DY": self.DY.as_immutable(), "Y": self.Y}
+        self.claimed = call_backward(layer.backward, arguments, layer.shapes, f"symbols ({at})")
+        self._expected: dict[str, sp.Matrix] = {}
+
+    def _arguments(self, layer: _Layer) -> dict[str, Any]:
+        """Matrices that cannot be written to, or numbers."""
+        return {name: X.as_immutable() if layer.shapes[name] else X[0, 0] for name, X in self.matrices.items()}
+
+    def problem(self, name: str) -> Problem | None:
+        """What is wrong with a gradient, or None."""
+        if not self._expected:
+            L = exact(concrete.inner_product(self.DY, self.Y))
+            self._expected = {other: concrete.gradient(L, X) for other, X in self.matrices.items()}
+        return _compare(name, self._expected, self.claimed[name], self.sizes)
+
+
+class _Layer:
+    """The two functions, and the shapes of their arguments."""
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        backward: Callable[..., Any],
+        shapes: Mapping[str, Shape],
+        names: Sequence[str],
+        derivatives: Derivatives | None,
+    ):
+        self.forward, self.backward, self.shapes, self.names = forward, backward, shapes, names
+        self.derivatives = derivatives
+
+    def on_symbols(self, sizes: Mapping[str, int]) -> _Example:
+        return _Example(self, sizes)
+
+    def verdict(self, name: str, reason: str, found: Comparison, examples: Sequence[_Example]) -> Verdict:
+        """From the proof, if it has no reason why not, from what was found on numbers, and from the examples on symbols."""
+        if name in found.wrong or name in found.odd:
+            return Verdict(
+                name, problem=self._told(name, examples) or found.wrong.get(name) or "it is no matrix of numbers"
             )
-            for name in shapes
-        )
-    )
+        doubts = [*found.doubts, *what_it_keeps(self.forward, self.backward)]
+        assumed = ["where forward is finite"] if found.undefined else []
+        if self.derivatives is not None:
+            doubts, assumed = [], ["with the derivatives as they are declared; not tried on numbers"]
+        elif not found.agreed[name] and not doubts:
+            doubts = ["no numbers were found at which forward is finite and can be differentiated"]
+        if not self.names and not doubts:
+            try:
+                reason = "SymPy could not show that the two sides are equal" if examples[0].problem(name) else ""
+            except ValueError as error:
+                reason = str(error)
+        if reason or doubts:
+            return Verdict(name, why_not=reason or doubts[0], agrees=found.agreed[name], largest=found.largest)
+        return Verdict(name, all_sizes=bool(self.names), right=True, assumed=tuple(assumed))
+
+    def _told(self, name: str, examples: Sequence[_Example]) -> Problem | None:
+        """What is wrong, in formulas; None if it cannot be told so."""
+        problem: Problem | None = None
+        for example in examples:
+            try:
+                problem = combined(problem, example.problem(name), self.names)
+            except ValueError:
+                return None
+        return problem
+
+    def why_not_all(self) -> tuple[dict[str, str], list[Mapping[str, int]]]:
+        """For each gradient: why it is not proved for every size, empty if it is; and the sizes that the functions ask for."""
+        symbols = {name: sp.Symbol(name, integer=True, positive=True) for name in self.names}
+        waiting: list[dict[str, Any]] = [dict(symbols)]
+        done: list[dict[str, Any]] = []
+        reasons = dict.fromkeys(self.shapes, "")
+        while waiting:
+            sizes = waiting.pop(0)
+            done.append(sizes)
+            if len(done) > MOST_PROOFS:
+                return {name: reason or "it asks for too many sizes" for name, reason in reasons.items()}, []
+            with Questions() as questions:
+                found = self._why_not(sizes)
+            put_in = ", ".join(f"{name} = {size}" for name, size in sizes.items() if size != symbols[name])
+            for name, reason in found.items():
+                reasons[name] = reasons[name] or (f"with {put_in}: {reason}" if reason and put_in else reason)
+                if questions.open:
+                    reasons[name] = reasons[name] or f"for the sizes tried only: {questions.open[0]}"
+            for case in questions.follow:
+                further = {name: sp.sympify(size).subs(case) for name, size in sizes.items()}
+                if further not in done and further not in waiting:
+                    waiting.append(further)
+        return reasons, _numbers(done[1:])
+
+    def _why_not(self, sizes: Mapping[str, Any]) -> dict[str, str]:
+        """For each gradient: why it is not proved for these sizes, which may be symbols; empty if it is."""
+        matrices = {name: IndexedMatrix.symbol(name, *size_of(shape, sizes)) for name, shape in self.shapes.items()}
+        arguments = {name: X if self.shapes[name] else X.entry(1, 1) for name, X in matrices.items()}
+        with Cases() as cases:
+            try:
+                Y = call_forward(self.forward, arguments, "symbolic size")
+                DY = IndexedMatrix.symbol("DY", *Y.sizes)
+                claimed = call_backward(self.backward, {**arguments, "DY": DY, "Y": Y}, self.shapes, "symbolic size")
+                loss = inner_product(DY, Y)
+                L = exact(loss)
+                gradients = {name: _exact(X) for name, X in claimed.items() if isinstance(X, IndexedMatrix)}
+                decimals = loss.has(sp.Float) or any(
+                    X.entry(*indices_of(X)).has(sp.Float) for X in claimed.values() if isinstance(X, IndexedMatrix)
+                )
+                reasons = dict.fromkeys(claimed.keys() - gradients, "it is no matrix")
+                declared = cases.completed(cases.derivatives(gradients.values(), self.derivatives))
+            except Exception as error:  # noqa: BLE001  a function may fail in any way on symbolic sizes
+                return dict.fromkeys(self.shapes, str(error) or type(error).__name__)
+            for name, claim in gradients.items():
+                try:
+                    rest = gradient_difference(L, matrices[name], claim, declared)
+                    equal = not rest or _is_rounding(rest, decimals) or cases.vanishes(to_sympy(rest))
+                    reasons[name] = "" if equal else "the prover could not show that the two sides are equal"
+                except Exception as error:  # noqa: BLE001
+                    reasons[name] = str(error) or type(error).__name__
+        return reasons
 
 
-# ---------------------------------------------------------------------------------------------------------- at given sizes
+def _is_rounding(rest: Any, decimals: bool) -> bool:
+    """Whether what is left of a difference is what decimals lose when they are multiplied."""
+    return decimals and all(abs(float(c)) <= ROUNDING for c in rest.values())
 
 
-def _problems(
-    forward: Callable[..., Any],
-    backward: Callable[..., Any],
-    shapes: Mapping[str, Shape],
-    sizes: Mapping[str, int],
-    at: str,
-) -> dict[str, Problem | None]:
-    """For each gradient at these sizes: what is wrong with it, or None."""
-    matrices = {name: concrete.matrix(name, *size_of(shape, sizes)) for name, shape in shapes.items()}
-    arguments = {name: X if shapes[name] else X[0, 0] for name, X in matrices.items()}
-    Y = call_forward(forward, arguments, f"symbols ({at})")
-    DY = concrete.matrix("DY", *Y.shape)
-    claimed = call_backward(backward, {**arguments, "DY": DY, "Y": Y}, shapes, f"symbols ({at})")
-    try:
-        L = exact(concrete.inner_product(DY, Y))
-        expected = {name: concrete.gradient(L, X) for name, X in matrices.items()}
-    except ValueError as error:
-        raise NervaError(
-            f"forward: {error}; write it with where(condition, a, b) of nerva_py.matrix.scalars"
-        ) from error
-    return {name: _compare(name, expected, claimed[name], sizes) for name in shapes}
+def _numbers(sizes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, int]]:
+    """Numbers for sizes of which some are put in and the others are symbols."""
+    result: list[Mapping[str, int]] = []
+    for some in sizes:
+        free = sorted({symbol for size in some.values() for symbol in sp.sympify(size).free_symbols}, key=str)
+        values = {symbol: 4 + place for place, symbol in enumerate(free)}
+        result.append({name: int(sp.sympify(size).subs(values)) for name, size in some.items()})
+    return result
+
+
+def _exact(X: IndexedMatrix) -> IndexedMatrix:
+    return IndexedMatrix(*X.sizes, lambda i, j: exact(X.entry(i, j)))
 
 
 def _compare(name: str, expected: Mapping[str, sp.Matrix], given: Any, sizes: Mapping[str, int]) -> Problem | None:
@@ -146,43 +265,3 @@ def _equal(a: sp.Expr, b: sp.Expr) -> bool:
 
 def _same(A: sp.Matrix, B: sp.Matrix) -> bool:
     return A.shape == B.shape and all(_equal(a, b) for a, b in zip(A, B, strict=True))
-
-
-# -------------------------------------------------------------------------------------------------------------- every size
-
-
-def _why_not_all(
-    forward: Callable[..., Any],
-    backward: Callable[..., Any],
-    shapes: Mapping[str, Shape],
-    names: Sequence[str],
-    derivatives: Derivatives | None,
-) -> dict[str, str]:
-    """For each of these gradients: why it is not proved for every size, empty if it is."""
-    symbols = {
-        n: sp.Symbol(n, integer=True, positive=True) for shape in shapes.values() for n in shape if isinstance(n, str)
-    }
-    matrices = {name: IndexedMatrix.symbol(name, *size_of(shape, symbols)) for name, shape in shapes.items()}
-    arguments = {name: X if shapes[name] else X.entry(1, 1) for name, X in matrices.items()}
-    reasons = {}
-    with Cases() as cases:
-        try:
-            Y = call_forward(forward, arguments, "symbolic size")
-            DY = IndexedMatrix.symbol("DY", *Y.shape)
-            claimed = call_backward(backward, {**arguments, "DY": DY, "Y": Y}, shapes, "symbolic size")
-            L = exact(inner_product(DY, Y))
-            gradients = {name: _exact(claimed[name]) for name in names}
-            declared = cases.derivatives(gradients.values(), derivatives)
-        except Exception as error:  # noqa: BLE001  a function may fail in any way on symbolic sizes
-            return dict.fromkeys(names, str(error) or type(error).__name__)
-        for name, claim in gradients.items():
-            try:
-                rest = gradient_difference(L, matrices[name], claim, declared)
-                reasons[name] = "the prover could not show that the two sides are equal" if rest else ""
-            except Exception as error:  # noqa: BLE001
-                reasons[name] = str(error) or type(error).__name__
-    return reasons
-
-
-def _exact(X: IndexedMatrix) -> IndexedMatrix:
-    return IndexedMatrix(*X.shape, lambda i, j: exact(X.entry(i, j)))

@@ -23,7 +23,7 @@ def matrix(
     def entry(i: int, j: int) -> sp.Expr:
         if support is not None and not support(i, j):
             return sp.Integer(0)
-        return sp.Symbol(f"{name}_{i + 1}{j + 1}", **assumptions)
+        return sp.Symbol(f"{name}_{i + 1}{',' * (max(m, n) > 9)}{j + 1}", **assumptions)  # 1,11 is not 11,1
 
     return sp.Matrix(m, n, entry)
 

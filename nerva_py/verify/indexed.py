@@ -14,6 +14,8 @@ import sympy as sp
 
 from nerva_py.matrix import primitives as table
 
+from .sizes import asked
+
 Entry = Callable[[Any, Any], sp.Expr]
 
 _numbers = count()
@@ -23,9 +25,9 @@ INDICATORS: set[sp.IndexedBase] = set()
 ARBITRARY: set[sp.IndexedBase] = set()
 
 
-# Called with name, parameters and f(VARIABLE, *parameters) for each function f that is defined by cases.
+# Called with name, parameters and f(VARIABLE, *parameters) for each function f that is defined by cases: what to call it.
 Parameters = tuple[Any, ...]
-on_cases: list[Callable[[str, Parameters, sp.Expr], None]] = []
+on_cases: list[Callable[[str, Parameters, sp.Expr], str]] = []
 VARIABLE = sp.Symbol("x", real=True)
 
 
@@ -53,10 +55,15 @@ class IndexedMatrix:
         support: IndexedMatrix | None = None,
         base: sp.IndexedBase | None = None,
     ):
-        self.shape = (sp.sympify(rows), sp.sympify(columns))
+        self.sizes = (sp.sympify(rows), sp.sympify(columns))
         self.entry = entry
         self.support = support
         self.base = base  # of a matrix of free symbols, what they are called
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        """Rows and columns, as functions that are proved see them (see `sizes`)."""
+        return asked(self.sizes)
 
     @classmethod
     def symbol(cls, name: str, rows: Any, columns: Any) -> IndexedMatrix:
@@ -66,14 +73,14 @@ class IndexedMatrix:
 
     @property
     def T(self) -> IndexedMatrix:
-        return IndexedMatrix(self.shape[1], self.shape[0], lambda i, j: self.entry(j, i))
+        return IndexedMatrix(self.sizes[1], self.sizes[0], lambda i, j: self.entry(j, i))
 
     def __matmul__(self, other: IndexedMatrix) -> IndexedMatrix:
-        _check(self.shape[1] == other.shape[0], "@", self, other)
-        inner = self.shape[1]
+        _check(self.sizes[1] == other.sizes[0], "@", self, other)
+        inner = self.sizes[1]
         return IndexedMatrix(
-            self.shape[0],
-            other.shape[1],
+            self.sizes[0],
+            other.sizes[1],
             lambda i, j: total(lambda k: self.entry(i, k) * other.entry(k, j), inner),
         )
 
@@ -100,11 +107,11 @@ class IndexedMatrix:
 
     def map(self, f: Callable[[sp.Expr], sp.Expr]) -> IndexedMatrix:
         """f of each entry."""
-        return IndexedMatrix(*self.shape, lambda i, j: sp.sympify(f(self.entry(i, j))))
+        return IndexedMatrix(*self.sizes, lambda i, j: sp.sympify(f(self.entry(i, j))))
 
     def __repr__(self) -> str:
         i, j = sp.symbols("i j", integer=True)
-        return f"IndexedMatrix({self.shape[0]}×{self.shape[1]}, [i, j] -> {self.entry(i, j)})"
+        return f"IndexedMatrix({self.sizes[0]}×{self.sizes[1]}, [i, j] -> {self.entry(i, j)})"
 
 
 def sparse(name: str, rows: Any, columns: Any) -> IndexedMatrix:
@@ -118,12 +125,12 @@ def sparse(name: str, rows: Any, columns: Any) -> IndexedMatrix:
 
 def _check(condition: Any, operation: str, X: IndexedMatrix, Y: IndexedMatrix) -> None:
     if not condition:
-        raise ValueError(f"shapes do not fit: {X.shape[0]}×{X.shape[1]} {operation} {Y.shape[0]}×{Y.shape[1]}")
+        raise ValueError(f"shapes do not fit: {X.sizes[0]}×{X.sizes[1]} {operation} {Y.sizes[0]}×{Y.sizes[1]}")
 
 
 def _combined(name: str, f: Callable[[sp.Expr, sp.Expr], sp.Expr], X: IndexedMatrix, Y: IndexedMatrix) -> IndexedMatrix:
-    _check(X.shape == Y.shape, name, X, Y)
-    return IndexedMatrix(*X.shape, lambda i, j: sp.sympify(f(X.entry(i, j), Y.entry(i, j))))
+    _check(X.sizes == Y.sizes, name, X, Y)
+    return IndexedMatrix(*X.sizes, lambda i, j: sp.sympify(f(X.entry(i, j), Y.entry(i, j))))
 
 
 # --------------------------------------------------------------------------------------------------- the primitives on it
@@ -138,73 +145,81 @@ def apply(f, X, *parameters):
 
     def value(x: sp.Expr) -> sp.Expr:
         result = sp.sympify(f(x, *parameters))
-        if not result.has(sp.Piecewise):
+        if not result.has(sp.Piecewise, sp.Abs, sp.sign, sp.Max, sp.Min):
             return result
-        for note in on_cases:
-            note(f.__name__, parameters, sp.sympify(f(VARIABLE, *parameters)))
-        return sp.Function(f.__name__)(x, *parameters)
+        name = f.__name__
+        for named in on_cases:
+            name = named(name, parameters, sp.sympify(f(VARIABLE, *parameters)))
+        return sp.Function(name)(x, *parameters)
 
     return X.map(value)
 
 
 @table.row_repeat.register(IndexedMatrix)
 def row_repeat(x, m):
-    _check(x.shape[0] == 1, "row_repeat needs a row:", x, x)
-    return IndexedMatrix(m, x.shape[1], lambda i, j: x.entry(sp.Integer(1), j))
+    _check(x.sizes[0] == 1, "row_repeat needs a row:", x, x)
+    return IndexedMatrix(m, x.sizes[1], lambda i, j: x.entry(sp.Integer(1), j))
 
 
 @table.column_repeat.register(IndexedMatrix)
 def column_repeat(x, n):
-    _check(x.shape[1] == 1, "column_repeat needs a column:", x, x)
-    return IndexedMatrix(x.shape[0], n, lambda i, j: x.entry(i, sp.Integer(1)))
+    _check(x.sizes[1] == 1, "column_repeat needs a column:", x, x)
+    return IndexedMatrix(x.sizes[0], n, lambda i, j: x.entry(i, sp.Integer(1)))
 
 
 @table.columns_sum.register(IndexedMatrix)
 def columns_sum(X):
-    return IndexedMatrix(1, X.shape[1], lambda _, j: total(lambda i: X.entry(i, j), X.shape[0]))
+    return IndexedMatrix(1, X.sizes[1], lambda _, j: total(lambda i: X.entry(i, j), X.sizes[0]))
 
 
 @table.rows_sum.register(IndexedMatrix)
 def rows_sum(X):
-    return IndexedMatrix(X.shape[0], 1, lambda i, _: total(lambda j: X.entry(i, j), X.shape[1]))
+    return IndexedMatrix(X.sizes[0], 1, lambda i, _: total(lambda j: X.entry(i, j), X.sizes[1]))
 
 
 @table.elements_sum.register(IndexedMatrix)
 def elements_sum(X):
-    return total(lambda i: total(lambda j: X.entry(i, j), X.shape[1]), X.shape[0])
+    return total(lambda i: total(lambda j: X.entry(i, j), X.sizes[1]), X.sizes[0])
 
 
-def _arbitrary(name: str) -> sp.IndexedBase:
-    base = sp.IndexedBase(f"{name}{next(_numbers)}")
-    ARBITRARY.add(base)
-    return base
+_largest: dict[tuple[str, Any, Any], sp.IndexedBase] = {}
+
+
+def _arbitrary(kind: str, X: IndexedMatrix) -> sp.IndexedBase:
+    """The same one for the same matrix; no matrix of a user can have its name."""
+    i, j = sp.symbols("i j", integer=True)
+    key = kind, X.entry(i, j), X.sizes
+    if key not in _largest:
+        _largest[key] = sp.IndexedBase(f"{kind} {next(_numbers)}")
+        ARBITRARY.add(_largest[key])
+    return _largest[key]
 
 
 @table.rows_max.register(IndexedMatrix)
 def rows_max(X):
     """An arbitrary column: what uses it is proved for any value there, so for the largest element too."""
-    largest = _arbitrary("max")
-    return IndexedMatrix(X.shape[0], 1, lambda i, _: largest[i])
+    largest = _arbitrary("max", X)
+    return IndexedMatrix(X.sizes[0], 1, lambda i, _: largest[i])
 
 
 @table.columns_max.register(IndexedMatrix)
 def columns_max(X):
     """An arbitrary row, as in `rows_max`."""
-    largest = _arbitrary("max")
-    return IndexedMatrix(1, X.shape[1], lambda _, j: largest[j])
+    largest = _arbitrary("column max", X)
+    return IndexedMatrix(1, X.sizes[1], lambda _, j: largest[j])
 
 
 @table.diag.register(IndexedMatrix)
 def diag(X):
-    _check(X.shape[0] == X.shape[1], "diag needs a square matrix:", X, X)
-    return IndexedMatrix(X.shape[0], 1, lambda i, _: X.entry(i, i))
+    _check(X.sizes[0] == X.sizes[1], "diag needs a square matrix:", X, X)
+    return IndexedMatrix(X.sizes[0], 1, lambda i, _: X.entry(i, i))
 
 
 @table.Diag.register(IndexedMatrix)
 def Diag(x):
     one = sp.Integer(1)
-    row = x.shape[0] == 1
-    n = x.shape[1] if row else x.shape[0]
+    row = x.sizes[0] == 1
+    n = x.sizes[1] if row else x.sizes[0]
     return IndexedMatrix(n, n, lambda i, j: sp.KroneckerDelta(i, j) * (x.entry(one, i) if row else x.entry(i, one)))
 
 
@@ -222,7 +237,7 @@ def updated(f, W, G, states, constants):
             result = f(W.entry(i, j), G.entry(i, j), *(s.entry(i, j) for s in states), *constants)
             return sp.sympify(result[number] if states else result)
 
-        return IndexedMatrix(W.shape[0], W.shape[1], entry, W.support)
+        return IndexedMatrix(W.sizes[0], W.sizes[1], entry, W.support)
 
     return part(0), tuple(part(number + 1) for number in range(len(states)))
 
@@ -230,11 +245,11 @@ def updated(f, W, G, states, constants):
 @table.draw_mask.register(IndexedMatrix)
 def draw_mask(rng, like, rate):
     """A matrix of free symbols, which `rng.matrix(rows, columns)` names."""
-    return rng.matrix(*like.shape)
+    return rng.matrix(*like.sizes)
 
 
 @table.product_on.register(IndexedMatrix)
 def product_on(W, A, B):
     product = A @ B
-    _check(product.shape == W.shape, "product_on", product, W)
+    _check(product.sizes == W.sizes, "product_on", product, W)
     return product if W.support is None else _combined("⊙", lambda a, b: a * b, W.support, product)

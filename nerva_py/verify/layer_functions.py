@@ -14,6 +14,7 @@ from nerva_py.errors import NervaError, unknown
 from nerva_py.matrix import Outer, ones
 
 from .indexed import IndexedMatrix
+from .sizes import plain
 
 Shape = tuple[int | str, int | str] | tuple[()]
 
@@ -81,7 +82,7 @@ def values_on(X: Any, gradient: Any) -> Any:
     """
     if not isinstance(gradient, Outer):
         return gradient
-    fits = X is not None and X.shape == gradient.shape
+    fits = X is not None and plain(X.shape) == plain(gradient.shape)
     return gradient.on(X if fits else ones(gradient.terms[0].DZ, *gradient.shape))
 
 
@@ -127,11 +128,16 @@ def _told(role: str, sizes: str) -> Iterator[None]:
 # Part of a message -> what was probably meant.
 OF_NUMPY = "use the functions of nerva_py.matrix, such as exp and apply, not those of NumPy"
 OF_MATH = "use the functions of nerva_py.matrix.scalars, such as exp, not those of math"
+UNCHANGED = "a function may not change its arguments; make a new matrix"
 HINTS = {
+    "Cannot set values": UNCHANGED,
+    "read-only": UNCHANGED,
+    "not support item assignment": UNCHANGED,
     "truth value of Relational": "choose between two cases with where(condition, a, b) of nerva_py.matrix.scalars",
     "Matrix size mismatch": "for the product element by element use hadamard, as * is for scalars",
     "for +: ": "a matrix and a number cannot be added; use ones or row_repeat",
     "for -: ": "a matrix and a number cannot be subtracted; use ones or row_repeat",
+    "Invalid comparison": "compare numbers, in a function that apply takes, not matrices",
     "not supported between instances of": "compare numbers, in a function that apply takes, not matrices",
     "loop of ufunc": OF_NUMPY,
     "must be real number": OF_MATH,

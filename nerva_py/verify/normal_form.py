@@ -16,10 +16,9 @@ renamed canonically, e^(a + b) becomes e^a e^b, and e^(c log P) becomes P^c.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from functools import cache, reduce
-from itertools import permutations, product
+from itertools import groupby, permutations, product
 from typing import Any
 
 import sympy as sp
@@ -322,14 +321,15 @@ def _bound_index(level: int, number: int) -> sp.Symbol:
 
 
 def _canonical(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> Atom:
-    """The sum with its indices renamed: of all ways to number the indices of a size, the one that prints first.
+    """The sum with its indices renamed: of all ways to number the indices of a size that stand in the same places, the one
+    that prints first.
 
     The names carry a level above that of all sums inside, so that no index is captured.
     """
     level = 1 + max((_level(atom) for atom, _ in factors), default=0)
-    bounds = sorted(bounds, key=lambda bound: str(bound[1]))
-    sizes = Counter(str(size) for _, size in bounds)
-    groups = [[bound for bound in bounds if str(bound[1]) == size] for size in sizes]
+    places = _places(bounds, factors)
+    bounds = sorted(bounds, key=lambda bound: places[bound[0]])
+    groups = [list(group) for _, group in groupby(bounds, key=lambda bound: places[bound[0]])]
     best: tuple[str, Atom] | None = None
     for choice in product(*(permutations(group) for group in groups)):
         ordered = [bound for group in choice for bound in group]
@@ -344,6 +344,36 @@ def _canonical(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> Atom:
             best = (repr(atom), atom)
     assert best is not None
     return best[1]
+
+
+def _places(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> dict[sp.Symbol, str]:
+    """Of each bound index its size and where it stands, in words that do not depend on how bound indices are called.
+
+    Where the others stand is put in their place, until this tells no more of them apart.
+    """
+    places = {index: str(size) for index, size in bounds}
+    told = 0
+    while told < len(set(places.values())) < len(places) or not told:
+        told = len(set(places.values()))
+        numbers = {place: f"{number} of {told}" for number, place in enumerate(sorted(set(places.values())))}
+        others = {index: numbers[place] for index, place in places.items()}
+        places = {
+            index: " ".join(
+                [others[index], *sorted(_told(f, {**others, index: "*"}) for f in factors if _contains(f, index))]
+            )
+            for index in places
+        }
+    return places
+
+
+def _told(value: Any, names: dict[sp.Symbol, str]) -> str:
+    """A part of a monomial with these names of indices; what is in an order by its names is told in another one."""
+    if not isinstance(value, tuple):
+        return names.get(value) or str(value)
+    parts = [_told(part, names) for part in value]
+    if not (value and value[0] == "entry"):
+        return f"({' '.join(sorted(parts))})"
+    return f"({parts[0]} {parts[1]} {[_told(index, names) for index in value[2]]})"
 
 
 # ---------------------------------------------------------------------------------------------------- walking through an atom

@@ -77,7 +77,7 @@ def _partial(e: sp.Expr, k: int, derivatives: Derivatives | None) -> sp.Expr:
 
 def inner_product(A: IndexedMatrix, B: IndexedMatrix) -> sp.Expr:
     """Σ_ij A[i, j] B[i, j]"""
-    return total(lambda i: total(lambda j: A.entry(i, j) * B.entry(i, j), A.shape[1]), A.shape[0])
+    return total(lambda i: total(lambda j: A.entry(i, j) * B.entry(i, j), A.sizes[1]), A.sizes[0])
 
 
 def difference(left: Any, right: Any) -> Polynomial:
@@ -88,14 +88,14 @@ def difference(left: Any, right: Any) -> Polynomial:
 
 def indices_of(X: IndexedMatrix) -> tuple[Any, Any]:
     """The indices of any entry: p and q, and 1 where there is a single row or column."""
-    rows, columns = X.shape
+    rows, columns = X.sizes
     return (sp.Integer(1) if rows == 1 else P, sp.Integer(1) if columns == 1 else Q)
 
 
 def equal(X: IndexedMatrix, Y: IndexedMatrix) -> Polynomial:
     """X[p, q] − Y[p, q] in normal form, for all p and q; empty if the matrices are equal. Raises ValueError for two shapes."""
-    if X.shape != Y.shape:
-        raise ValueError(f"shapes differ: {X.shape[0]}×{X.shape[1]} and {Y.shape[0]}×{Y.shape[1]}")
+    if X.sizes != Y.sizes:
+        raise ValueError(f"shapes differ: {X.sizes[0]}×{X.sizes[1]} and {Y.sizes[0]}×{Y.sizes[1]}")
     return difference(X.entry(*indices_of(X)), Y.entry(*indices_of(X)))
 
 
@@ -108,8 +108,8 @@ def gradient_difference(
     respect to the stored values. Raises ValueError for a gradient of another shape, and for a result that depends on the
     value of a maximum.
     """
-    if X.shape != claimed.shape:
-        raise ValueError(f"the gradient has shape {claimed.shape[0]}×{claimed.shape[1]}, X {X.shape[0]}×{X.shape[1]}")
+    if X.sizes != claimed.sizes:
+        raise ValueError(f"the gradient has shape {claimed.sizes[0]}×{claimed.sizes[1]}, X {X.sizes[0]}×{X.sizes[1]}")
     assert X.base is not None, "the gradient is taken with respect to a matrix of symbols"
     # First the normal form: what cancels in it (the maximum in a stable softmax) need not be differentiated.
     simplified = to_sympy(normalize(L))

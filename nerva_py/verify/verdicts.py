@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
+from .numeric import Shown
+
 LONGEST = 200  # characters of an expression that are shown
 MOST = 8  # numbers that are shown
 
@@ -60,7 +62,7 @@ class Counterexample:
         return "\n".join(lines)
 
 
-Problem = Counterexample | str
+Problem = Counterexample | Shown | str
 
 
 def combined(first: Problem | None, second: Problem | None, names: Iterable[str]) -> Problem | None:
@@ -79,38 +81,43 @@ def combined(first: Problem | None, second: Problem | None, names: Iterable[str]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known of one gradient: proved for all sizes, for some sizes, or what is wrong with it."""
+    """What is known of one gradient: right (✓), wrong (✗: `problem`), or not decided (?: `why_not`).
+
+    `all_sizes`: proved for all sizes, else for the given ones. `assumed`: under which conditions. `agrees`: at how many
+    points on NumPy it is what differences of `forward` say.
+    """
 
     name: str
+    right: bool = False
     all_sizes: bool = False
-    sizes: tuple[str, ...] = ()
     problem: Problem | None = None
-    why_not_all: str = ""
-
-    @property
-    def correct(self) -> bool:
-        """Nothing wrong was found."""
-        return self.problem is None
+    why_not: str = ""
+    assumed: tuple[str, ...] = ()
+    agrees: int = 0
+    largest: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         if self.problem is not None:
             return f"✗ D{self.name} is wrong\n" + textwrap.indent(_wrapped(str(self.problem)), "    ")
-        if self.all_sizes:
-            return f"✓ D{self.name} is right: proved for all sizes"
-        if not self.why_not_all:
-            return f"✓ D{self.name} is right: proved for {' and '.join(self.sizes)}"
-        why = textwrap.indent(_wrapped(f"not proved for all sizes: {shortened(self.why_not_all)}"), "    ")
-        return f"✓ D{self.name} is right: proved for {' and '.join(self.sizes)}\n{why}"
+        if self.right:
+            where = "all sizes" if self.all_sizes else "these sizes"
+            return f"✓ D{self.name} is right: proved for {where}" + "".join(f", {what}" for what in self.assumed)
+        why = _wrapped(shortened(self.why_not))
+        if self.agrees:
+            sizes = ", ".join(f"{name} = {number}" for name, number in self.largest.items())
+            up_to = f" with sizes up to {sizes}" if sizes else ""
+            why += "\n" + _wrapped(f"it agrees with differences of forward at {self.agrees} points{up_to}")
+        return f"? D{self.name} is not decided\n" + textwrap.indent(why, "    ")
 
 
 @dataclass(frozen=True)
 class Report:
-    """The verdicts of all gradients, by name; true if each is right."""
+    """The verdicts of all gradients, by name; true if each is right: one that is not decided is not."""
 
     verdicts: tuple[Verdict, ...]
 
     def __bool__(self) -> bool:
-        return all(verdict.correct for verdict in self.verdicts)
+        return all(verdict.right for verdict in self.verdicts)
 
     def __iter__(self) -> Iterator[Verdict]:
         return iter(self.verdicts)

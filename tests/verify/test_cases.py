@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import sympy as sp
 
 from nerva_py.equations.activations import leaky_relu, leaky_relu_derivative, relu, relu_derivative
@@ -48,9 +47,26 @@ def test_outside_nothing_is_noted():
     assert cases.functions == {}
 
 
-def test_two_functions_of_one_name():
+def test_two_functions_of_one_name_get_two():
     one, two = (apply(lambda x, value=value: where(x <= 0, 0, value), A) for value in (1, 2))
-    with Cases():
-        one.entry(1, 1)
-        with pytest.raises(ValueError, match="have the same name"):
-            two.entry(1, 1)
+    with Cases() as cases:
+        assert one.entry(1, 1).func != two.entry(1, 1).func
+        assert one.entry(1, 1) == one.entry(1, 1)
+    assert len(cases.functions) == 2
+
+
+def test_what_nobody_gave_is_made():
+    with Cases() as cases:
+        derivatives = cases.completed(cases.derivatives([apply(relu, A)]))
+        (slope,) = derivatives.of(sp.Function("relu"))
+        assert cases.vanishes(slope(A.entry(1, 1)) - apply(relu_derivative, A).entry(1, 1))
+
+
+def test_of_a_sum_each_term_may_be_in_another_case():
+    """Σ_i [A_i1 > 0] (N A_i1 − Σ_j A_j1) is 0 if all are positive, and if none is, but not always."""
+    i, j = sp.symbols("i j", integer=True)
+    base = A.base
+    with Cases() as cases:
+        one = apply(relu_derivative, A)
+        spread = N * base[i, 1] - sp.Sum(base[j, 1], (j, 1, N))
+        assert not cases.vanishes(sp.Sum(one.entry(i, 1) * spread, (i, 1, N)))

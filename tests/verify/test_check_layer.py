@@ -129,14 +129,10 @@ def test_right_for_all_sizes(name):
     assert str(report["X"]) == str(report["DX"]) == "✓ DX is right: proved for all sizes"
 
 
-def test_functions_without_a_name_are_proved_for_some_sizes():
-    """Two functions by cases that are both called <lambda> must not be taken for one."""
+def test_functions_without_a_name():
+    """Two functions by cases that are both called <lambda> are not taken for one."""
     layer = element_wise(lambda x: where(x <= 0, x / 10, x), lambda x: where(x <= 0, 0.1, 1))
-    report = check_layer(*layer, **X)
-    assert report
-    assert not report["X"].all_sizes
-    assert "proved for D = 1, N = 2 and D = 2, N = 3" in str(report)
-    assert "have the same name, <lambda>" in str(report).replace("\n      ", " ")
+    assert check_layer(*layer, **X)["X"].all_sizes
 
 
 def test_sizes_that_are_numbers():
@@ -161,8 +157,10 @@ def test_undefined_functions():
     derivatives = Derivatives()
     derivatives.declare(f, g)
     report = check_layer(*element_wise(f, g), **X, derivatives=derivatives)
-    assert not report  # at given sizes SymPy does not know that g is the derivative
-    assert "no numbers were found" in str(report)
+    assert str(report["X"]).endswith("for all sizes, with the derivatives as they are declared; not tried on numbers")
+    report = check_layer(*element_wise(f, f), **X, derivatives=derivatives)
+    assert not report
+    assert str(report).startswith("? DX is not decided")
 
 
 # ------------------------------------------------------------------------------------------------------------- wrong layers
@@ -172,7 +170,7 @@ def wrong(forward, backward, shapes, name="W"):
     """The text of the verdict on a wrong gradient."""
     report = check_layer(forward, backward, **shapes)
     assert not report
-    assert not report[name].correct
+    assert not report[name].right
     assert str(report[name]).startswith(f"✗ D{name} is wrong\n")
     return str(report[name])
 
@@ -207,8 +205,7 @@ def gradients(**changes):
 def test_one_wrong_gradient(change, message):
     report = check_layer(linear, gradients(W=change), **LINEAR)
     assert message in str(report["W"])
-    assert [verdict.name for verdict in report if not verdict.correct] == ["W"]
-    assert report["b"].correct
+    assert [verdict.name for verdict in report if verdict.problem is not None] == ["W"]
 
 
 @pytest.mark.parametrize(
@@ -293,7 +290,7 @@ def test_batch_norm_with_one_wrong_sign():
         return DX + 2 * row_repeat(columns_mean(DY), X.shape[0]), Dgamma, Dbeta
 
     report = check_layer(RIGHT["batch norm"][0], backward, **NORM)
-    assert [verdict.correct for verdict in report] == [False, True, True]
+    assert [verdict.right for verdict in report] == [False, True, True]
     assert len(max(str(report).splitlines(), key=len)) <= 120
     assert len(str(report).splitlines()) < 20  # long expressions are cut, what they are worth is not
     assert "for example " in str(report)
@@ -334,7 +331,6 @@ def test_a_gradient_that_is_right_by_accident_of_the_loss():
         (lambda X: X * X, lambda DY: DY, X, "use hadamard"),
         (lambda X: X + 1, lambda DY: DY, X, "a matrix and a number cannot be added"),
         (lambda X: apply(lambda x: x if x > 0 else 0, X), lambda DY: DY, X, "where(condition, a, b)"),
-        (lambda X: apply(lambda x: sp.Max(x, 0), X), lambda DY: DY, X, "where(condition, a, b)"),
         (lambda X: np.where(X > 0, X, 0), lambda DY: DY, X, "compare numbers, in a function that apply takes"),
         (linear, lambda X, W, DY: (DY @ W.T, DY, DY), LINEAR, "backward fails on matrices of symbols"),
         (linear, lambda X, W, DY: (DY @ W, Outer(DY, X.T), DY), LINEAR, "backward fails on matrices of symbols"),
@@ -360,6 +356,11 @@ def test_what_has_no_meaning_for_symbolic_sizes():
         return total
 
     report = check_layer(forward, lambda X, DY: (X.shape[0] + 1) * DY, **X)
-    assert report
-    assert not report["X"].all_sizes
-    assert "not proved for all sizes: forward fails on matrices of symbolic size" in str(report)
+    assert not report
+    assert (
+        str(report)
+        .replace("\n      ", " ")
+        .startswith(
+            "? DX is not decided\n    forward fails on matrices of symbolic size: TypeError: the size N is no number here"
+        )
+    )

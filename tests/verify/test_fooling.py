@@ -1,0 +1,417 @@
+"""What `check_layer` must not be fooled by: wrong layers are never called right, right ones never wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from nerva_py.errors import NervaError
+from nerva_py.matrix import (
+    Outer,
+    apply,
+    column_repeat,
+    columns_sum,
+    exp,
+    hadamard,
+    log,
+    ones,
+    reciprocal,
+    row_repeat,
+    rows_max,
+    rows_sum,
+)
+from nerva_py.matrix.scalars import exp as exp1
+from nerva_py.matrix.scalars import sqrt as sqrt1
+from nerva_py.matrix.scalars import tanh, where
+from nerva_py.verify import check_layer
+
+X = {"inputs": {"X": ("N", "D")}}
+XW = {**X, "parameters": {"W": ("K", "D")}}
+SQUARE = {**X, "parameters": {"A": ("D", "D")}}
+
+
+def relu(x):
+    return where(x <= 0, 0, x)
+
+
+def elementwise(f, g, shapes=X):
+    return lambda X: apply(f, X), lambda X, DY: hadamard(DY, apply(g, X)), shapes
+
+
+# ------------------------------------------------------------------------------------------------------------- wrong layers
+
+
+def residual_where_it_fits(X, W):
+    Y = X @ W.T
+    return Y + X if X.shape == Y.shape else Y
+
+
+def zero_for_one_sample(X, DY):
+    return 0 * DY if X.shape[0] == 1 else DY
+
+
+def wrong_every_fifth(X, DY):
+    return DY if X.shape[0] % 5 else 2 * DY
+
+
+def wrong_unless_one_less_counts(X, DY):
+    return DY if X.shape[0] - 1 else 2 * DY
+
+
+def by_a_table(X, DY):
+    return {1: 2, 57: 3}.get(X.shape[0], 1) * DY
+
+
+def one_at_the_sizes_tried(X, DY):
+    n = X.shape[0]
+    return (1 + (n - 1) * (n - 2) * (n - 3)) * DY
+
+
+def writes_into_its_argument(DY):
+    DY[:, 0] = 0
+    return DY
+
+
+def forward_that_writes(X):
+    Y = 2 * X
+    X[0, 0] = 7
+    return Y
+
+
+def two_entries_doubled(X, DY):
+    # Of an 11×11 matrix the entries (1, 11) and (11, 1).
+    E = np.ones((11, 11))
+    E[0, 10] = E[10, 0] = 2
+    if isinstance(DY, np.ndarray):
+        return hadamard(DY, E)
+    if isinstance(DY, sp.MatrixBase):
+        return hadamard(DY, sp.Matrix(E))
+    return DY
+
+
+def hidden_case(x):
+    return where(relu(x) != 0, 1, 5)
+
+
+def relu_in_disguise(x):
+    return where(relu(x) == 0, 0, x)
+
+
+def clip(x):
+    return where(abs(x) <= 100, x, where(x > 0, 100, -100))
+
+
+def clip_wrong_above(x):
+    return where(abs(x) <= 100, 1, where(x > 0, 3, 0))
+
+
+def five_at_zero(x):
+    return where(x < 0, 0, where(x <= 0, 5, 1))
+
+
+def huge_at_zero(x):
+    return where(x <= 0, 0, 1) + 1e30 * where(x < 0, 0, 1) * where(x <= 0, 1, 0)
+
+
+def largest_only(X):
+    return hadamard(X, apply(lambda d: where(d >= 0, 1, 0), X - column_repeat(rows_max(X), X.shape[1])))
+
+
+class Counter:
+    calls = 0
+
+    def __call__(self, DY):
+        type(self).calls += 1
+        return DY * (1 if self.calls < 3 else 2)
+
+
+calls = []
+
+
+def counts(DY):
+    calls.append(1)
+    return DY * len(calls)
+
+
+def random_factor(DY):
+    return DY * np.random.default_rng().choice([1.0, 1.0, 2.0])
+
+
+def by_carrier(DY):
+    return DY * (1 if type(DY).__name__ != "ndarray" or DY.shape[0] < 90 else 2)
+
+
+def removable(X, DY):
+    n = X.shape[0]
+    return ((n - 5) / (n - 5)) * DY
+
+
+def wrong_from_a_threshold(x):
+    return where(x > 250, 2, 1)
+
+
+WRONG = {
+    "residual if the shapes are equal": (residual_where_it_fits, lambda X, W, DY: (DY @ W, DY.T @ X), XW),
+    "zero for one sample": (lambda X: X, zero_for_one_sample, X),
+    "N % 5": (lambda X: X, wrong_every_fifth, X),
+    "N - 1 as a truth value": (lambda X: X, wrong_unless_one_less_counts, X),
+    "a table by size": (lambda X: X, by_a_table, X),
+    "1 at the sizes tried": (lambda X: X, one_at_the_sizes_tried, X),
+    "N == 57": (lambda X: X, lambda X, DY: 2 * DY if X.shape[0] == 57 else DY, X),
+    "57 == N": (lambda X: X, lambda X, DY: 2 * DY if 57 == X.shape[0] else DY, X),  # noqa: SIM300
+    "N in a tuple": (lambda X: X, lambda X, DY: 2 * DY if X.shape[0] in (58, 59) else DY, X),
+    "N > 1000": (lambda X: X, lambda X, DY: 2 * DY if X.shape[0] > 1000 else DY, X),
+    "N > D": (lambda X: X, lambda X, DY: 2 * DY if X.shape[0] > X.shape[1] + 500 else DY, X),
+    "max(N, 200)": (lambda X: X, lambda X, DY: (max(X.shape[0], 200) / 200) * DY, X),
+    "N² == 3364": (lambda X: X, lambda X, DY: 2 * DY if X.shape[0] ** 2 == 3364 else DY, X),
+    "shapes as a tuple": (lambda X: X, lambda X, DY: 2 * DY if X.shape == (58, 3) else DY, X),
+    "the shape of a product that waits": (
+        lambda X, W: X @ W.T,
+        lambda X, W, DY: (DY @ W, Outer(DY, X) + Outer(DY, X) if Outer(DY, X).shape[0] == 58 else Outer(DY, X)),
+        XW,
+    ),
+    "two entries of 11×11": (lambda X: X, two_entries_doubled, {"inputs": {"X": (11, 11)}}),
+    "5 where x ≤ 0": elementwise(lambda x: x, hidden_case),
+    "ReLU in disguise": (lambda X: apply(relu_in_disguise, X), lambda DY: DY, X),
+    "a clip, wrong above 100": elementwise(clip, clip_wrong_above),
+    "5 at 0": elementwise(relu, five_at_zero),
+    "1e30 at 0": elementwise(relu, huge_at_zero),
+    "x == 0": elementwise(relu, lambda x: 5 if x == 0 else where(x <= 0, 0, 1)),
+    "the largest of a row": (
+        largest_only, lambda X, DY: hadamard(DY, apply(lambda x: where(x >= 0, 1, 0), X)), {"inputs": {"X": ("B", "C")}},
+    ),
+    "an object that counts": (lambda X: X, lambda DY: Counter()(DY), X),
+    "a list that counts": (lambda X: X, counts, X),
+    "a random factor": (lambda X: X, random_factor, X),
+    "asks for its carrier": (lambda X: X, by_carrier, X),
+    "(N − 5)/(N − 5)": (lambda X: X, removable, X),
+    "wrong above 250": elementwise(lambda x: x, wrong_from_a_threshold),
+    "wrong above 250, as Y": (lambda X: X, lambda Y, DY: hadamard(DY, apply(wrong_from_a_threshold, Y)), X),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_never_called_right(name):
+    forward, backward, shapes = WRONG[name]
+    report = check_layer(forward, backward, **shapes)
+    assert not report, report
+
+
+# What numbers can show is told to be wrong; the others are not decided.
+SHOWN = [
+    "residual if the shapes are equal", "zero for one sample", "N % 5", "N - 1 as a truth value", "1 at the sizes tried",
+    "5 where x ≤ 0", "ReLU in disguise", "a clip, wrong above 100", "the largest of a row", "wrong above 250",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_shown_to_be_wrong(name):
+    forward, backward, shapes = WRONG[name]
+    report = check_layer(forward, backward, **shapes)
+    assert any(verdict.problem is not None for verdict in report), report
+
+
+# ------------------------------------------------------------------------------------------------------------- right layers
+
+
+def gelu(x):
+    return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x**3)))
+
+
+def gelu_derivative(x):
+    t = tanh(0.7978845608028654 * (x + 0.044715 * x**3))
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t**2) * 0.7978845608028654 * (1 + 3 * 0.044715 * x**2)
+
+
+LAMBDA, ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def weight_normalisation(X, V, g):
+    norm = apply(sqrt1, rows_sum(hadamard(V, V)))
+    return X @ hadamard(V, column_repeat(hadamard(g, reciprocal(norm)), V.shape[1])).T
+
+
+def weight_normalisation_backward(X, V, g, DY):
+    D = V.shape[1]
+    norm = apply(sqrt1, rows_sum(hadamard(V, V)))
+    U = hadamard(V, column_repeat(reciprocal(norm), D))
+    DW = DY.T @ X
+    Dg = rows_sum(hadamard(DW, U))
+    DV = hadamard(column_repeat(hadamard(g, reciprocal(norm)), D), DW - hadamard(column_repeat(Dg, D), U))
+    return DY @ hadamard(U, column_repeat(g, D)), DV, Dg
+
+
+def prelu_backward(X, a, DY):
+    A = row_repeat(a, X.shape[0])
+    DX = hadamard(DY, apply(lambda x: where(x <= 0, 0, 1), X) + hadamard(A, apply(lambda x: where(x <= 0, 0, 1), -X)))
+    return DX, -columns_sum(hadamard(DY, apply(relu, -X)))
+
+
+def hinge_backward(X, T, DY):
+    G = hadamard(DY, apply(lambda x: where(x <= 0, 0, 1), ones(X, *X.shape) - hadamard(T, X)))
+    return -hadamard(G, T), -hadamard(G, X)
+
+
+def two_tanh(X, V, W):
+    H = X + apply(tanh, X @ V.T)
+    return H + apply(tanh, H @ W.T)
+
+
+def two_tanh_backward(X, V, W, DY):
+    slope = lambda z: 1 - tanh(z) ** 2  # noqa: E731
+    H = X + apply(tanh, X @ V.T)
+    G = hadamard(DY, apply(slope, H @ W.T))
+    DH = DY + G @ W
+    F = hadamard(DH, apply(slope, X @ V.T))
+    return DH + F @ V, F.T @ X, G.T @ H
+
+
+def five_products_backward(X, A, DY):
+    powers, cotangents = [X], [DY]
+    for _ in range(4):
+        powers.append(powers[-1] @ A.T)
+        cotangents.append(cotangents[-1] @ A)
+    DA = cotangents[4].T @ powers[0]
+    for k in range(1, 5):
+        DA = DA + cotangents[4 - k].T @ powers[k]
+    return cotangents[4] @ A, DA
+
+
+def cosine(X, T):
+    norms = rows_sum(hadamard(X, X)), rows_sum(hadamard(T, T))
+    return hadamard(rows_sum(hadamard(X, T)), hadamard(*(reciprocal(apply(sqrt1, s)) for s in norms)))
+
+
+def cosine_backward(X, T, DY):
+    a, b = (reciprocal(apply(sqrt1, rows_sum(hadamard(M, M)))) for M in (X, T))
+    D, c = X.shape[1], cosine(X, T)
+
+    def one(M, other, mine, its):
+        return hadamard(
+            column_repeat(hadamard(DY, mine), D),
+            hadamard(column_repeat(its, D), other) - hadamard(column_repeat(hadamard(c, mine), D), M),
+        )
+
+    return one(X, T, a, b), one(T, X, b, a)
+
+
+RIGHT = {
+    "GELU with its decimals": elementwise(gelu, gelu_derivative),
+    "SELU": elementwise(
+        lambda x: LAMBDA * where(x > 0, x, ALPHA * (exp1(x) - 1)), lambda x: where(x > 0, LAMBDA, LAMBDA * ALPHA * exp1(x))
+    ),
+    "weight normalisation": (
+        weight_normalisation, weight_normalisation_backward, {**X, "parameters": {"V": ("K", "D"), "g": ("K", 1)}},
+    ),
+    "|x|": elementwise(abs, lambda x: where(x > 0, 1, -1)),
+    "(x + |x|)/2": elementwise(lambda x: (x + abs(x)) / 2, lambda x: where(x > 0, 1, 0)),
+    "hard tanh": elementwise(
+        lambda x: where(abs(x) <= 1, x, where(x > 0, 1, -1)), lambda x: where(abs(x) <= 1, 1, 0)
+    ),
+    "Huber": elementwise(
+        lambda x: where(abs(x) <= 1, x * x / 2, abs(x) - 0.5), lambda x: where(abs(x) <= 1, x, where(x > 0, 1, -1))
+    ),
+    "relu(x) − relu(−x)": elementwise(
+        lambda x: relu(x) - relu(-x), lambda x: where(x > 0, 1, 0) + where(-x > 0, 1, 0)
+    ),
+    "ReLU from its output": (lambda X: apply(relu, X), lambda Y, DY: hadamard(DY, apply(lambda y: where(y <= 0, 0, 1), Y)), X),
+    "exp(log x)": (lambda X: exp(log(X)), lambda DY: DY, X),
+    "a branch for one sample": (
+        lambda X: X if X.shape[0] == 1 else 3 * X, lambda X, DY: DY if X.shape[0] == 1 else 3 * DY, X,
+    ),
+    "a residual with its gradient": (
+        residual_where_it_fits,
+        lambda X, W, DY: (DY @ W + DY if X.shape == DY.shape else DY @ W, DY.T @ X),
+        XW,
+    ),
+    "N < 5": (lambda X: 2 * X if X.shape[0] < 5 else X, lambda X, DY: 2 * DY if X.shape[0] < 5 else DY, X),
+    "11×11": (lambda X: 2 * X, lambda DY: 2 * DY, {"inputs": {"X": (11, 11)}}),
+    "PReLU": (
+        lambda X, a: apply(relu, X) - hadamard(row_repeat(a, X.shape[0]), apply(relu, -X)),
+        prelu_backward,
+        {**X, "parameters": {"a": (1, "D")}},
+    ),
+    "Softsign": elementwise(lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2),
+    "relu ⊙ relu": (
+        lambda X: hadamard(apply(relu, X), apply(relu, X)), lambda X, DY: 2 * hadamard(DY, apply(relu, X)), X,
+    ),
+    "hinge": (
+        lambda X, T: apply(relu, ones(X, *X.shape) - hadamard(T, X)),
+        lambda X, T, DY: hinge_backward(X, T, DY),
+        {"inputs": {"X": ("N", "D"), "T": ("N", "D")}},
+    ),
+    "log-sum-exp": (lambda X: log(rows_sum(exp(X))), lambda X, DY: hadamard(softmax_rows(X), column_repeat(DY, X.shape[1])), X),
+    "a stable log-sum-exp": (
+        lambda X: rows_max(X) + log(rows_sum(exp(X - column_repeat(rows_max(X), X.shape[1])))),
+        lambda X, DY: hadamard(softmax_rows(X), column_repeat(DY, X.shape[1])), X,
+    ),
+    "two residual tanh layers": (two_tanh, two_tanh_backward, {**X, "parameters": {"V": ("D", "D"), "W": ("D", "D")}}),
+    "five products": (lambda X, A: X @ A.T @ A.T @ A.T @ A.T @ A.T, five_products_backward, SQUARE),
+    "cosine similarity": (cosine, cosine_backward, {"inputs": {"X": ("N", "D"), "T": ("N", "D")}}),
+    "the largest of a row": (
+        rows_max,
+        lambda X, DY: hadamard(
+            column_repeat(DY, X.shape[1]), apply(lambda d: where(d >= 0, 1, 0), X - column_repeat(rows_max(X), X.shape[1]))
+        ),
+        X,
+    ),
+    "an attention": (
+        lambda X, A: softmax_rows(X @ A @ X.T) @ X,
+        lambda X, A, DY: attention_backward(X, A, DY),
+        SQUARE,
+    ),
+}  # fmt: skip
+
+
+def softmax_rows(Z):
+    E = exp(Z)
+    return hadamard(E, column_repeat(reciprocal(rows_sum(E)), Z.shape[1]))
+
+
+def attention_backward(X, A, DY):
+    P = softmax_rows(X @ A @ X.T)
+    DP = DY @ X.T
+    DS = hadamard(P, DP - column_repeat(rows_sum(hadamard(P, DP)), P.shape[1]))
+    return P.T @ DY + DS @ X @ A.T + DS.T @ X @ A, X.T @ DS @ X
+
+
+# Those for which no proof is found yet.
+NOT_DECIDED = {"the largest of a row"}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_never_called_wrong(name):
+    forward, backward, shapes = RIGHT[name]
+    report = check_layer(forward, backward, **shapes)
+    assert all(verdict.problem is None for verdict in report), report
+    assert bool(report) == (name not in NOT_DECIDED), report
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward"), [(lambda X: X, writes_into_its_argument), (forward_that_writes, lambda DY: 2 * DY)]
+)
+def test_arguments_cannot_be_changed(forward, backward):
+    with pytest.raises(NervaError, match="a function may not change its arguments; make a new matrix"):
+        check_layer(forward, backward, **X)
+
+
+def by_another_table(X, DY):
+    return {5700: 3}.get(X.shape[0], 1) * DY
+
+
+def test_the_sizes_that_are_asked_for_are_told():
+    report = str(check_layer(lambda X: X, by_another_table, **X)).replace("\n      ", " ")
+    line = by_another_table.__code__.co_firstlineno + 1
+    assert f"for the sizes tried only: line {line} of by_another_table asks for the place of N in a table" in report
+
+
+def test_numbers_that_show_it_can_be_pasted():
+    report = check_layer(residual_where_it_fits, lambda X, W, DY: (DY @ W, DY.T @ X), **XW)
+    problem = report["X"].problem
+    arguments = dict(problem.arguments)
+    DY, DX = arguments.pop("DY"), arguments["X"]
+    i, j = problem.entry[0] - 1, problem.entry[1] - 1
+    assert abs((DY @ arguments["W"])[i, j] - problem.given) < 1e-12 * (1 + abs(problem.given))
+    assert abs((DY @ arguments["W"] + DY)[i, j] - problem.expected) < 1e-5 * (1 + abs(problem.expected))
+    assert DX.shape == (problem.sizes["N"], problem.sizes["D"])
