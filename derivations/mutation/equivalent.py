@@ -28,6 +28,9 @@ _KERNELS = tuple(f"sparse.kernels.compiled.{name}.{name}" for name in ("affine",
 _SPARSE_INPUT = tuple(f"sparse.kernels.sparse_input.{name}_sparse_input" for name in ("affine", "weight_gradient"))
 _SQUARE = "(T − Y)² = (Y − T)²."
 _RESIDUAL = "engine.rowwise.residual_kernel.residual"
+_AFFINE, _PRODUCT, _GRADIENT = _KERNELS
+_LAST = "It bounds only what is prefetched, which changes no result."
+_COMMUTES = "w x = x w."
 _SINGLE = ("sparse.kernels.compiled.affine_single.affine_single",)
 
 
@@ -43,7 +46,32 @@ def _more_blocks(size: str, block: str) -> tuple[str, ...]:
     )
 
 
+def _swapped(place: str, first: str, second: str, function: str, before: str = "") -> str:
+    """The key of two arguments in the other order."""
+    return f"{place}: {function}({before}{first}, {second}) -> {function}({before}{second}, {first})"
+
+
 EQUIVALENT: dict[str, str] = {
+    # -------------------------------------------------------------------------------------------------- rows in registers
+    f"{_AFFINE}: bounds.shape[1] - 1 -> 1 - bounds.shape[1]": _LAST,
+    f"{_AFFINE}: bounds.shape[1] - 1 -> -1": _LAST,
+    f"{_AFFINE}: bounds.shape[1] - 1 -> bounds.shape[1] - 2": _LAST,
+    f"{_AFFINE}: min(Y.shape[0], start + vectors * lanes(Y.dtype)) -> Y.shape[0]": (
+        "The rows of Y from the tile's end on are written by the tiles that follow, whatever stood there."
+    ),
+    f"{_AFFINE}: Y.shape -> X.shape": "Both have as many rows as the batch has samples.",
+    f"{_AFFINE}: Y.dtype -> X.dtype": "Both have the type of the layer.",
+    f"{_AFFINE}: f is not None and block == blocks - 1 -> block == blocks - 1": "Without f, g is the identity.",
+    _swapped(_AFFINE, "data[p]", "load(X, at(indices[p]), start, vectors)", "multiply_add", "row, "): _COMMUTES,
+    _swapped(
+        _PRODUCT, "data[at(perm[p])]", "load(DY, at(indices_T[p]), start, vectors)", "multiply_add", "row, "
+    ): _COMMUTES,
+    f"{_GRADIENT}: (end - first) % at(4) -> end - first": "All are then taken one at a time, in the same order.",
+    _swapped(_GRADIENT, "dy", "load(X, at(indices[p]), start, vectors)", "inner"): _COMMUTES,
+    **{
+        _swapped("engine.rows.four_inner", "row", f"load(X, indices[p{i}], start, vectors)", "inner"): _COMMUTES
+        for i in ("", " + 1", " + 2", " + 3")
+    },
     # -------------------------------------------------------------------------------------------------- activations, softmax
     "equations.softmax.softmax_backward: Y.shape -> DY.shape": _SAME_SHAPE,
     "equations.softmax.softmax_backward_paper: Y.shape -> DY.shape": _SAME_SHAPE,

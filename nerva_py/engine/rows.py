@@ -86,7 +86,12 @@ def inner(row: Any, x: Any) -> Any:
 
 def four_inner(row: Any, X: np.ndarray, indices: np.ndarray, p: Any, start: Any, vectors: int) -> Any:
     """Σ_i row_i X[i, j] for j = indices[p], ..., indices[p + 3]: four sums are folded together in half the instructions."""
-    return tuple([inner(row, load(X, indices[p + i], start, vectors)) for i in range(4)])
+    return (
+        inner(row, load(X, indices[p], start, vectors)),
+        inner(row, load(X, indices[p + 1], start, vectors)),
+        inner(row, load(X, indices[p + 2], start, vectors)),
+        inner(row, load(X, indices[p + 3], start, vectors)),
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------------- compiled

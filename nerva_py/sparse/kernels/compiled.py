@@ -91,18 +91,17 @@ def weight_gradient(vectors: int, adds: bool = False) -> Kernel:
                 for k in range(parts[part], parts[part + 1]):
                     prefetch(indices, bounds[block, min(k + AHEAD, last)])
                     dy = load(DY, k, start, vectors)
-                    p, end = at(bounds[block, k]), at(bounds[block + 1, k])
-                    while p + at(4) <= end:
+                    first, end = at(bounds[block, k]), at(bounds[block + 1, k])
+                    fours = end - (end - first) % at(4)
+                    for p in range(first, fours, at(4)):
                         g0, g1, g2, g3 = four_inner(dy, X, indices, p, start, vectors)
                         if adds:
                             g0, g1 = g0 + gradient[p], g1 + gradient[p + at(1)]
                             g2, g3 = g2 + gradient[p + at(2)], g3 + gradient[p + at(3)]
                         gradient[p], gradient[p + at(1)], gradient[p + at(2)], gradient[p + at(3)] = g0, g1, g2, g3
-                        p += at(4)
-                    while p < end:
+                    for p in range(fours, end):
                         g = inner(dy, load(X, at(indices[p]), start, vectors))
                         gradient[p] = g + gradient[p] if adds else g
-                        p += at(1)
 
     return weight_gradient
 
