@@ -1,4 +1,4 @@
-"""Symbolic carriers and proofs: of the equations in nerva_py, and of a layer of your own (`check_layer`).
+"""Symbolic carriers and proofs: of the equations in nerva_py, and of a layer of your own (`check_layer`), activation or loss.
 
 `check_function` and `check_backward` check the answer to an exercise: on numbers, or by a proof.
 
@@ -10,6 +10,7 @@ SymPy; `import nerva_py` does not import this package.
 from . import concrete
 from .check_function import FunctionCheck, check_backward, check_function
 from .check_layer import check_layer
+from .check_parts import check_activation, check_loss
 from .expressions import to_sympy
 from .indexed import IndexedMatrix, sparse
 from .latex import WrittenMatrix, latex
@@ -25,9 +26,11 @@ __all__ = [
     "Report",
     "Verdict",
     "WrittenMatrix",
+    "check_activation",
     "check_backward",
     "check_function",
     "check_layer",
+    "check_loss",
     "concrete",
     "difference",
     "equal",

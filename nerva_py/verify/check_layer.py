@@ -22,7 +22,7 @@ from .indexed import IndexedMatrix
 from .layer_functions import Shape, call_backward, call_forward, check_arguments, exact, size_of
 from .numeric import Comparison, compare
 from .prover import Derivatives, gradient_difference, indices_of, inner_product
-from .reading import constants, what_it_keeps
+from .reading import numbers_in, what_it_keeps
 from .sizes import Questions
 from .verdicts import Counterexample, Problem, Report, Verdict, combined, shortened
 
@@ -39,6 +39,7 @@ def check_layer(
     inputs: Mapping[str, Shape],
     parameters: Mapping[str, Shape] | None = None,
     derivatives: Derivatives | None = None,
+    constants: Mapping[str, Shape] | None = None,
 ) -> Report:
     """Check the gradients that `backward` returns against those that follow from `forward`.
 
@@ -52,21 +53,23 @@ def check_layer(
     gradient that passes is right for every loss. A gradient is right (✓) if it is proved for all sizes *and* agrees with
     differences of `forward` in float64 at many sizes and numbers, wrong (✗) if numbers show it, and else not decided (?), with
     the reason. At a kink, such as that of ReLU at 0, what lies between the one-sided derivatives is right.
-    `derivatives` declares those of undefined functions, which are not tried on numbers. Raises NervaError if the functions
+    `constants` are further arguments that have no gradient, such as targets or a mask. `derivatives` declares those of
+    undefined functions, which are not tried on numbers. Raises NervaError if the functions
     cannot be called as described.
     """
-    shapes = {**inputs, **(parameters or {})}
+    trained = {**inputs, **(parameters or {})}
+    shapes = {**trained, **(constants or {})}
     check_arguments(forward, backward, shapes)
     names = sorted({size for shape in shapes.values() for size in shape if isinstance(size, str)})
     if len(names) > len(SIZES[0]):
         raise NervaError(f"at most {len(SIZES[0])} names of sizes are allowed, not {', '.join(names)}")
-    layer = _Layer(forward, backward, shapes, names, derivatives)
+    layer = _Layer(forward, backward, shapes, tuple(trained), names, derivatives)
     examples = [
         layer.on_symbols(dict(zip(names, numbers, strict=False))) for numbers in (SIZES if names else SIZES[:1])
     ]
-    reasons, singled_out = layer.why_not_all() if names else (dict.fromkeys(shapes, ""), [])
-    found = compare(forward, backward, shapes, names, constants(forward, backward), singled_out)
-    return Report(tuple(layer.verdict(name, reasons[name], found, examples) for name in shapes))
+    reasons, singled_out = layer.why_not_all() if names else (dict.fromkeys(trained, ""), [])
+    found = compare(forward, backward, shapes, trained, names, numbers_in(forward, backward), singled_out)
+    return Report(tuple(layer.verdict(name, reasons[name], found, examples) for name in trained))
 
 
 class _Example:
@@ -80,7 +83,7 @@ class _Example:
         self.Y = call_forward(layer.forward, self._arguments(layer), f"symbols ({at})")
         self.DY = concrete.matrix("DY", *self.Y.shape)
         arguments = {**self._arguments(layer), "DY": self.DY.as_immutable(), "Y": self.Y}
-        self.claimed = call_backward(layer.backward, arguments, layer.shapes, f"symbols ({at})")
+        self.claimed = call_backward(layer.backward, arguments, layer.trained, f"symbols ({at})")
         self._expected: dict[str, sp.Matrix] = {}
 
     def _arguments(self, layer: _Layer) -> dict[str, Any]:
@@ -91,7 +94,7 @@ class _Example:
         """What is wrong with a gradient, or None."""
         if not self._expected:
             L = exact(concrete.inner_product(self.DY, self.Y))
-            self._expected = {other: concrete.gradient(L, X) for other, X in self.matrices.items()}
+            self._expected = {other: concrete.gradient(L, self.matrices[other]) for other in self.claimed}
         return _compare(name, self._expected, self.claimed[name], self.sizes)
 
 
@@ -103,10 +106,12 @@ class _Layer:
         forward: Callable[..., Any],
         backward: Callable[..., Any],
         shapes: Mapping[str, Shape],
+        trained: Sequence[str],
         names: Sequence[str],
         derivatives: Derivatives | None,
     ):
         self.forward, self.backward, self.shapes, self.names = forward, backward, shapes, names
+        self.trained = {name: shapes[name] for name in trained}  # those that have a gradient
         self.derivatives = derivatives
 
     def on_symbols(self, sizes: Mapping[str, int]) -> _Example:
@@ -148,7 +153,7 @@ class _Layer:
         symbols = {name: sp.Symbol(name, integer=True, positive=True) for name in self.names}
         waiting: list[dict[str, Any]] = [dict(symbols)]
         done: list[dict[str, Any]] = []
-        reasons = dict.fromkeys(self.shapes, "")
+        reasons = dict.fromkeys(self.trained, "")
         while waiting:
             sizes = waiting.pop(0)
             done.append(sizes)
@@ -175,7 +180,7 @@ class _Layer:
             try:
                 Y = call_forward(self.forward, arguments, "symbolic size")
                 DY = IndexedMatrix.symbol("DY", *Y.sizes)
-                claimed = call_backward(self.backward, {**arguments, "DY": DY, "Y": Y}, self.shapes, "symbolic size")
+                claimed = call_backward(self.backward, {**arguments, "DY": DY, "Y": Y}, self.trained, "symbolic size")
                 loss = inner_product(DY, Y)
                 L = exact(loss)
                 gradients = {name: _exact(X) for name, X in claimed.items() if isinstance(X, IndexedMatrix)}
@@ -185,7 +190,7 @@ class _Layer:
                 reasons = dict.fromkeys(claimed.keys() - gradients, "it is no matrix")
                 declared = cases.completed(cases.derivatives(gradients.values(), self.derivatives))
             except Exception as error:  # noqa: BLE001  a function may fail in any way on symbolic sizes
-                return dict.fromkeys(self.shapes, str(error) or type(error).__name__)
+                return dict.fromkeys(self.trained, str(error) or type(error).__name__)
             for name, claim in gradients.items():
                 try:
                     rest = gradient_difference(L, matrices[name], claim, declared)

@@ -99,18 +99,19 @@ def compare(
     forward: Callable[..., Any],
     backward: Callable[..., Any],
     shapes: Mapping[str, Shape],
+    trained: Mapping[str, Shape],
     names: Sequence[str],
     numbers: Iterable[float] = (),
     sizes: Iterable[Sizes] = (),
 ) -> Comparison:
-    """Compare each gradient at many points.
+    """Compare the gradient of each of `trained` at many points.
 
     `numbers` are those near which it should be tried too, such as thresholds; `sizes` are tried besides the usual ones.
     """
-    result = Comparison(agreed=dict.fromkeys(shapes, 0))
+    result = Comparison(agreed=dict.fromkeys(trained, 0))
     near = sorted({float(sign * c) for c in numbers for sign in (1, -1)})
     whole = sorted({int(c) for c in near if c == int(c) and 1 <= c <= LARGE[0]})
-    layer = _Layer(forward, backward, shapes)
+    layer = _Layer(forward, backward, trained)
     for place, some in enumerate([*_usual_sizes(names, whole), *sizes]):
         with np.errstate(all="ignore"):
             for arguments, rng, overflows in _points(shapes, some, near, place):
@@ -123,7 +124,7 @@ def compare(
                 if point is None:
                     result.undefined = result.undefined or not overflows
                     continue
-                for name in shapes:
+                for name in trained:
                     if name not in result.wrong and name not in result.odd:
                         point.judge(name, result)
     on_functions.clear()
@@ -207,7 +208,7 @@ class _Layer:
 
     forward: Callable[..., Any]
     backward: Callable[..., Any]
-    shapes: Mapping[str, Shape]
+    trained: Mapping[str, Shape]
 
     def Y(self, arguments: Mapping[str, Any], told: str) -> np.ndarray:
         return np.asanyarray(call_forward(self.forward, arguments, told), np.float64)
@@ -228,7 +229,7 @@ class _Layer:
         return _Point(self, arguments, sizes, DY, given[0], rng, told)
 
     def _gradients(self, arguments: Mapping[str, Any], told: str) -> dict[str, Any]:
-        claimed = call_backward(self.backward, arguments, self.shapes, told)
+        claimed = call_backward(self.backward, arguments, self.trained, told)
         return {name: _as_array(value) for name, value in claimed.items()}
 
 

@@ -17,7 +17,7 @@ LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD")
 LARGEST = 10**6
 
 
-def constants(*functions: Callable[..., Any]) -> set[float]:
+def numbers_in(*functions: Callable[..., Any]) -> set[float]:
     """The numbers that occur in functions and in what they call: thresholds may be among them. 0 and 1 always are."""
     found: set[float] = {0.0, 1.0}
     for code, reached in _reached(functions):
