@@ -40,7 +40,7 @@ def reciprocal(x: Any) -> Any:
 
 def maximum(a: Any, b: Any) -> Any:
     """The larger one of a and b."""
-    if _is_symbolic(a):
+    if _is_symbolic(a) or _is_symbolic(b):
         from sympy import Max
 
         return Max(a, b)
@@ -57,7 +57,9 @@ def _unary(name: str, numeric: Callable[[float], float]) -> Scalar:
         if _is_symbolic(x):
             import sympy
 
-            return getattr(sympy, name)(x) if hasattr(sympy, name) else sympy.log(1 + x)
+            value = sympy.sympify(x)
+            result = getattr(sympy, name)(value) if hasattr(sympy, name) else sympy.log(1 + value)
+            return type(x)(result) if hasattr(x, "_sympy_") else result  # a size knows what it is asked
         return numeric(x)
 
     function.__name__ = function.__qualname__ = name

@@ -53,15 +53,30 @@ class Cases:
         return result
 
     def completed(self, derivatives: Derivatives) -> Derivatives:
-        """With the derivative on each case, made here, of each function of which none was given."""
+        """With the derivatives on each case, made here, of each function of which none was given: by x, and by parameters."""
         for f, its in list(self.functions.items()):
-            if not derivatives.of(sp.Function(f)):
-                name = f"{f}'"
-                self.functions[name] = {
-                    p: sp.diff(pieces.by_cases(value), indexed.VARIABLE) for p, value in its.items()
-                }
-                derivatives.declare(sp.Function(f), sp.Function(name))
+            given = derivatives.of(sp.Function(f))
+            by_x = given[0] if given else self._made(f, its, 0)
+            count = min(map(len, its))
+            derivatives.declare(sp.Function(f), by_x, *(self._made(f, its, k) for k in range(1, count + 1)))
         return derivatives
+
+    def _made(self, f: str, its: dict[Parameters, sp.Expr], place: int) -> Any:
+        """∂f by its argument number `place`, 0 being x; one of the functions that are there, if it is that."""
+        values = {}
+        for parameters, value in its.items():
+            by = indexed.VARIABLE if place == 0 else parameters[place - 1]
+            values[parameters] = (
+                sp.diff(pieces.by_cases(value), by) if isinstance(by, sp.Symbol | sp.Indexed) else sp.nan
+            )
+        for name, others in self.functions.items():
+            if all(
+                p in others and sp.nan != value and concrete.vanishes(others[p] - value) for p, value in values.items()
+            ):
+                return sp.Function(name)
+        name = f"{f}{chr(39) * (place + 1)}"
+        self.functions.setdefault(name, {}).update(values)
+        return sp.Function(name)
 
     def vanishes(self, e: sp.Expr) -> bool:
         """Whether an expression is 0 in every case, where all conditions are on one entry of one matrix."""

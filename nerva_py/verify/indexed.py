@@ -14,7 +14,7 @@ import sympy as sp
 
 from nerva_py.matrix import primitives as table
 
-from .sizes import asked
+from .sizes import asked, plain, watched
 
 Entry = Callable[[Any, Any], sp.Expr]
 
@@ -143,11 +143,13 @@ table.hadamard.register(IndexedMatrix)(lambda X, Y: _combined("⊙", lambda a, b
 def apply(f, X, *parameters):
     """A function that is defined by cases stays a symbol of its name: at an unknown number no case can be chosen."""
 
+    parameters = plain(parameters)
+
     def value(x: sp.Expr) -> sp.Expr:
         result = sp.sympify(f(x, *parameters))
         if not result.has(sp.Piecewise, sp.Abs, sp.sign, sp.Max, sp.Min):
             return result
-        name = f.__name__
+        name = getattr(f, "__name__", type(f).__name__)
         for named in on_cases:
             name = named(name, parameters, sp.sympify(f(VARIABLE, *parameters)))
         return sp.Function(name)(x, *parameters)
@@ -179,7 +181,7 @@ def rows_sum(X):
 
 @table.elements_sum.register(IndexedMatrix)
 def elements_sum(X):
-    return total(lambda i: total(lambda j: X.entry(i, j), X.sizes[1]), X.sizes[0])
+    return watched(total(lambda i: total(lambda j: X.entry(i, j), X.sizes[1]), X.sizes[0]))
 
 
 _largest: dict[tuple[str, Any, Any], sp.IndexedBase] = {}
@@ -187,8 +189,10 @@ _largest: dict[tuple[str, Any, Any], sp.IndexedBase] = {}
 
 def _arbitrary(kind: str, X: IndexedMatrix) -> sp.IndexedBase:
     """The same one for the same matrix; no matrix of a user can have its name."""
+    from .normal_form import freeze, normalize  # which knows of `INDICATORS` here
+
     i, j = sp.symbols("i j", integer=True)
-    key = kind, X.entry(i, j), X.sizes
+    key = kind, freeze(normalize(X.entry(i, j))), X.sizes  # the sums in it have canonical indices there
     if key not in _largest:
         _largest[key] = sp.IndexedBase(f"{kind} {next(_numbers)}")
         ARBITRARY.add(_largest[key])

@@ -8,24 +8,34 @@ from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from nerva_py.errors import NervaError, unknown
 from nerva_py.matrix import Outer, ones
 
 from .indexed import IndexedMatrix
-from .sizes import plain
+from .sizes import Size, plain
 
 Shape = tuple[int | str, int | str] | tuple[()]
 
 
 def check_arguments(forward: Callable[..., Any], backward: Callable[..., Any], shapes: Mapping[str, Shape]) -> None:
     """Refuse shapes that are none, and functions whose arguments are not the matrices."""
+    for role, function in (("forward", forward), ("backward", backward)):
+        try:
+            kinds = {argument.kind for argument in _arguments(function).values()}
+        except (TypeError, ValueError) as error:
+            raise NervaError(f"{role} must be a function whose arguments have names, not {function!r}") from error
+        if inspect.Parameter.POSITIONAL_ONLY in kinds:
+            raise NervaError(f"{role}: its arguments are given by name, so there may be no / among them")
     for name, shape in shapes.items():
         if not (isinstance(shape, tuple) and len(shape) in (0, 2) and all(map(_is_size, shape))):
             raise NervaError(f"the shape of {name} must be a pair such as ('N', 'D') or (1, 'K'), not {shape!r}")
         if name in ("DY", "Y"):
             raise NervaError(f"{name} is what forward and backward are about; give the input another name")
+        if f"D{name}" in shapes:
+            raise NervaError(f"D{name} is what the gradient of {name} is called; give the input another name")
     for role, function, known in (("forward", forward, {*shapes}), ("backward", backward, {*shapes, "DY", "Y"})):
         for name, argument in _arguments(function).items():
             if name not in known and argument.default is inspect.Parameter.empty:
@@ -38,7 +48,7 @@ def check_arguments(forward: Callable[..., Any], backward: Callable[..., Any], s
 def call_forward(forward: Callable[..., Any], arguments: Mapping[str, Any], sizes: str) -> Any:
     """Y = forward(...), which must be a matrix."""
     Y = _call("forward", forward, arguments, sizes)
-    if not hasattr(Y, "shape"):
+    if not isinstance(Y, IndexedMatrix | sp.MatrixBase | np.ndarray) or len(Y.shape) != 2:
         what = f"a tuple of {len(Y)}; return Y alone" if isinstance(Y, tuple) else _described(Y)
         raise NervaError(f"forward must return Y, a matrix, not {what}")
     return Y
@@ -56,6 +66,8 @@ def call_backward(
             name = given if given in names else str(given).removeprefix("D")
             if name not in names:
                 raise unknown("gradient returned by backward", str(given), [f"D{name}" for name in names])
+            if name in gradients:
+                raise NervaError(f"backward returns the gradient of {name} twice")
             gradients[name] = gradient
         missing = [f"D{name}" for name in names if name not in gradients]
         if missing:
@@ -150,7 +162,11 @@ def _arguments(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def _is_size(size: Any) -> bool:
-    return size > 0 if isinstance(size, int) else isinstance(size, str) and size.isidentifier()
+    return (
+        size > 0
+        if isinstance(size, int) and not isinstance(size, bool)
+        else isinstance(size, str) and size.isidentifier()
+    )
 
 
 def _described(value: Any) -> str:
@@ -159,6 +175,8 @@ def _described(value: Any) -> str:
 
 def _as_matrix(value: Any, symbolic: bool) -> Any:
     """A number as a 1×1 matrix; what already is a matrix, or no number, as it is."""
+    if isinstance(value, Size):
+        value = value.expression
     if value is None or hasattr(value, "shape"):
         return value
     return IndexedMatrix(1, 1, lambda i, j: sp.sympify(value)) if symbolic else sp.Matrix([[value]])

@@ -16,7 +16,9 @@ renamed canonically, e^(a + b) becomes e^a e^b, and e^(c log P) becomes P^c.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache, reduce
 from itertools import groupby, permutations, product
 from typing import Any
@@ -102,8 +104,27 @@ def scale(polynomial: Polynomial, c: Any) -> Polynomial:
     return add([{monomial: c * coefficient for monomial, coefficient in polynomial.items()}])
 
 
+class OutOfTime(Exception):
+    """A proof takes longer than it may."""
+
+
+_ends: list[tuple[float, float]] = []  # when, and after how many seconds
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Inside of the `with` block, arithmetic raises OutOfTime once so many seconds are over."""
+    _ends.append((time.monotonic() + seconds, seconds))
+    try:
+        yield
+    finally:
+        _ends.pop()
+
+
 def multiply(P: Polynomial, Q: Polynomial) -> Polynomial:
     """P Q"""
+    if _ends and time.monotonic() > _ends[-1][0]:
+        raise OutOfTime(f"the proof takes longer than {_ends[-1][1]:g} s")
     return add(scale(_reduced(_merge((*m, *n))), a * b) for (m, a), (n, b) in product(P.items(), Q.items()))
 
 

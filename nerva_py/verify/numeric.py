@@ -6,6 +6,7 @@ cannot be written to, each of them twice; so one that asks for sizes, counts its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,17 +24,23 @@ PRIMES = (2, 3, 5, 7, 11, 13)
 LARGE = (100, 7, 3, 5, 2, 4)
 STEPS = (1e-4, 1e-5, 1e-3, 1e-6)  # of a difference; one at which it fits is enough
 FITS = 1e-6  # relative to the sum of magnitudes
+LOST = 1e-13
 DIRECTIONS = 2  # along which a whole gradient is compared, at each point
 MOST_ENTRIES = 500  # of which the wrong one is looked for
 
+SCALARS = 40  # numbers that are given to inputs that are numbers
+HUGE, EXACT = "huge", "exact"
+
 Sizes = Mapping[str, int]
+Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+Functions = dict[tuple[Callable[..., Any], tuple[Any, ...]], None]
 
 
 class Numbers(np.ndarray):
     """An array on which functions of one number are called as they are written; those that are called are noted."""
 
 
-on_functions: list[dict[tuple[Callable[..., Any], tuple[Any, ...]], None]] = []
+on_functions: list[Functions] = []
 
 
 @table.apply.register(Numbers)
@@ -43,7 +50,8 @@ def apply(f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarra
 
     def value(x: float) -> float:
         try:
-            return float(f(x, *parameters))
+            result = f(x, *parameters)
+            return float("nan") if isinstance(result, complex) else float(result)
         except (OverflowError, ZeroDivisionError):
             return float("nan")
         except ValueError as error:  # of `math`, where a function is not defined
@@ -87,11 +95,11 @@ class Comparison:
     """What was found on NumPy: wrong gradients; of each gradient at how many points it agrees; doubts about both functions."""
 
     wrong: dict[str, Shown] = field(default_factory=dict)
-    odd: set[str] = field(default_factory=set)  # gradients that are no matrix of the right shape
+    odd: dict[str, str] = field(default_factory=dict)  # gradients that are no matrix of the right shape
     agreed: dict[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
-    functions: dict[tuple[Callable[..., Any], tuple[Any, ...]], None] = field(default_factory=dict)  # of one number
     undefined: bool = False  # at some points `forward` is not finite
+    infinite: set[str] = field(default_factory=set)  # gradients that are not finite at some where it is
     largest: dict[str, int] = field(default_factory=dict)
 
 
@@ -114,21 +122,22 @@ def compare(
     layer = _Layer(forward, backward, trained)
     for place, some in enumerate([*_usual_sizes(names, whole), *sizes]):
         with np.errstate(all="ignore"):
-            for arguments, rng, overflows in _points(shapes, some, near, place):
-                on_functions[:] = [result.functions]
+            for arguments, rng, kind in _points(shapes, some, near, place):
                 try:
                     point = layer.at(arguments, some, rng)
                 except NervaError as error:
                     result.doubts.append(str(error))
                     break
                 if point is None:
-                    result.undefined = result.undefined or not overflows
+                    result.undefined = result.undefined or kind != HUGE
                     continue
+                if kind == EXACT and layer.has_cases:
+                    continue  # each of two cases may be continued from its own side
                 for name in trained:
                     if name not in result.wrong and name not in result.odd:
-                        point.judge(name, result)
+                        point.judge(name, kind, result)
     on_functions.clear()
-    result.doubts += list(_otherwise_on_symbols(result.functions, near))
+    result.doubts += list(_otherwise_on_symbols([*layer.of_forward, *layer.of_backward], near))
     return result
 
 
@@ -147,8 +156,10 @@ def _otherwise_on_symbols(
                 expected = sp.N(sp.sympify(f(x, *parameters)).subs(x, sp.Rational(number)))
             except (ArithmeticError, ValueError, TypeError, NervaError):  # not defined there, or not on symbols
                 continue
-            if expected.is_number and expected.is_finite and abs(value - expected) > 1e-9 * (1 + abs(value)):
-                name = getattr(f, "__name__", "a function")
+            name = getattr(f, "__name__", "a function")
+            if expected.is_finite is False and math.isfinite(value):
+                yield f"{name}({number:g}) is {value:g}, and of a symbol it makes what is not finite there"
+            elif expected.is_number and expected.is_finite and abs(value - expected) > 1e-9 * (1 + abs(value)):
                 yield f"{name}({number:g}) is {value:g}, and of a symbol it makes what is {float(expected):g} there"
 
 
@@ -167,33 +178,37 @@ def _usual_sizes(names: Sequence[str], sizes: Iterable[int]) -> Iterator[Sizes]:
 
 def _points(
     shapes: Mapping[str, Shape], sizes: Sizes, near: Sequence[float], place: int
-) -> Iterator[tuple[dict[str, Any], np.random.Generator, bool]]:
-    """Arguments of these sizes, of usual magnitude, positive, small, large, and near given numbers; whether they are so large
-    that float64 need not hold what is made of them."""
+) -> Iterator[tuple[dict[str, Any], np.random.Generator, str]]:
+    """Arguments of these sizes and their kind: of usual magnitude, positive, small, large (HUGE: so large that float64 need not
+    hold what is made of them), near given numbers, or the numbers themselves (EXACT: of all arguments, else of scalars)."""
 
-    def huge(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-        return rng.choice([-1, 1], shape) * rng.uniform(1, 400, shape)
+    def normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+        return rng.normal(0, 1, shape)
 
-    def mixed(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-        return rng.choice(near, shape) + rng.choice([-1, 1], shape) * rng.uniform(0.01, 0.3, shape)
+    def signed(rng: np.random.Generator, shape: tuple[int, int], low: float, high: float) -> np.ndarray:
+        return rng.choice([-1, 1], shape) * rng.uniform(low, high, shape)
 
-    kinds: list[Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] = [
-        lambda rng, shape: rng.normal(0, 1, shape),
-        lambda rng, shape: rng.uniform(0.2, 2.5, shape),
-        lambda rng, shape: rng.normal(0, 5, shape),
-        lambda rng, shape: rng.normal(0, 0.03, shape),
-        huge,
-        *([mixed] * 2 if near else []),
+    kinds: list[tuple[str, Draw, Draw | None]] = [
+        ("", normal, None),
+        ("", lambda rng, shape: rng.uniform(0.2, 2.5, shape), None),
+        ("", lambda rng, shape: rng.normal(0, 5, shape), None),
+        ("", lambda rng, shape: rng.normal(0, 0.03, shape), None),
+        (HUGE, lambda rng, shape: signed(rng, shape, 1, 400), None),
+        ("", lambda rng, shape: rng.choice(near, shape) + signed(rng, shape, 0.01, 0.3), None),
+        (EXACT, lambda rng, shape: rng.choice(near, shape), None),
+        (EXACT, lambda rng, shape: np.zeros(shape), None),
     ]
     if max(sizes.values(), default=0) > PRIMES[-1]:
         kinds = kinds[::5]
-    for kind, draw in enumerate(kinds):
-        rng = np.random.default_rng((place, kind))
+    elif () in shapes.values() and place < 2:
+        kinds += [("", normal, lambda rng, shape, c=c: np.full(shape, c)) for c in near[:SCALARS]]  # type: ignore[misc]
+    for number, (kind, draw, draw_scalar) in enumerate(kinds):
+        rng = np.random.default_rng((place, number))
         arguments: dict[str, Any] = {}
         for name, shape in shapes.items():
-            value = draw(rng, size_of(shape, sizes))
+            value = (draw if shape else draw_scalar or draw)(rng, size_of(shape, sizes))
             arguments[name] = _fixed(value) if shape else float(value[0, 0])
-        yield arguments, rng, draw is huge
+        yield arguments, rng, kind
 
 
 def _fixed(value: np.ndarray) -> Numbers:
@@ -209,8 +224,23 @@ class _Layer:
     forward: Callable[..., Any]
     backward: Callable[..., Any]
     trained: Mapping[str, Shape]
+    of_forward: Functions = field(default_factory=dict)  # of one number, that are called
+    of_backward: Functions = field(default_factory=dict)
+
+    @property
+    def has_cases(self) -> bool:
+        """Whether `forward` calls functions of one number that are defined by cases, as far as can be seen."""
+        x = sp.Symbol("x", real=True)
+        for f, parameters in self.of_forward:
+            try:
+                if sp.sympify(f(x, *parameters)).has(sp.Piecewise, sp.Abs, sp.sign, sp.Max, sp.Min):
+                    return True
+            except (ArithmeticError, ValueError, TypeError, NervaError):
+                return True
+        return False
 
     def Y(self, arguments: Mapping[str, Any], told: str) -> np.ndarray:
+        on_functions[:] = [self.of_forward]
         return np.asanyarray(call_forward(self.forward, arguments, told), np.float64)
 
     def at(self, arguments: dict[str, Any], sizes: Sizes, rng: np.random.Generator) -> _Point | None:
@@ -220,8 +250,11 @@ class _Layer:
         if not np.isfinite(Y).all():
             return None
         DY = _fixed(rng.normal(0, 1, Y.shape))
-        given = [self._gradients({**arguments, "DY": DY, "Y": Y}, told) for _ in range(2)]
+        given = [self._gradients({**arguments, "DY": DY, "Y": Y}, told)]
         again = self.Y(arguments, told)
+        # As another batch may come between a batch's forward and its backward pass.
+        self.Y({name: _other(value) for name, value in arguments.items()}, told)
+        given.append(self._gradients({**arguments, "DY": DY, "Y": Y}, told))
         if again.shape != Y.shape or not np.array_equal(again, Y):
             raise NervaError(f"forward returns something else when it is called again ({told})")
         if any(_differ(a, b) for a, b in zip(given[0].values(), given[1].values(), strict=True)):
@@ -229,6 +262,7 @@ class _Layer:
         return _Point(self, arguments, sizes, DY, given[0], rng, told)
 
     def _gradients(self, arguments: Mapping[str, Any], told: str) -> dict[str, Any]:
+        on_functions[:] = [self.of_backward]
         claimed = call_backward(self.backward, arguments, self.trained, told)
         return {name: _as_array(value) for name, value in claimed.items()}
 
@@ -245,11 +279,17 @@ class _Point:
     rng: np.random.Generator
     told: str
 
-    def judge(self, name: str, result: Comparison) -> None:
+    def judge(self, name: str, kind: str, result: Comparison) -> None:
         """Note what holds of one gradient here; nothing if it cannot be told, as near a kink."""
         gradient, value = self.gradients[name], np.atleast_2d(self.arguments[name])
+        at = "".join(f", {size} = {number}" for size, number in self.sizes.items())
         if gradient is None or gradient.shape != value.shape:
-            result.odd.add(name)
+            is_ = "no matrix of numbers" if gradient is None else f"{gradient.shape[0]}×{gradient.shape[1]}"
+            result.odd[name] = f"it is {is_}, and {name} is {value.shape[0]}×{value.shape[1]}{at}"
+            return
+        if not np.isfinite(gradient).all():
+            if kind != HUGE:
+                result.infinite.add(name)
             return
         verdicts = []
         for _ in range(DIRECTIONS):
@@ -269,24 +309,24 @@ class _Point:
             ahead, behind, here = (self._loss(name, V, step) for step in (h, -h, 0.0))
             if not all(np.isfinite(loss[0]) for loss in (ahead, behind, here)):
                 continue
-            noise = 1e-14 * here[1] / h
-            scale = magnitude + abs(claimed) + abs(ahead[0] - behind[0]) / (2 * h)
+            noise = 1e-14 * max(ahead[1], behind[1], here[1]) / h
             slope = (ahead[0] - behind[0]) / (2 * h)
-            if noise > 1e-3 * scale + 1e-9:
-                continue
-            if not np.isfinite(claimed):
-                return None
-            if abs(slope - claimed) <= FITS * scale + noise + 1e-12:
+            scale = magnitude + abs(claimed) + abs(slope)
+            if abs(slope - claimed) <= FITS * scale + noise:
                 return True
+            if noise > 1e-3 * scale:
+                continue
             right, left = (ahead[0] - here[0]) / h, (here[0] - behind[0]) / h
-            settled.append((slope, scale, abs(right - left) <= 0.02 * scale + 4 * noise))
-        smooth = [(slope, scale) for slope, scale, both in settled if both]
-        if len(smooth) < 2:
+            if abs(right - left) <= 0.02 * (abs(right) + abs(left)) + 4 * noise:
+                settled.append((slope, scale, noise))
+        if len(settled) < 2:
             return None
-        slopes = [slope for slope, _ in smooth]
-        scale = max(scale for _, scale in smooth)
-        steady = max(slopes) - min(slopes) <= 1e-3 * abs(np.mean(slopes) - claimed)
-        return False if steady and abs(np.mean(slopes) - claimed) > 1e-5 * scale / 10 else None
+        slopes, scales, noises = zip(*settled, strict=True)
+        spread, off = max(slopes) - min(slopes), abs(float(np.mean(slopes)) - claimed)
+        steady = spread <= 1e-3 * max(map(abs, slopes)) + 4 * max(noises)
+        # What is so small beside DY may be what float64 has lost: 1 − σ(x) is 0 for x = 40.
+        lost = LOST * float(abs(self.DY).sum())
+        return False if steady and off > max(FITS * max(scales), 10 * spread, 4 * max(noises), lost) else None
 
     def _loss(self, name: str, V: np.ndarray, step: float) -> tuple[float, float]:
         """L at argument + step V, and the sum of magnitudes of its terms."""
@@ -327,6 +367,11 @@ def _as_array(value: Any) -> np.ndarray | None:
         return np.atleast_2d(np.array(value, np.float64))
     except (TypeError, ValueError):
         return None
+
+
+def _other(value: Any) -> Any:
+    """Another matrix or number of the same shape."""
+    return _fixed(0.5 * value + 0.25) if isinstance(value, np.ndarray) else 0.5 * value + 0.25
 
 
 def _differ(a: np.ndarray | None, b: np.ndarray | None) -> bool:

@@ -15,6 +15,7 @@ from .expressions import to_sympy
 from .indexed import ARBITRARY, IndexedMatrix, total
 from .normal_form import Polynomial, add, is_positive, normalize, scale
 
+SIMPLIFIED = 300  # terms of a difference that SymPy may simplify: of more it would take for ever
 P, Q = sp.symbols("p q", integer=True)
 
 
@@ -80,10 +81,19 @@ def inner_product(A: IndexedMatrix, B: IndexedMatrix) -> sp.Expr:
     return total(lambda i: total(lambda j: A.entry(i, j) * B.entry(i, j), A.sizes[1]), A.sizes[0])
 
 
-def difference(left: Any, right: Any) -> Polynomial:
-    """left − right in normal form; empty if they are equal."""
-    remainder = add([normalize(left), scale(normalize(right), -1)])
-    return {} if remainder and _vanishes(remainder) else remainder
+def difference(left: Any, right: Any, rounding: float = 0) -> Polynomial:
+    """left − right in normal form; empty if they are equal, each number but for this part of it."""
+    sides = normalize(left), normalize(right)
+    remainder = add([sides[0], scale(sides[1], -1)])
+    if rounding and all(_rounded(c, [side.get(m, 0) for side in sides], rounding) for m, c in remainder.items()):
+        return {}
+    return {} if 0 < len(remainder) <= SIMPLIFIED and _vanishes(remainder) else remainder
+
+
+def _rounded(rest: sp.Expr, terms: list[Any], rounding: float) -> bool:
+    """Whether what two terms differ by is what decimals lose when they are multiplied."""
+    numbers = [sp.sympify(e) for e in (rest, *terms)]
+    return all(e.is_number for e in numbers) and abs(rest) <= rounding * max(abs(e) for e in numbers[1:])
 
 
 def indices_of(X: IndexedMatrix) -> tuple[Any, Any]:
@@ -100,13 +110,17 @@ def equal(X: IndexedMatrix, Y: IndexedMatrix) -> Polynomial:
 
 
 def gradient_difference(
-    L: sp.Expr, X: IndexedMatrix, claimed: IndexedMatrix, derivatives: Derivatives | None = None
+    L: sp.Expr,
+    X: IndexedMatrix,
+    claimed: IndexedMatrix,
+    derivatives: Derivatives | None = None,
+    rounding: float = 0,
 ) -> Polynomial:
     """∂L/∂X[p, q] − claimed[p, q] in normal form; empty if the claimed gradient is right for every size.
 
     X is a matrix of symbols, made by `IndexedMatrix.symbol` or `sparse`; of a sparse one, the derivative is taken with
-    respect to the stored values. Raises ValueError for a gradient of another shape, and for a result that depends on the
-    value of a maximum.
+    respect to the stored values. `rounding` as in `difference`. Raises ValueError for a gradient of another shape, and for a
+    result that depends on the value of a maximum.
     """
     if X.sizes != claimed.sizes:
         raise ValueError(f"the gradient has shape {claimed.sizes[0]}×{claimed.sizes[1]}, X {X.sizes[0]}×{X.sizes[1]}")
@@ -116,7 +130,7 @@ def gradient_difference(
     if any(entry.base in ARBITRARY for entry in simplified.atoms(sp.Indexed)):
         raise ValueError(f"the result depends on the value of a maximum: {simplified}")
     derivative = differentiate(simplified, X.base, indices_of(X), derivatives)
-    return difference(derivative, claimed.entry(*indices_of(X)))
+    return difference(derivative, claimed.entry(*indices_of(X)), rounding)
 
 
 def _vanishes(P: Polynomial) -> bool:

@@ -361,6 +361,6 @@ def test_what_has_no_meaning_for_symbolic_sizes():
         str(report)
         .replace("\n      ", " ")
         .startswith(
-            "? DX is not decided\n    forward fails on matrices of symbolic size: TypeError: the size N is no number here"
+            "? DX is not decided\n    forward fails on matrices of symbolic size: TypeError: N is no number here"
         )
     )

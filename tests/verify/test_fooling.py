@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import partial
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -12,6 +15,8 @@ from nerva_py.matrix import (
     apply,
     column_repeat,
     columns_sum,
+    dot,
+    elements_sum,
     exp,
     hadamard,
     log,
@@ -22,9 +27,10 @@ from nerva_py.matrix import (
     rows_sum,
 )
 from nerva_py.matrix.scalars import exp as exp1
+from nerva_py.matrix.scalars import maximum, tanh, where
 from nerva_py.matrix.scalars import sqrt as sqrt1
-from nerva_py.matrix.scalars import tanh, where
 from nerva_py.verify import check_layer
+from tests.verify import random_layers
 
 X = {"inputs": {"X": ("N", "D")}}
 XW = {**X, "parameters": {"W": ("K", "D")}}
@@ -151,6 +157,53 @@ def wrong_from_a_threshold(x):
     return where(x > 250, 2, 1)
 
 
+def matches_a_type(X, DY):
+    match X.shape[0]:
+        case int(n) if n > 150:
+            return 2 * DY
+    return DY
+
+
+def asks_for_a_method(X, DY):
+    try:
+        return 2 * DY if X.shape[0].bit_length() > 8 else DY
+    except AttributeError:
+        return DY
+
+
+def careful_sigmoid(x):
+    try:
+        return 1 / (1 + exp1(-x))
+    except OverflowError:
+        return 0.0
+
+
+def careful_derivative(x):
+    try:
+        s = 1 / (1 + exp1(-x))
+        return s * (1 - s)
+    except OverflowError:
+        return 1.0
+
+
+class Steep:
+    def __call__(self, x):
+        return 1 if not isinstance(x, float) or abs(x) < 3000 else 2
+
+
+CACHE = {}
+
+
+def keeps_its_input(X, W):
+    CACHE["X"] = X
+    return X @ W.T
+
+
+def warms_up(X, DY):
+    calls.append(1)
+    return DY if len(calls) < 100000 else 2 * DY
+
+
 WRONG = {
     "residual if the shapes are equal": (residual_where_it_fits, lambda X, W, DY: (DY @ W, DY.T @ X), XW),
     "zero for one sample": (lambda X: X, zero_for_one_sample, X),
@@ -186,6 +239,38 @@ WRONG = {
     "a random factor": (lambda X: X, random_factor, X),
     "asks for its carrier": (lambda X: X, by_carrier, X),
     "(N − 5)/(N − 5)": (lambda X: X, removable, X),
+    "a small factor": (
+        lambda X, W: 1.380649e-23 * (X @ W.T), lambda X, W, DY: (0 * (DY @ W), -3 * 1.380649e-23 * (DY.T @ X)), XW,
+    ),
+    "N == 1e3": (lambda X: X, lambda X, DY: 2 * DY if X.shape[0] == 1e3 else DY, X),
+    "N / 10 == 15.7": (lambda X: X, lambda X, DY: 2 * DY if X.shape[0] / 10 == 15.7 else DY, X),
+    "N == np.int64": (lambda X: X, lambda X, DY: 2 * DY if X.shape[0] == np.int64(157) else DY, X),
+    "N == Decimal": (lambda X: X, lambda X, DY: 2 * DY if X.shape[0] == Decimal(157) else DY, X),
+    "a sum of ones": (lambda X: X, lambda X, DY: 2 * DY if elements_sum(ones(X, X.shape[0], 1)) == 157 else DY, X),
+    "the digits of N": (lambda X: X, lambda X, DY: 2 * DY if len(f"{X.shape[0]}") > 3 else DY, X),
+    "matches a type": (lambda X: X, matches_a_type, X),
+    "asks for a method": (lambda X: X, asks_for_a_method, X),
+    "catches an overflow": elementwise(lambda x: careful_sigmoid(x), lambda x: careful_derivative(x)),
+    "an object that is called": elementwise(lambda x: x, Steep()),
+    "a guard at 0": elementwise(
+        lambda x: 1 if x == 0 else (exp1(x) - 1) / x, lambda x: 0 if x == 0 else (x * exp1(x) - exp1(x) + 1) / x**2
+    ),
+    "x in a tuple": elementwise(lambda x: x, lambda x: 9 if x in (2.0, 3.0) else 1),
+    "a number that is 5": (
+        lambda X, c: c * X,
+        lambda X, c, DY: (c * DY, dot(DY, X) if c != 5 else 0 * dot(DY, X)),
+        {**X, "parameters": {"c": ()}},
+    ),
+    "a guard for zeros": (lambda X: X, lambda X, DY: 0 * DY if dot(X, X) == 0 else DY, X),
+    "2 at 0, by one function": elementwise(lambda x: x, lambda x: where(x >= 0, 1, 0) + where(x <= 0, 1, 0)),
+    "0 at 0, by two masks": (
+        lambda X: X,
+        lambda X, DY: hadamard(DY, apply(lambda x: where(x > 0, 1, 0), X) + apply(lambda x: where(x < 0, 1, 0), X)),
+        X,
+    ),
+    "5 at 0, of 2×3": elementwise(relu, five_at_zero, {"inputs": {"X": (2, 3)}}),
+    "what was seen last": (keeps_its_input, lambda W, DY: (DY @ W, DY.T @ CACHE["X"]), XW),
+    "many calls": (lambda X: X, warms_up, X),
     "wrong above 250": elementwise(lambda x: x, wrong_from_a_threshold),
     "wrong above 250, as Y": (lambda X: X, lambda Y, DY: hadamard(DY, apply(wrong_from_a_threshold, Y)), X),
 }  # fmt: skip
@@ -240,6 +325,21 @@ def weight_normalisation_backward(X, V, g, DY):
     Dg = rows_sum(hadamard(DW, U))
     DV = hadamard(column_repeat(hadamard(g, reciprocal(norm)), D), DW - hadamard(column_repeat(Dg, D), U))
     return DY @ hadamard(U, column_repeat(g, D)), DV, Dg
+
+
+def slope_below(x, a):
+    return where(x <= 0, a * x, x)
+
+
+def log_softmax(S):
+    M = S - column_repeat(rows_max(S), S.shape[1])
+    return M - column_repeat(log(rows_sum(exp(S - column_repeat(rows_max(S), S.shape[1])))), S.shape[1])
+
+
+def log_softmax_backward(X, W, DY):
+    P = exp(log_softmax(X @ W.T))
+    DS = DY - hadamard(P, column_repeat(rows_sum(DY), P.shape[1]))
+    return DS @ W, DS.T @ X
 
 
 def prelu_backward(X, a, DY):
@@ -297,6 +397,39 @@ def cosine_backward(X, T, DY):
 
 
 RIGHT = {
+    "attention, scaled": (
+        lambda X, A: softmax_rows((X @ A @ X.T) / sqrt1(X.shape[1])) @ X,
+        lambda X, A, DY: attention_backward(X, A / sqrt1(X.shape[1]), DY, 1 / sqrt1(X.shape[1])),
+        SQUARE,
+    ),
+    "divided by np.sqrt(D)": (lambda X: X / np.sqrt(X.shape[1]), lambda X, DY: DY / np.sqrt(X.shape[1]), X),
+    "a linear layer of 64×10": (
+        lambda X, W, b: X @ W.T + row_repeat(b, X.shape[0]),
+        lambda X, W, b, DY: (DY @ W, DY.T @ X, columns_sum(DY)),
+        {"inputs": {"X": (20, 64)}, "parameters": {"W": (10, 64), "b": (1, 10)}},
+    ),
+    "softmax of 16×10": (
+        lambda X: softmax_rows(X),
+        lambda X, Y, DY: hadamard(Y, DY - column_repeat(rows_sum(hadamard(DY, Y)), Y.shape[1])),
+        {"inputs": {"X": (16, 10)}},
+    ),
+    "PReLU with one slope": (
+        lambda X, a: apply(slope_below, X, a),
+        lambda X, a, DY: (
+            hadamard(DY, apply(lambda x, a: where(x <= 0, a, 1), X, a)),
+            dot(DY, apply(lambda x, a: where(x <= 0, x, 0), X, a)),
+        ),
+        {**X, "parameters": {"a": ()}},
+    ),
+    "maximum(0, x)": elementwise(lambda x: maximum(0, x), lambda x: where(x > 0, 1, 0)),
+    "two maxima of one matrix": (
+        lambda X, W: log_softmax(X @ W.T), lambda X, W, DY: log_softmax_backward(X, W, DY), XW,
+    ),
+    "a partial function": (
+        lambda X: apply(partial(slope_below, a=0.1), X),
+        lambda X, DY: hadamard(DY, apply(lambda x: where(x <= 0, 0.1, 1), X)),
+        X,
+    ),
     "GELU with its decimals": elementwise(gelu, gelu_derivative),
     "SELU": elementwise(
         lambda x: LAMBDA * where(x > 0, x, ALPHA * (exp1(x) - 1)), lambda x: where(x > 0, LAMBDA, LAMBDA * ALPHA * exp1(x))
@@ -369,11 +502,11 @@ def softmax_rows(Z):
     return hadamard(E, column_repeat(reciprocal(rows_sum(E)), Z.shape[1]))
 
 
-def attention_backward(X, A, DY):
+def attention_backward(X, A, DY, scale=1):
     P = softmax_rows(X @ A @ X.T)
     DP = DY @ X.T
     DS = hadamard(P, DP - column_repeat(rows_sum(hadamard(P, DP)), P.shape[1]))
-    return P.T @ DY + DS @ X @ A.T + DS.T @ X @ A, X.T @ DS @ X
+    return P.T @ DY + DS @ X @ A.T + DS.T @ X @ A, scale * (X.T @ DS @ X)
 
 
 # Those for which no proof is found yet.
@@ -404,6 +537,56 @@ def test_the_sizes_that_are_asked_for_are_told():
     report = str(check_layer(lambda X: X, by_another_table, **X)).replace("\n      ", " ")
     line = by_another_table.__code__.co_firstlineno + 1
     assert f"for the sizes tried only: line {line} of by_another_table asks for the place of N in a table" in report
+
+
+def test_random_layers():
+    """A few of those of `make verify-hard`: those of which the proof is short."""
+    said, bad, _ = random_layers.judged(2, first=11, seconds=10)
+    assert not bad
+    assert said["right ones called right"] == 2
+    assert said["wrong ones called wrong"] == 2
+
+
+def test_what_is_not_the_layers():
+    """Right and ordinary: an argument that is not used, and functions that are found in a table."""
+    table = {"f": (relu, lambda x: where(x <= 0, 0, 1))}
+    report = check_layer(
+        lambda X, W: apply(table["f"][0], X),
+        lambda X, W, DY: {"X": hadamard(DY, apply(table["f"][1], X)), "W": 0 * W},
+        **XW,
+    )
+    assert report, report
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "shapes", "message"),
+    [
+        (lambda X: Outer(X, X), lambda DY: DY, X, "forward must return Y, a matrix, not Outer"),
+        (lambda X: np.array(3.0), lambda DY: DY, X, "forward must return Y, a matrix, not ndarray"),
+        (max, lambda DY: DY, X, "forward must be a function whose arguments have names"),
+        (lambda X: X, None, X, "backward must be a function"),
+        (lambda X, /: X, lambda DY: DY, X, "there may be no / among them"),
+        (lambda X: X, lambda DY: DY, {"inputs": {"X": (True, 3)}}, "the shape of X must be a pair"),
+        (lambda X: X, lambda DY: DY, {"inputs": None}, "must be dictionaries"),
+        (lambda X, DX: X, lambda DY: DY, {"inputs": {"X": (1, 1), "DX": (1, 1)}}, "give the input another name"),
+        (lambda X: X, lambda DY: {"X": 5 * DY, "DX": DY}, X, "returns the gradient of X twice"),
+    ],
+)
+def test_what_cannot_be_checked(forward, backward, shapes, message):
+    with pytest.raises(NervaError, match=message):
+        check_layer(forward, backward, **shapes)
+
+
+def test_sizes_are_told_where_a_shape_is_wrong():
+    report = check_layer(lambda X: X, lambda X, DY: DY if X.shape[0] < 50 else DY.T, **X)
+    assert str(report).splitlines()[1].strip() == "it is 7×100, and X is 100×7, D = 7, N = 100"
+
+
+def test_a_proof_that_takes_long_is_given_up():
+    forward, backward, shapes = RIGHT["two residual tanh layers"]
+    report = check_layer(forward, backward, **shapes, seconds=0.1)
+    assert "the proof takes longer than 0.1 s" in str(report)
+    assert all(verdict.problem is None for verdict in report)
 
 
 def test_numbers_that_show_it_can_be_pasted():
