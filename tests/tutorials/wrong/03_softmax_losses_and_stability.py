@@ -13,9 +13,43 @@ def log_sum_exp__unstable(X):
 
 
 def log_sum_exp__vector(X):
-    """has shape (3,), but (3, 1) is expected (keepdims=True or reshape make a matrix of it)"""
+    """has shape (4,), but (4, 1) is expected (keepdims=True or reshape make a matrix of it)"""
     m = X.max(axis=1)
     return m + np.log(np.exp(X - m.reshape(-1, 1)).sum(axis=1))
+
+
+def log_sum_exp__plain_maximum(X):
+    """hint: subtract the largest element of each row first"""
+    return X.max(axis=1, keepdims=True)
+
+
+def log_sum_exp__number_of_scores(X):
+    """hint: subtract the largest element of each row first"""
+    return X.max(axis=1, keepdims=True) + np.log(X.shape[1])
+
+
+def log_sum_exp__one_maximum_for_all(X):
+    """hint: subtract the largest element of each row first"""
+    with np.errstate(all="ignore"):
+        return X.max() + np.log(np.exp(X - X.max()).sum(axis=1, keepdims=True))
+
+
+def log_sum_exp__smallest(X):
+    """hint: subtract the largest element of each row first"""
+    m = X.min(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        return m + np.log(np.exp(X - m).sum(axis=1, keepdims=True))
+
+
+def log_sum_exp__mean(X):
+    """hint: subtract the largest element of each row first"""
+    m = X.max(axis=1, keepdims=True)
+    return m + np.log(np.exp(X - m).mean(axis=1, keepdims=True))
+
+
+def log_sum_exp__clipped(X):
+    """hint: subtract the largest element of each row first"""
+    return np.log(np.exp(np.clip(X, -700, 700)).sum(axis=1, keepdims=True))
 
 
 def log_softmax_layer_backward__no_sum(Y, DY):
