@@ -15,6 +15,7 @@ from .expressions import to_sympy
 from .indexed import IndexedMatrix, sparse
 from .latex import WrittenMatrix, latex
 from .normal_form import normalize
+from .numeric import Shown
 from .prover import Derivatives, difference, equal, gradient_difference, inner_product
 from .verdicts import Counterexample, Report, Verdict
 
@@ -24,6 +25,7 @@ __all__ = [
     "FunctionCheck",
     "IndexedMatrix",
     "Report",
+    "Shown",
     "Verdict",
     "WrittenMatrix",
     "check_activation",
