@@ -23,9 +23,6 @@ RESULTS = BENCH / "results"
 # In the order of the page: the file, its title, the script that wrote it.
 EXPERIMENTS = {
     "epoch": ("Seconds an epoch", "epoch"),
-    "epoch_588f469": ("Seconds an epoch, an earlier run", "epoch"),
-    "epoch_03ab619": ("Seconds an epoch, another earlier run", "epoch"),
-    "epoch_zen5": ("Seconds an epoch on another machine, of an earlier commit", "epoch"),
     "phases": ("Where the time of a step goes", "phases"),
     "products": ("The three sparse products", "products"),
     "dense_end": ("The dense end: density 0.4 to 0.95", "dense_end"),
