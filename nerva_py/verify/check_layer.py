@@ -30,6 +30,7 @@ from .verdicts import Counterexample, Problem, Report, Verdict, combined, shorte
 # Numbers for the sizes: no two equal, so that a transpose or a wrong axis cannot hide; the smallest first, so that a
 # counterexample is short.
 SIZES = ((1, 2, 3, 4, 5, 6), (2, 3, 4, 5, 6, 7))
+SHORT = 100  # operations of an expression that is looked at more closely
 ROUNDING = 1e-12
 MOST_PROOFS = 40  # with sizes put in that the functions ask for
 
@@ -86,6 +87,7 @@ class _Example:
         at = ", ".join(f"{name} = {number}" for name, number in sizes.items()) or "these sizes"
         matrices = {name: concrete.matrix(name, *size_of(shape, sizes)) for name, shape in layer.shapes.items()}
         self.matrices = matrices
+        self.numbers = {matrices[name][0, 0]: name for name, shape in layer.shapes.items() if not shape}
         self.Y = call_forward(layer.forward, self._arguments(layer), f"symbols ({at})")
         self.DY = concrete.matrix("DY", *self.Y.shape)
         arguments = {**self._arguments(layer), "DY": self.DY.as_immutable(), "Y": self.Y}
@@ -101,7 +103,7 @@ class _Example:
         if not self._expected:
             L = exact(concrete.inner_product(self.DY, self.Y))
             self._expected = {other: concrete.gradient(L, self.matrices[other]) for other in self.claimed}
-        return _compare(name, self._expected, self.claimed[name], self.sizes)
+        return _compare(name, self._expected, self.claimed[name], self.sizes, self.numbers)
 
 
 class _Layer:
@@ -218,8 +220,13 @@ def _exact(X: IndexedMatrix) -> IndexedMatrix:
     return IndexedMatrix(*X.sizes, lambda i, j: exact(X.entry(i, j)))
 
 
-def _compare(name: str, expected: Mapping[str, sp.Matrix], given: Any, sizes: Mapping[str, int]) -> Problem | None:
-    """What is wrong with one gradient: its type, its shape, or its first wrong entry, and what it is instead."""
+def _compare(
+    name: str, expected: Mapping[str, sp.Matrix], given: Any, sizes: Mapping[str, int], inputs: Mapping[sp.Symbol, str]
+) -> Problem | None:
+    """What is wrong with one gradient: its type, its shape, or its first wrong entry, and what it is instead.
+
+    `inputs` are those that are numbers, by their symbols.
+    """
     right = expected[name]
     if given is None:
         return "backward returns None in its place; what has no gradient, such as targets, belongs under constants"
@@ -241,8 +248,11 @@ def _compare(name: str, expected: Mapping[str, sp.Matrix], given: Any, sizes: Ma
     numbers = concrete.differs_at(a - b, a.free_symbols | b.free_symbols)
     factor = None if hint or numbers is None else _factor(right, given, *(sp.N(e.subs(numbers), 30) for e in (a, b)))
     if not hint and factor is None:
-        hint = _wrong_sign(a, b) or (
-            f"{len(wrong)} of its {len(right)} entries are wrong" if len(wrong) < len(right) else ""
+        hint = (
+            _wrong_sign(a, b)
+            or _missing(a, b)
+            or _times(right, given, a, b, inputs)
+            or (f"{len(wrong)} of its {len(right)} entries are wrong" if len(wrong) < len(right) else "")
         )
     return Counterexample((i + 1, j + 1), a, b, numbers, sizes, hint, factor)
 
@@ -260,6 +270,24 @@ def _wrong_sign(right: sp.Expr, given: sp.Expr) -> str:
     terms = sp.Add.make_args(given)
     term = next((term for term in terms if len(terms) < 10 and _equal(right, given - 2 * term)), None)
     return f"the sign of a term is wrong: {shortened(str(term))}" if term is not None else ""
+
+
+def _missing(right: sp.Expr, given: sp.Expr) -> str:
+    """The term that is left out."""
+    terms = sp.Add.make_args(sp.expand(right)) if right.count_ops() < SHORT else ()
+    term = next((term for term in terms if 1 < len(terms) < 10 and _equal(right - term, given)), None)
+    return f"a term is missing: {shortened(str(term))}" if term is not None else ""
+
+
+def _times(right: sp.Matrix, given: sp.Matrix, a: sp.Expr, b: sp.Expr, inputs: Mapping[sp.Symbol, str]) -> str:
+    """A power of an input that is a number, by which the whole gradient is multiplied."""
+    if a == 0 or not inputs or a.count_ops() + b.count_ops() > SHORT:
+        return ""
+    c = sp.cancel(b / a)
+    base, exponent = c.as_base_exp()
+    if base not in inputs or not exponent.is_Integer or not _same(given, c * right):
+        return ""
+    return f"it is {sp.Symbol(inputs[base]) ** exponent} times the right one"
 
 
 def _equal(a: sp.Expr, b: sp.Expr) -> bool:

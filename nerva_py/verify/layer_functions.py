@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -132,28 +133,33 @@ def _told(role: str, sizes: str) -> Iterator[None]:
         yield
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
-        hints = [hint for part, hint in HINTS.items() if part in message]
+        hints = [hint for pattern, hint in HINTS.items() if re.search(pattern, message)]
         told = f"{role} fails on matrices of {sizes}: {message}"
         raise NervaError("; ".join([told, *hints[:1]])) from error
 
 
-# Part of a message -> what was probably meant.
+# A pattern of a message -> what was probably meant.
 OF_NUMPY = "use the functions of nerva_py.matrix, such as exp and apply, not those of NumPy"
 OF_MATH = "use the functions of nerva_py.matrix.scalars, such as exp, not those of math"
+COMPARE = "compare numbers, in a function that apply takes, not matrices"
+CHOOSE = "choose between two cases with where(condition, a, b) of nerva_py.matrix.scalars"
 UNCHANGED = "a function may not change its arguments; make a new matrix"
+HADAMARD = "for the product element by element use hadamard, as * is for scalars"
 HINTS = {
-    "Cannot set values": UNCHANGED,
-    "read-only": UNCHANGED,
-    "not support item assignment": UNCHANGED,
-    "truth value of Relational": "choose between two cases with where(condition, a, b) of nerva_py.matrix.scalars",
-    "Matrix size mismatch": "for the product element by element use hadamard, as * is for scalars",
-    "for +: ": "a matrix and a number cannot be added; use ones or row_repeat",
-    "for -: ": "a matrix and a number cannot be subtracted; use ones or row_repeat",
-    "Invalid comparison": "compare numbers, in a function that apply takes, not matrices",
-    "not supported between instances of": "compare numbers, in a function that apply takes, not matrices",
+    "Cannot set values|read-only|not support item assignment": UNCHANGED,
+    "truth value of Relational": CHOOSE,
+    r"unsupported operand type.*(Than|Relational|Equality|Boolean)": CHOOSE,
+    r"mismatch: (\(\d+, \d+\)) \* \1": HADAMARD,
+    r"mismatch: .* \* ": "in A @ B, A must have as many columns as B has rows; is the transpose B.T meant?",
+    r"mismatch: .* \+ ": "a row (1, D) is added to each of N rows by row_repeat(b, N), a column by column_repeat",
+    "NonSquareMatrix": "the square of each element is hadamard(X, X)",
+    "no attribute 'mean'": "means are columns_mean(X), (1, D), and rows_mean(X), (N, 1)",
+    "no attribute 'sum'": "sums are columns_sum(X), (1, D), rows_sum(X), (N, 1), and elements_sum(X)",
+    "no attribute 'max'": "maxima are rows_max(X), (N, 1), and columns_max(X), (1, D)",
+    "for [+-]: ": "a matrix and a number cannot be added or subtracted; use ones or row_repeat",
+    "Invalid comparison|not supported between instances of": COMPARE,
     "loop of ufunc": OF_NUMPY,
-    "must be real number": OF_MATH,
-    "annot convert expression to float": OF_MATH,
+    "must be real number|annot convert expression to float": OF_MATH,
 }
 
 

@@ -253,6 +253,15 @@ def test_gradients_in_the_wrong_order():
     assert "it is DX: its shape is 3×1" in str(report["W"])
 
 
+def test_a_missing_term_and_a_factor():
+    assert "a term is missing: DY_11\n" in wrong(
+        lambda X, W: X + X @ W.T, lambda X, W, DY: (DY @ W, DY.T @ X), SQUARE, "X"
+    )
+    shapes = {**X, "parameters": {"tau": ()}}
+    text = wrong(lambda X, tau: X / tau, lambda X, tau, DY: (DY, -dot(DY, X) / tau**2), shapes, "X")
+    assert "it is tau times the right one" in text
+
+
 def test_the_sign_of_one_term():
     text = wrong(lambda X, W: X + X @ W.T, lambda X, W, DY: (DY - DY @ W, DY.T @ X), SQUARE, "X")
     assert text.splitlines() == [
@@ -329,6 +338,12 @@ def test_a_gradient_that_is_right_by_accident_of_the_loss():
         (lambda X: np.exp(X), lambda DY: DY, X, "use the functions of nerva_py.matrix, such as exp"),
         (lambda X: apply(math.exp, X), lambda DY: DY, X, "use the functions of nerva_py.matrix.scalars"),
         (lambda X: X * X, lambda DY: DY, X, "use hadamard"),
+        (lambda X: X**2, lambda DY: DY, X, "hadamard(X, X)"),
+        (lambda X, W, b: X @ W.T + b, lambda DY: DY, LINEAR, "row_repeat(b, N)"),
+        (lambda X, W, b: X @ W, lambda DY: DY, LINEAR, "is the transpose B.T meant"),
+        (lambda X: X - X.mean(axis=0), lambda DY: DY, X, "columns_mean(X)"),
+        (lambda X: X - X.sum(axis=0), lambda DY: DY, X, "columns_sum(X)"),
+        (lambda X: apply(lambda x: x * (x > 0), X), lambda DY: DY, X, "where(condition, a, b)"),
         (lambda X: X + 1, lambda DY: DY, X, "a matrix and a number cannot be added"),
         (lambda X: apply(lambda x: x if x > 0 else 0, X), lambda DY: DY, X, "where(condition, a, b)"),
         (lambda X: np.where(X > 0, X, 0), lambda DY: DY, X, "compare numbers, in a function that apply takes"),
