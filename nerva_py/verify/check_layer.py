@@ -17,10 +17,10 @@ from nerva_py.errors import NervaError
 
 from . import concrete
 from .cases import Cases
+from .deadline import within
 from .expressions import to_sympy
 from .indexed import IndexedMatrix
 from .layer_functions import Shape, call_backward, call_forward, check_arguments, exact, size_of
-from .normal_form import within
 from .numeric import Comparison, compare
 from .prover import Derivatives, gradient_difference, indices_of, inner_product
 from .reading import numbers_in, what_it_keeps
@@ -70,9 +70,7 @@ def check_layer(
     if len(names) > len(SIZES[0]):
         raise NervaError(f"at most {len(SIZES[0])} names of sizes are allowed, not {', '.join(names)}")
     layer = _Layer(forward, backward, shapes, tuple(trained), names, derivatives)
-    examples = [
-        layer.on_symbols(dict(zip(names, numbers, strict=False))) for numbers in (SIZES if names else SIZES[:1])
-    ]
+    examples = [_Example(layer, dict(zip(names, numbers, strict=False))) for numbers in (SIZES if names else SIZES[:1])]
     with within(seconds):
         reasons, singled_out = layer.why_not_all()
     found = compare(forward, backward, shapes, trained, names, numbers_in(forward, backward), singled_out)
@@ -121,9 +119,6 @@ class _Layer:
         self.forward, self.backward, self.shapes, self.names = forward, backward, shapes, names
         self.trained = {name: shapes[name] for name in trained}  # those that have a gradient
         self.derivatives = derivatives
-
-    def on_symbols(self, sizes: Mapping[str, int]) -> _Example:
-        return _Example(self, sizes)
 
     def verdict(self, name: str, reason: str, found: Comparison, examples: Sequence[_Example]) -> Verdict:
         """From the proof, if it has no reason why not, from what was found on numbers, and from the examples on symbols."""

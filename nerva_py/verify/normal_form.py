@@ -16,9 +16,7 @@ renamed canonically, e^(a + b) becomes e^a e^b, and e^(c log P) becomes P^c.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import cache, reduce
 from itertools import groupby, permutations, product
 from typing import Any
@@ -27,7 +25,10 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
+from . import deadline
 from .indexed import INDICATORS, fresh_index
+from .places import contains as _contains
+from .places import places_of
 
 Atom = tuple[Any, ...]
 Monomial = tuple[tuple[Atom, sp.Expr], ...]
@@ -104,27 +105,9 @@ def scale(polynomial: Polynomial, c: Any) -> Polynomial:
     return add([{monomial: c * coefficient for monomial, coefficient in polynomial.items()}])
 
 
-class OutOfTime(Exception):
-    """A proof takes longer than it may."""
-
-
-_ends: list[tuple[float, float]] = []  # when, and after how many seconds
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Inside of the `with` block, arithmetic raises OutOfTime once so many seconds are over."""
-    _ends.append((time.monotonic() + seconds, seconds))
-    try:
-        yield
-    finally:
-        _ends.pop()
-
-
 def multiply(P: Polynomial, Q: Polynomial) -> Polynomial:
     """P Q"""
-    if _ends and time.monotonic() > _ends[-1][0]:
-        raise OutOfTime(f"the proof takes longer than {_ends[-1][1]:g} s")
+    deadline.check()
     return add(scale(_reduced(_merge((*m, *n))), a * b) for (m, a), (n, b) in product(P.items(), Q.items()))
 
 
@@ -348,7 +331,7 @@ def _canonical(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> Atom:
     The names carry a level above that of all sums inside, so that no index is captured.
     """
     level = 1 + max((_level(atom) for atom, _ in factors), default=0)
-    places = _places(bounds, factors)
+    places = places_of(bounds, factors)
     bounds = sorted(bounds, key=lambda bound: places[bound[0]])
     groups = [list(group) for _, group in groupby(bounds, key=lambda bound: places[bound[0]])]
     best: tuple[str, Atom] | None = None
@@ -367,43 +350,7 @@ def _canonical(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> Atom:
     return best[1]
 
 
-def _places(bounds: list[tuple[sp.Symbol, Any]], factors: Monomial) -> dict[sp.Symbol, str]:
-    """Of each bound index its size and where it stands, in words that do not depend on how bound indices are called.
-
-    Where the others stand is put in their place, until this tells no more of them apart.
-    """
-    places = {index: str(size) for index, size in bounds}
-    told = 0
-    while told < len(set(places.values())) < len(places) or not told:
-        told = len(set(places.values()))
-        numbers = {place: f"{number} of {told}" for number, place in enumerate(sorted(set(places.values())))}
-        others = {index: numbers[place] for index, place in places.items()}
-        places = {
-            index: " ".join(
-                [others[index], *sorted(_told(f, {**others, index: "*"}) for f in factors if _contains(f, index))]
-            )
-            for index in places
-        }
-    return places
-
-
-def _told(value: Any, names: dict[sp.Symbol, str]) -> str:
-    """A part of a monomial with these names of indices; what is in an order by its names is told in another one."""
-    if not isinstance(value, tuple):
-        return names.get(value) or str(value)
-    parts = [_told(part, names) for part in value]
-    if not (value and value[0] == "entry"):
-        return f"({' '.join(sorted(parts))})"
-    return f"({parts[0]} {parts[1]} {[_told(index, names) for index in value[2]]})"
-
-
 # ---------------------------------------------------------------------------------------------------- walking through an atom
-
-
-def _contains(value: Any, index: sp.Symbol) -> bool:
-    if isinstance(value, tuple):
-        return any(_contains(part, index) for part in value)
-    return value == index
 
 
 def _level(value: Any) -> int:

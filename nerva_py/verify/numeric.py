@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,12 +41,22 @@ class Numbers(np.ndarray):
     """An array on which functions of one number are called as they are written; those that are called are noted."""
 
 
-on_functions: list[Functions] = []
+_noted: list[Functions] = []
+
+
+@contextmanager
+def _noting(functions: Functions) -> Iterator[None]:
+    """Inside of the `with` block, functions of one number that are called are noted."""
+    _noted.append(functions)
+    try:
+        yield
+    finally:
+        _noted.pop()
 
 
 @table.apply.register(Numbers)
 def apply(f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarray:
-    for noted in on_functions:
+    for noted in _noted[-1:]:
         noted[f, parameters] = None
 
     def value(x: float) -> float:
@@ -136,7 +147,6 @@ def compare(
                 for name in trained:
                     if name not in result.wrong and name not in result.odd:
                         point.judge(name, kind, result)
-    on_functions.clear()
     result.doubts += list(_otherwise_on_symbols([*layer.of_forward, *layer.of_backward], near))
     return result
 
@@ -199,7 +209,7 @@ def _points(
         (EXACT, lambda rng, shape: np.zeros(shape), None),
     ]
     if max(sizes.values(), default=0) > PRIMES[-1]:
-        kinds = kinds[::5]
+        kinds = [kinds[0], kinds[5]]  # usual ones and those near given numbers: functions are called number by number
     elif () in shapes.values() and place < 2:
         kinds += [("", normal, lambda rng, shape, c=c: np.full(shape, c)) for c in near[:SCALARS]]  # type: ignore[misc]
     for number, (kind, draw, draw_scalar) in enumerate(kinds):
@@ -240,8 +250,8 @@ class _Layer:
         return False
 
     def Y(self, arguments: Mapping[str, Any], told: str) -> np.ndarray:
-        on_functions[:] = [self.of_forward]
-        return np.asanyarray(call_forward(self.forward, arguments, told), np.float64)
+        with _noting(self.of_forward):
+            return np.asanyarray(call_forward(self.forward, arguments, told), np.float64)
 
     def at(self, arguments: dict[str, Any], sizes: Sizes, rng: np.random.Generator) -> _Point | None:
         """The point, or None where `forward` is not finite. Raises NervaError for what is not a function."""
@@ -262,8 +272,8 @@ class _Layer:
         return _Point(self, arguments, sizes, DY, given[0], rng, told)
 
     def _gradients(self, arguments: Mapping[str, Any], told: str) -> dict[str, Any]:
-        on_functions[:] = [self.of_backward]
-        claimed = call_backward(self.backward, arguments, self.trained, told)
+        with _noting(self.of_backward):
+            claimed = call_backward(self.backward, arguments, self.trained, told)
         return {name: _as_array(value) for name, value in claimed.items()}
 
 

@@ -88,32 +88,24 @@ def resolved(e: Any, x: sp.Symbol, at: Any) -> Any:
     return e.func(*(resolved(part, x, at) for part in e.args)) if e.args else e
 
 
-def is_derivative(g: sp.Expr, f: sp.Expr, x: sp.Symbol) -> str | None:
-    """None if g is f′ between kinks, and at a kink of f lies between the derivatives on both sides; else what is not so.
+def is_derivative(g: sp.Expr, f: sp.Expr, x: sp.Symbol) -> bool:
+    """Whether g is f′ between kinks. At a kink of f it must lie between the derivatives on both sides, else it is refused.
 
     Where f is put together of several cases, as relu(x) − relu(−x), each may be continued from its own side.
-    Raises NotImplementedError if it cannot be decided.
+    Raises ValueError for a g that is refused, NotImplementedError if it cannot be decided.
     """
     f, g = by_cases(f), by_cases(g)
     points = kinks(x, f, g)
-    for _, at, _ in intervals(points):
-        if not _same(sp.diff(resolved(f, x, at), x), resolved(g, x, at)):
-            return f"it is not the derivative at {x} = {at}"
+    if not all(_same(sp.diff(resolved(f, x, at), x), resolved(g, x, at)) for _, at, _ in intervals(points)):
+        return False
     for (_, before, point), (_, after, _) in pairwise(intervals(points)):
         sides = _sides(f, x, point, before, after)
         low, at, high = (float(value) for value in (min(sides), sp.N(g.subs(x, point)), max(sides)))
         if not low - 1e-9 <= at <= high + 1e-9:
-            return f"at the kink {x} = {point} it is {at:g}, not between {low:g} and {high:g}"
-    return None
-
-
-def equal(f: sp.Expr, g: sp.Expr, x: sp.Symbol) -> bool:
-    """Whether two functions are equal everywhere. Raises NotImplementedError if it cannot be decided."""
-    f, g = by_cases(f), by_cases(g)
-    points = kinks(x, f, g)
-    return all(_same(resolved(f, x, at), resolved(g, x, at)) for _, at, _ in intervals(points)) and all(
-        _same(f.subs(x, point), g.subs(x, point)) for point in points
-    )
+            raise ValueError(
+                f"what is the derivative elsewhere is {at:g} at the kink {x} = {point}, not between {low:g} and {high:g}"
+            )
+    return True
 
 
 def _sides(f: sp.Expr, x: sp.Symbol, point: Any, before: Any, after: Any) -> list[Any]:
