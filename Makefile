@@ -13,7 +13,7 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format bench bench-epoch mutation verify-hard notebooks notebooks-pair docs docs-check clean distclean
+.PHONY: help setup train test lint format bench bench-epoch mutation mutation-tests verify-hard notebooks notebooks-pair docs docs-check clean distclean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -44,7 +44,12 @@ bench-epoch: $(STAMP) ## seconds an epoch against masked PyTorch; options in ARG
 mutation: $(STAMP) ## change every equation and kernel, and let the proofs reject each change; options in ARGS="..."
 	@$(BIN)/python -m derivations.mutation $(ARGS)
 
-verify-hard: $(STAMP) ## thousands of random layers, right and wrong ones: what check_layer says of them; number in ARGS
+mutation-tests: $(STAMP) ## change the code around the equations, and let the tests notice: a sample; options in ARGS="..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pytest-cov
+	@$(BIN)/python -m tests.mutation $(ARGS)
+
+verify-hard: $(STAMP) ## random layers, right and wrong ones: what check_layer says of them; claims in numbers; number in ARGS
+	@$(BIN)/python -m tests.derivations.test_claims_in_numbers 10
 	@$(BIN)/python -m tests.verify.random_layers $(or $(ARGS),1000)
 
 notebooks: $(STAMP) ## execute all notebooks of tutorials/ with their full settings (`make test`: short ones)

@@ -167,7 +167,7 @@ def mutants(source: str, module: str, functions: tuple[str, ...] = ()) -> Iterat
             keys[f"{function}: {change}"] += 1
             if (number := keys[f"{function}: {change}"]) > 1:
                 change += f" ({number})"
-            yield Mutant(module, function, change, _edited(source, node, other, dump))
+            yield Mutant(module, function, change, edited(source, node, other, dump))
 
 
 def _put(edit: Edit, node: ast.AST) -> None:
@@ -178,7 +178,7 @@ def _put(edit: Edit, node: ast.AST) -> None:
         getattr(parent, name)[position] = node
 
 
-def _edited(source: str, node: ast.AST, other: ast.AST, wanted: str) -> str:
+def edited(source: str, node: ast.AST, other: ast.AST, wanted: str) -> str:
     """The source with the text of one node replaced, in brackets if it needs them; all else stays as it is."""
     lines = source.encode().splitlines(keepends=True)
     start = sum(map(len, lines[: node.lineno - 1])) + node.col_offset  # type: ignore[attr-defined]

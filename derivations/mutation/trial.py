@@ -102,7 +102,7 @@ class _Finder:
         return importlib.util.spec_from_file_location(name, path_of(name), loader=_Loader(name, self.sources[name]))
 
 
-def _install(sources: Mapping[str, str]) -> None:
+def install(sources: Mapping[str, str]) -> None:
     loaded = [name for name in sys.modules if name.startswith("nerva_py")]
     assert not loaded, f"{loaded} are imported already: a mutant could not take their place"
     sys.meta_path.insert(0, _Finder(sources))  # type: ignore[arg-type]
@@ -125,7 +125,7 @@ def try_claims(module: str, source: str, places: Sequence[Place], limit: float) 
     """The verdict on one mutant: the claims are tried in this order until one rejects it."""
     if not places:
         return Verdict(SURVIVED, detail="no claim executes this function")
-    _install({module: source})
+    install({module: source})
     signal.signal(signal.SIGPROF, _out_of_time)
     end = time.process_time() + limit
     chapters: dict[str, list[book.Claim]] = {}
@@ -197,7 +197,7 @@ def measure(chapter: str, modules: Sequence[str]) -> list[Measured]:
     """The claims of a chapter about the unchanged equations. They must hold, or nothing is shown by rejecting a mutant."""
     reached: set[str] = set()
     builtins.__reached__ = reached.add  # type: ignore[attr-defined]
-    _install({module: instrumented(read(module), module) for module in modules})
+    install({module: instrumented(read(module), module) for module in modules})
     claims = _claims(chapter)
     imported = frozenset(reached)
     results = []

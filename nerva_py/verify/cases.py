@@ -14,7 +14,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
-from . import concrete, indexed, pieces
+from . import concrete, indexed, maxima, pieces
 from .indexed import IndexedMatrix, Parameters
 from .prover import Derivatives, difference, indices_of
 
@@ -38,17 +38,23 @@ class Cases:
             name += "′"
         return name
 
+    def at_maxima(self, e: sp.Expr) -> sp.Expr:
+        """e with f(z − m) written by its place wherever m is the maximum of z, see `maxima`."""
+        return maxima.decided(e, self.functions, indexed.VARIABLE, lambda rest: not difference(rest, 0))
+
     def derivatives(self, claimed: Iterable[IndexedMatrix], others: Derivatives | None = None) -> Derivatives:
-        """Declares f′ = g wherever g is the derivative of f on each case, for all parameters that occur with f.
+        """Declares f′ = g wherever g, which a gradient has, is the derivative of f on each case, for all parameters of f.
 
         Raises ValueError where g is it but for what it takes at a kink.
         """
-        for matrix in claimed:
-            matrix.entry(*indices_of(matrix))  # what a gradient consists of is evaluated when asked for
+        entries = [matrix.entry(*indices_of(matrix)) for matrix in claimed]
+        theirs = {call.func.__name__ for entry in entries for call in entry.atoms(AppliedUndef)}
         result = others or Derivatives()
         for f, its in self.functions.items():
             for g, candidate in self.functions.items():
-                if all(p in candidate and _is_derivative(candidate[p], value) for p, value in its.items()):
+                if g in theirs and all(
+                    p in candidate and _is_derivative(candidate[p], value) for p, value in its.items()
+                ):
                     result.declare(sp.Function(f), sp.Function(g))
         return result
 

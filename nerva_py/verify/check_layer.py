@@ -15,7 +15,7 @@ import sympy as sp
 
 from nerva_py.errors import NervaError
 
-from . import concrete
+from . import concrete, maxima
 from .cases import Cases
 from .deadline import within
 from .expressions import to_sympy
@@ -57,8 +57,8 @@ def check_layer(
     differences of `forward` in float64 at many sizes and numbers, wrong (✗) if numbers show it, and else not decided (?), with
     the reason. At a kink, such as that of ReLU at 0, what lies between the one-sided derivatives is right.
     `constants` are further arguments that have no gradient, such as targets or a mask. `derivatives` declares those of
-    undefined functions, which are not tried on numbers. A proof that takes longer than `seconds` is given up. Raises
-    NervaError if the functions cannot be called as described.
+    undefined functions, which are not tried on numbers. A proof that takes longer than `seconds` of computing is given up.
+    Raises NervaError if the functions cannot be called as described.
     """
     for given in (inputs, parameters or {}, constants or {}):
         if not isinstance(given, Mapping):
@@ -119,6 +119,7 @@ class _Layer:
         self.forward, self.backward, self.shapes, self.names = forward, backward, shapes, names
         self.trained = {name: shapes[name] for name in trained}  # those that have a gradient
         self.derivatives = derivatives
+        self.of_places: set[str] = set()  # gradients that tell where the largest element stands
 
     def verdict(self, name: str, reason: str, found: Comparison, examples: Sequence[_Example]) -> Verdict:
         """From the proof, if it has no reason why not, from what was found on numbers, and from the examples on symbols."""
@@ -130,6 +131,7 @@ class _Layer:
         doubts = [*found.doubts, *what_it_keeps(self.forward, self.backward)]
         assumed = ["where forward is finite"] if found.undefined else []
         assumed += ["where backward is finite"] if name in found.infinite else []
+        assumed += [maxima.UNIQUE] if name in self.of_places else []
         if self.derivatives is not None:
             doubts, assumed = [], ["with the derivatives as they are declared; not tried on numbers"]
         elif not found.agreed[name] and not doubts:
@@ -182,8 +184,12 @@ class _Layer:
                 DY = IndexedMatrix.symbol("DY", *Y.sizes)
                 claimed = call_backward(self.backward, {**arguments, "DY": DY, "Y": Y}, self.trained, "symbolic size")
                 loss = inner_product(DY, Y)
-                L = exact(loss)
-                gradients = {name: _exact(X) for name, X in claimed.items() if isinstance(X, IndexedMatrix)}
+                L = cases.at_maxima(exact(loss))
+                gradients = {
+                    name: X.map(lambda e: cases.at_maxima(exact(e)))
+                    for name, X in claimed.items()
+                    if isinstance(X, IndexedMatrix)
+                }
                 decimals = loss.has(sp.Float) or any(
                     X.entry(*indices_of(X)).has(sp.Float) for X in claimed.values() if isinstance(X, IndexedMatrix)
                 )
@@ -193,6 +199,8 @@ class _Layer:
                 return dict.fromkeys(self.trained, str(error) or type(error).__name__)
             for name, claim in gradients.items():
                 try:
+                    if any(maxima.asks_for_place(e) for e in (L, claim.entry(*indices_of(claim)))):
+                        self.of_places.add(name)
                     rest = gradient_difference(L, matrices[name], claim, declared, ROUNDING if decimals else 0)
                     equal = not rest or cases.vanishes(to_sympy(rest))
                     reasons[name] = "" if equal else "the prover could not show that the two sides are equal"
@@ -209,10 +217,6 @@ def _numbers(sizes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, int]]:
         values = {symbol: 4 + place for place, symbol in enumerate(free)}
         result.append({name: int(sp.sympify(size).subs(values)) for name, size in some.items()})
     return result
-
-
-def _exact(X: IndexedMatrix) -> IndexedMatrix:
-    return IndexedMatrix(*X.sizes, lambda i, j: exact(X.entry(i, j)))
 
 
 def _compare(

@@ -14,15 +14,14 @@ import sympy as sp
 
 from nerva_py.matrix import primitives as table
 
+from .maxima import MAXIMA, PLACES, Maximum
 from .sizes import asked, plain, watched
 
 Entry = Callable[[Any, Any], sp.Expr]
 
 _numbers = count()
 
-# What the prover knows of a matrix of symbols: its entries are 0 or 1; it stands for any matrix at all.
-INDICATORS: set[sp.IndexedBase] = set()
-ARBITRARY: set[sp.IndexedBase] = set()
+INDICATORS: set[sp.IndexedBase] = set()  # what the prover knows of a matrix of symbols: its entries are 0 or 1
 
 
 # Called with name, parameters and f(VARIABLE, *parameters) for each function f that is defined by cases: what to call it.
@@ -184,32 +183,36 @@ def elements_sum(X):
     return watched(total(lambda i: total(lambda j: X.entry(i, j), X.sizes[1]), X.sizes[0]))
 
 
-_largest: dict[tuple[str, Any, Any], sp.IndexedBase] = {}
+_largest: dict[tuple[bool, Any, Any], sp.IndexedBase] = {}
 
 
-def _arbitrary(kind: str, X: IndexedMatrix) -> sp.IndexedBase:
-    """The same one for the same matrix; no matrix of a user can have its name."""
+def _maximum(X: IndexedMatrix, over_rows: bool) -> sp.IndexedBase:
+    """The same symbol for the same matrix; no matrix of a user can have its name."""
     from .normal_form import freeze, normalize  # which knows of `INDICATORS` here
 
     i, j = sp.symbols("i j", integer=True)
-    key = kind, freeze(normalize(X.entry(i, j))), X.sizes  # the sums in it have canonical indices there
+    key = over_rows, freeze(normalize(X.entry(i, j))), X.sizes  # the sums in it have canonical indices there
     if key not in _largest:
-        _largest[key] = sp.IndexedBase(f"{kind} {next(_numbers)}")
-        ARBITRARY.add(_largest[key])
+        number = next(_numbers)
+        _largest[key] = sp.IndexedBase(f"max {number}")
+        place = sp.IndexedBase(f"place of max {number}")
+        INDICATORS.add(place)
+        PLACES.add(place)
+        MAXIMA[_largest[key]] = Maximum(X.entry, X.sizes, over_rows, place)
     return _largest[key]
 
 
 @table.rows_max.register(IndexedMatrix)
 def rows_max(X):
-    """An arbitrary column: what uses it is proved for any value there, so for the largest element too."""
-    largest = _arbitrary("max", X)
+    """A column of symbols, see `maxima`: what needs no more of them is proved for any numbers there."""
+    largest = _maximum(X, over_rows=True)
     return IndexedMatrix(X.sizes[0], 1, lambda i, _: largest[i])
 
 
 @table.columns_max.register(IndexedMatrix)
 def columns_max(X):
-    """An arbitrary row, as in `rows_max`."""
-    largest = _arbitrary("column max", X)
+    """A row of symbols, as in `rows_max`."""
+    largest = _maximum(X, over_rows=False)
     return IndexedMatrix(1, X.sizes[1], lambda _, j: largest[j])
 
 

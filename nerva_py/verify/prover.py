@@ -12,7 +12,8 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from .expressions import to_sympy
-from .indexed import ARBITRARY, IndexedMatrix, total
+from .indexed import IndexedMatrix, total
+from .maxima import MAXIMA, occur
 from .normal_form import Polynomial, add, is_positive, normalize, scale
 
 SIMPLIFIED = 300  # terms of a difference that SymPy may simplify: of more it would take for ever
@@ -36,16 +37,23 @@ class Derivatives:
 def differentiate(
     e: sp.Expr, X: sp.IndexedBase, indices: tuple[Any, Any], derivatives: Derivatives | None = None
 ) -> sp.Expr:
-    """∂e / ∂X[p, q] for indices (p, q); of an entry of X itself, ∂X[a, b]/∂X[p, q] = δ_ap δ_bq."""
+    """∂e / ∂X[p, q] for indices (p, q); of an entry of X itself, ∂X[a, b]/∂X[p, q] = δ_ap δ_bq.
+
+    A maximum changes as its largest element does, see `maxima`.
+    """
+
+    def d(part: sp.Expr) -> sp.Expr:
+        return differentiate(part, X, indices, derivatives)
+
+    if isinstance(e, sp.Indexed) and e.base in MAXIMA:
+        of, maximum = e.indices[0], MAXIMA[e.base]
+        return total(lambda j: maximum.marker(of, j) * d(maximum.element(of, j)), maximum.length)
     if isinstance(e, sp.Indexed):
         if e.base != X:
             return sp.Integer(0)
         return sp.Mul(*(sp.KroneckerDelta(a, p) for a, p in zip(e.indices, indices, strict=True)))
-    if not e.has(X):
+    if not _depends(e, X):
         return sp.Integer(0)
-
-    def d(part: sp.Expr) -> sp.Expr:
-        return differentiate(part, X, indices, derivatives)
 
     if e.is_Add:
         return sp.Add(*(d(term) for term in e.args))
@@ -55,7 +63,7 @@ def differentiate(
         return e * d(e.exp)
     if isinstance(e, sp.log):
         return d(e.args[0]) / e.args[0]
-    if e.is_Pow and e.exp.has(X):
+    if e.is_Pow and _depends(e.exp, X):
         return e * (d(e.exp) * sp.log(e.base) + e.exp * d(e.base) / e.base)
     if e.is_Pow:
         return e.exp * e.base ** (e.exp - 1) * d(e.base)
@@ -64,6 +72,10 @@ def differentiate(
     if isinstance(e, sp.Function) and not isinstance(e, sp.Piecewise):
         return sp.Add(*(_partial(e, k, derivatives) * dx for k, x in enumerate(e.args) if (dx := d(x)) != 0))
     raise TypeError(f"cannot differentiate {type(e).__name__}: {e}")
+
+
+def _depends(e: sp.Expr, X: sp.IndexedBase) -> bool:
+    return bool(e.has(X)) or occur(e)
 
 
 def _partial(e: sp.Expr, k: int, derivatives: Derivatives | None) -> sp.Expr:
@@ -119,17 +131,13 @@ def gradient_difference(
     """∂L/∂X[p, q] − claimed[p, q] in normal form; empty if the claimed gradient is right for every size.
 
     X is a matrix of symbols, made by `IndexedMatrix.symbol` or `sparse`; of a sparse one, the derivative is taken with
-    respect to the stored values. `rounding` as in `difference`. Raises ValueError for a gradient of another shape, and for a
-    result that depends on the value of a maximum.
+    respect to the stored values. `rounding` as in `difference`. Raises ValueError for a gradient of another shape.
     """
     if X.sizes != claimed.sizes:
         raise ValueError(f"the gradient has shape {claimed.sizes[0]}×{claimed.sizes[1]}, X {X.sizes[0]}×{X.sizes[1]}")
     assert X.base is not None, "the gradient is taken with respect to a matrix of symbols"
     # First the normal form: what cancels in it (the maximum in a stable softmax) need not be differentiated.
-    simplified = to_sympy(normalize(L))
-    if any(entry.base in ARBITRARY for entry in simplified.atoms(sp.Indexed)):
-        raise ValueError(f"the result depends on the value of a maximum: {simplified}")
-    derivative = differentiate(simplified, X.base, indices_of(X), derivatives)
+    derivative = differentiate(to_sympy(normalize(L)), X.base, indices_of(X), derivatives)
     return difference(derivative, claimed.entry(*indices_of(X)), rounding)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mpmath
@@ -28,8 +28,24 @@ NUMBERS = {
 }
 
 
-def value(e: sp.Expr, names: Mapping[sp.Symbol, int]) -> Any:
-    """The number that an expression is, for these sizes and free indices. `f` is taken to be the cosine."""
+Entry = Callable[[sp.IndexedBase, tuple[int, ...]], Any]
+Functions = Mapping[str, Callable[..., Any]]
+
+
+F_IS_COS: Functions = {"f": mpmath.cos}
+
+
+def given(base: sp.IndexedBase, indices: tuple[int, ...]) -> Any:
+    """An entry of the matrices above; indices count from 1."""
+    return mpmath.mpf(float(NUMBERS[base][tuple(index - 1 for index in indices)]))
+
+
+def value(e: sp.Expr, names: Mapping[sp.Symbol, Any], entry: Entry = given, functions: Functions = F_IS_COS) -> Any:
+    """The number that an expression is, for these sizes and free indices, entries of matrices and undefined functions."""
+
+    def of(part: sp.Expr) -> Any:
+        return value(part, names, entry, functions)
+
     if e.is_number:
         return mpmath.mpmathify(e.evalf(mpmath.mp.dps))
     if e.is_Symbol:
@@ -37,11 +53,13 @@ def value(e: sp.Expr, names: Mapping[sp.Symbol, int]) -> Any:
     if isinstance(e, sp.Sum):
         index, first, last = e.limits[-1]
         inner = sp.Sum(e.function, *e.limits[:-1]) if len(e.limits) > 1 else e.function
-        span = range(int(first), int(value(last, names)) + 1)
-        return mpmath.fsum(value(inner, {**names, index: i}) for i in span)
+        span = range(int(first), int(of(last)) + 1)
+        return mpmath.fsum(value(inner, {**names, index: i}, entry, functions) for i in span)
     if isinstance(e, sp.Indexed):
-        return mpmath.mpf(float(NUMBERS[e.base][tuple(int(value(index, names)) - 1 for index in e.indices)]))
-    numbers = [value(part, names) for part in e.args]
+        return entry(e.base, tuple(int(of(index)) for index in e.indices))
+    if isinstance(e, sp.Piecewise):
+        return next(of(branch) for branch, condition in e.args if condition == True or holds(condition, of))  # noqa: E712
+    numbers = [of(part) for part in e.args]
     if isinstance(e, sp.KroneckerDelta):
         return mpmath.mpf(numbers[0] == numbers[1])
     if e.is_Add:
@@ -52,8 +70,13 @@ def value(e: sp.Expr, names: Mapping[sp.Symbol, int]) -> Any:
         return mpmath.power(*numbers)
     if abs(numbers[0]) > 1e6:
         raise OverflowError("no digit of the result would be right")
-    name = {"f": "cos"}.get(e.func.__name__, e.func.__name__)
-    return getattr(mpmath, name)(*numbers)
+    name = e.func.__name__
+    return functions[name](*numbers) if name in functions else getattr(mpmath, name)(*numbers)
+
+
+def holds(condition: Any, of: Callable[[sp.Expr], Any]) -> bool:
+    """A comparison of two numbers."""
+    return bool(condition.func(*(sp.Float(str(of(side)), mpmath.mp.dps) for side in condition.args)))
 
 
 def values(e: sp.Expr) -> np.ndarray:
