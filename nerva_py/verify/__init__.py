@@ -1,4 +1,4 @@
-"""Symbolic carriers and proofs: of the equations in nerva_py, and of a layer of your own (`check_layer`), activation or loss.
+"""Symbolic carriers and proofs: of the equations in nerva_py, and of your own (`check_layer`, `check_update`, ...).
 
 `check_function` and `check_backward` check the answer to an exercise: on numbers, or by a proof.
 
@@ -11,6 +11,7 @@ from . import concrete
 from .check_function import FunctionCheck, check_backward, check_function
 from .check_layer import check_layer
 from .check_parts import check_activation, check_loss
+from .check_update import check_update
 from .expressions import to_sympy
 from .indexed import IndexedMatrix, sparse
 from .latex import WrittenMatrix, latex
@@ -33,6 +34,7 @@ __all__ = [
     "check_function",
     "check_layer",
     "check_loss",
+    "check_update",
     "concrete",
     "difference",
     "equal",

@@ -84,7 +84,7 @@ class Verdict:
     """What is known of one gradient: right (✓), wrong (✗: `problem`), or not decided (?: `why_not`).
 
     `all_sizes`: proved for all sizes, else for the given ones. `assumed`: under which conditions. `agrees`: at how many
-    points on NumPy it is what differences of `forward` say.
+    points on NumPy it is what differences of `forward` say. `kind` stands before the name: D of a gradient.
     """
 
     name: str
@@ -95,19 +95,22 @@ class Verdict:
     assumed: tuple[str, ...] = ()
     agrees: int = 0
     largest: Mapping[str, int] = field(default_factory=dict)
+    kind: str = "D"
 
     def __str__(self) -> str:
         if self.problem is not None:
-            return f"✗ D{self.name} is wrong\n" + textwrap.indent(_wrapped(str(self.problem)), "    ")
+            return f"✗ {self.kind}{self.name} is wrong\n" + textwrap.indent(_wrapped(str(self.problem)), "    ")
         if self.right:
             where = "all sizes" if self.all_sizes else "these sizes"
-            return f"✓ D{self.name} is right: proved for {where}" + "".join(f", {what}" for what in self.assumed)
+            return f"✓ {self.kind}{self.name} is right: proved for {where}" + "".join(
+                f", {what}" for what in self.assumed
+            )
         why = _wrapped(shortened(self.why_not))
         if self.agrees:
             sizes = ", ".join(f"{name} = {number}" for name, number in self.largest.items())
             up_to = f" with sizes up to {sizes}" if sizes else ""
             why += "\n" + _wrapped(f"it agrees with differences of forward at {self.agrees} points{up_to}")
-        return f"? D{self.name} is not decided\n" + textwrap.indent(why, "    ")
+        return f"? {self.kind}{self.name} is not decided\n" + textwrap.indent(why, "    ")
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ class Report:
 
     def __getitem__(self, name: str) -> Verdict:
         for verdict in self.verdicts:
-            if name in (verdict.name, f"D{verdict.name}"):
+            if name in (verdict.name, f"{verdict.kind}{verdict.name}"):
                 return verdict
         raise KeyError(name)
 

@@ -9,16 +9,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from derivations.mutation.mutants import read
 from derivations.mutation.trial import in_children
 
 from .coverage import DATA, FOLDER, Coverage, Test, measure
 from .equivalent import EQUIVALENT
 from .slips import Mutant, modules, mutants_of
+from .trial import BROKEN, KILLED, SURVIVED, TIMED_OUT, UNTESTED, Outcome, judge, prepare
 from .trial import EQUIVALENT as RIGHTLY
-from .trial import KILLED, SURVIVED, TIMED_OUT, UNTESTED, Outcome, judge, prepare
 
 ENOUGH = 0.97
 QUICK = 20.0  # seconds of tests that are tried first; the others follow if none of these fails
@@ -40,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if coverage.is_stale:
         print("a file was changed after it was measured; --measure measures anew", flush=True)
     prepare(FOLDER / "kernels")
+    if wrong := list(unchanged(mutants, coverage, options.jobs)):
+        print(*wrong, "tests must pass on the unchanged code first", sep="\n")
+        return 1
     start, found = time.perf_counter(), []
     for mutant, outcome in trials(mutants, coverage, options.jobs):
         found.append((mutant, outcome))
@@ -54,6 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     killed = (counts[KILLED] + counts[TIMED_OUT]) / max(1, judged)
     print(f"{len(found)} mutants of {len(chosen)} in {time.perf_counter() - start:.0f} s: {told}; {killed:.1%} noticed")
     return int(killed < ENOUGH)
+
+
+def unchanged(mutants: Sequence[Mutant], coverage: Coverage, jobs: int) -> Iterator[str]:
+    """What fails without any change, of the tests of one mutant of each package."""
+    ones = {m.module.split(".")[1]: m for m in mutants}.values()
+    waiting = [(replace(m, source=read(m.module)), _first(coverage.tests(m.module, m.lines), QUICK)[0]) for m in ones]
+    for mutant, outcome in _tried(waiting, jobs):
+        if outcome.verdict != SURVIVED:
+            yield f"{mutant.module} unchanged: {outcome.verdict}, {outcome.test}"
 
 
 def trials(mutants: Sequence[Mutant], coverage: Coverage, jobs: int) -> Iterator[tuple[Mutant, Outcome]]:
@@ -92,13 +106,14 @@ def _first(tests: Sequence[Test], seconds: float) -> tuple[list[Test], list[Test
 def _tried(waiting: Sequence[tuple[Mutant, Sequence[Test]]], jobs: int) -> Iterator[tuple[Mutant, Outcome]]:
     def queue() -> Iterator[tuple[Any, Any, tuple[Any, ...], float]]:
         for mutant, tests in waiting:
-            names = [test.name for test in tests]
-            yield mutant, judge, (mutant.module, mutant.source, names), 10 + sum(test.seconds for test in tests)
+            seconds = 60 + 3 * round(sum(test.seconds for test in tests))
+            yield mutant, judge, (mutant.module, mutant.source, [test.name for test in tests], seconds), 5 * seconds
 
     for mutant, outcome, _ in in_children(queue(), jobs):
-        if isinstance(outcome, Exception):
-            outcome = Outcome(KILLED, str(outcome))
-        yield mutant, outcome or Outcome(TIMED_OUT)
+        yield (
+            mutant,
+            Outcome(BROKEN, repr(outcome)) if isinstance(outcome, Exception) else outcome or Outcome(TIMED_OUT),
+        )
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,12 +42,13 @@ def prepare(cache: Path) -> None:
     """What every child needs, imported once. Kernels of mutants are compiled into a cache of their own."""
     os.environ.update(NUMBA_CACHE_DIR=str(cache), NUMBA_NUM_THREADS="2", PYTEST_XDIST_WORKER="none")
     os.chdir(ROOT)
-    for name in ("scipy.sparse", "scipy.special", "numba", "hypothesis", "sklearn.base", "_pytest.assertion.rewrite"):
+    for name in ("scipy.sparse", "scipy.special", "numba", "sklearn.base", "mpmath"):
         importlib.import_module(name)
 
 
-def judge(module: str, source: str, tests: Sequence[str]) -> Outcome:
-    """Run these tests on the changed source, until one fails."""
+def judge(module: str, source: str, tests: Sequence[str], seconds: int) -> Outcome:
+    """Run these tests on the changed source, until one fails; after so many seconds of computing the process is ended."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     install({module: source})
     first = _First()
     options = [

@@ -11,7 +11,8 @@ import numpy as np
 import sympy as sp
 from hypothesis import strategies as st
 
-from nerva_py.verify.indexed import sparse
+from nerva_py.verify.indexed import INDICATORS, sparse
+from nerva_py.verify.maxima import PLACES
 
 N, D, K = sp.symbols("N D K", integer=True, positive=True)
 SIZES = {N: 2, D: 3, K: 2}
@@ -19,13 +20,13 @@ P, Q, R = sp.symbols("p q r", integer=True)  # free indices: two rows of a batch
 FREE = ((P, N), (R, N), (Q, D))
 
 _rng = np.random.default_rng(11)
-SHAPES = {"A": (N, D), "B": (D, K), "C": (N, N), "x": (1, D), "S_V": (N, D)}
+SHAPES = {"A": (N, D), "B": (D, K), "C": (N, N), "x": (1, D), "S_V": (N, D), "M": (N, D)}
 BASES = {name: sp.IndexedBase(name) for name in SHAPES}
 sparse("V", N, D)  # declares that the entries of S_V are 0 or 1
-NUMBERS = {
-    BASES[name]: _rng.integers(0, 2, (2, 3)) if name == "S_V" else _rng.uniform(-1, 1, [SIZES.get(n, n) for n in shape])
-    for name, shape in SHAPES.items()
-}
+PLACES.add(BASES["M"])  # a single 1 in each row, as the place of a maximum
+INDICATORS.add(BASES["M"])
+NUMBERS = {BASES[name]: _rng.uniform(-1, 1, [SIZES.get(n, n) for n in shape]) for name, shape in SHAPES.items()}
+NUMBERS |= {BASES["S_V"]: _rng.integers(0, 2, (2, 3)), BASES["M"]: np.eye(3)[[2, 0]]}
 
 
 Entry = Callable[[sp.IndexedBase, tuple[int, ...]], Any]

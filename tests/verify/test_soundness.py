@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -11,7 +13,8 @@ from nerva_py.verify import difference, normalize, to_sympy
 
 from .evaluation import BASES, NUMBERS, SIZES, D, N, P, Q, R, expressions, value, values
 
-often = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+MANY = int(os.environ.get("NERVA_EXAMPLES", "120"))  # `make verify-hard` asks for more
+often = settings(max_examples=MANY, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 def numbers(e: sp.Expr) -> np.ndarray:
@@ -55,7 +58,7 @@ SIMILAR = {
 }
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=MANY // 4, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @pytest.mark.parametrize("change", SIMILAR)
 @given(e=expressions(2))
 def test_what_is_proved_equal_is_equal(change, e):
