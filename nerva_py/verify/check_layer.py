@@ -71,7 +71,7 @@ def check_layer(
         raise NervaError(f"at most {len(SIZES[0])} names of sizes are allowed, not {', '.join(names)}")
     layer = _Layer(forward, backward, shapes, tuple(trained), names, derivatives)
     examples = [_Example(layer, dict(zip(names, numbers, strict=False))) for numbers in (SIZES if names else SIZES[:1])]
-    with within(seconds):
+    with within(seconds, f"proving {', '.join(f'D{name}' for name in trained)} for all sizes"):
         reasons, singled_out = layer.why_not_all()
     found = compare(forward, backward, shapes, trained, names, numbers_in(forward, backward), singled_out)
     return Report(tuple(layer.verdict(name, reasons[name], found, examples) for name in trained))

@@ -30,7 +30,7 @@ from nerva_py.matrix import (
 from nerva_py.matrix.scalars import exp as exp1
 from nerva_py.matrix.scalars import maximum, tanh, where
 from nerva_py.matrix.scalars import sqrt as sqrt1
-from nerva_py.verify import check_layer
+from nerva_py.verify import check_layer, deadline
 from tests.verify import random_layers
 
 X = {"inputs": {"X": ("N", "D")}}
@@ -662,10 +662,18 @@ def test_sizes_are_told_where_a_shape_is_wrong():
     assert str(report).splitlines()[1].strip() == "it is 7×100, and X is 100×7, D = 7, N = 100"
 
 
-def test_a_proof_that_takes_long_is_given_up():
+def test_a_proof_that_takes_a_while_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(deadline, "PATIENCE", 0.01)
+    forward, backward, shapes = RIGHT["an attention"]
+    assert check_layer(forward, backward, **shapes)
+    assert capsys.readouterr().err == "proving DX, DA for all sizes; it is given up after 60 s\n"
+
+
+def test_a_proof_that_takes_long_is_given_up(capsys):
     forward, backward, shapes = RIGHT["two residual tanh layers"]
     report = check_layer(forward, backward, **shapes, seconds=0.1)
     assert "the proof takes longer than 0.1 s" in str(report)
+    assert capsys.readouterr().err == ""
     assert all(verdict.problem is None for verdict in report)
 
 
