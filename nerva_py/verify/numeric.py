@@ -34,20 +34,27 @@ HUGE, EXACT = "huge", "exact"
 
 Sizes = Mapping[str, int]
 Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
-Functions = dict[tuple[Callable[..., Any], tuple[Any, ...]], None]
 
 
 class Numbers(np.ndarray):
     """An array on which functions of one number are called as they are written; those that are called are noted."""
 
 
-_noted: list[Functions] = []
+@dataclass
+class Calls:
+    """What is called: functions of one number with their parameters, in order, and whether a maximum is taken."""
+
+    functions: dict[tuple[Callable[..., Any], tuple[Any, ...]], None] = field(default_factory=dict)
+    maximum: bool = False
+
+
+_noted: list[Calls] = []
 
 
 @contextmanager
-def _noting(functions: Functions) -> Iterator[None]:
-    """Inside of the `with` block, functions of one number that are called are noted."""
-    _noted.append(functions)
+def _noting(calls: Calls) -> Iterator[None]:
+    """Inside of the `with` block, what is called is noted."""
+    _noted.append(calls)
     try:
         yield
     finally:
@@ -57,7 +64,7 @@ def _noting(functions: Functions) -> Iterator[None]:
 @table.apply.register(Numbers)
 def apply(f: Callable[..., Any], X: np.ndarray, *parameters: float) -> np.ndarray:
     for noted in _noted[-1:]:
-        noted[f, parameters] = None
+        noted.functions[f, parameters] = None
 
     def value(x: float) -> float:
         try:
@@ -77,6 +84,17 @@ table.hadamard_apply.register(Numbers)(table.hadamard_apply.definition)
 table.columns_sum.register(Numbers)(dense.columns_sum)
 table.row_repeat.register(Numbers)(lambda x, m: np.broadcast_to(x, (m, x.shape[1]), subok=True))
 table.column_repeat.register(Numbers)(lambda x, n: np.broadcast_to(x, (x.shape[0], n), subok=True))
+
+
+def _largest(X: np.ndarray, axis: int) -> np.ndarray:
+    for noted in _noted[-1:]:
+        noted.maximum = True
+    largest: np.ndarray = np.maximum.reduce(X, axis=axis, keepdims=True)
+    return largest
+
+
+table.rows_max.register(Numbers)(lambda X: _largest(X, 1))
+table.columns_max.register(Numbers)(lambda X: _largest(X, 0))
 for _primitive, _made in ((table.zeros, dense.zeros), (table.ones, dense.ones), (table.identity, dense.identity)):
     _primitive.register(Numbers)(lambda *like, made=_made: made(*like).view(Numbers))
 
@@ -142,12 +160,12 @@ def compare(
                 if point is None:
                     result.undefined = result.undefined or kind != HUGE
                     continue
-                if kind == EXACT and layer.has_cases:
-                    continue  # each of two cases may be continued from its own side
+                if kind == EXACT and layer.has_kinks:
+                    continue  # each of two cases may be continued from its own side, and each of two that are largest be it
                 for name in trained:
                     if name not in result.wrong and name not in result.odd:
                         point.judge(name, kind, result)
-    result.doubts += list(_otherwise_on_symbols([*layer.of_forward, *layer.of_backward], near))
+    result.doubts += list(_otherwise_on_symbols([*layer.of_forward.functions, *layer.of_backward.functions], near))
     return result
 
 
@@ -234,14 +252,16 @@ class _Layer:
     forward: Callable[..., Any]
     backward: Callable[..., Any]
     trained: Mapping[str, Shape]
-    of_forward: Functions = field(default_factory=dict)  # of one number, that are called
-    of_backward: Functions = field(default_factory=dict)
+    of_forward: Calls = field(default_factory=Calls)
+    of_backward: Calls = field(default_factory=Calls)
 
     @property
-    def has_cases(self) -> bool:
-        """Whether `forward` calls functions of one number that are defined by cases, as far as can be seen."""
+    def has_kinks(self) -> bool:
+        """Whether `forward` takes a maximum, or calls functions of one number by cases, as far as can be seen."""
+        if self.of_forward.maximum:
+            return True
         x = sp.Symbol("x", real=True)
-        for f, parameters in self.of_forward:
+        for f, parameters in self.of_forward.functions:
             try:
                 if sp.sympify(f(x, *parameters)).has(sp.Piecewise, sp.Abs, sp.sign, sp.Max, sp.Min):
                     return True

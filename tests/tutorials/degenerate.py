@@ -69,11 +69,11 @@ def one_more(x: Any) -> Any:
 
 
 def transposed(x: Any) -> Any:
-    return x.T if hasattr(x, "T") else -x
+    return x.T if len(getattr(x, "shape", ())) > 1 else -x
 
 
 def reversed_order(x: Any) -> Any:
-    return x[::-1] if isinstance(x, np.ndarray) else -x
+    return x[..., ::-1] if isinstance(x, np.ndarray) and x.ndim and x.shape[-1] > 1 else -x
 
 
 def all_alike(x: Any) -> Any:

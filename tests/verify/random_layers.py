@@ -26,6 +26,7 @@ from nerva_py.matrix import (
     hadamard,
     reciprocal,
     row_repeat,
+    rows_max,
     rows_sum,
 )
 from nerva_py.matrix.scalars import sqrt, tanh, where
@@ -90,6 +91,14 @@ def scaled_term(A, DY):
     return hadamard(DY, column_repeat(apply(inverse_root, s), D)) + 2 * hadamard(A, column_repeat(Ds, D))
 
 
+def is_largest(A):
+    return apply(not_below, A - column_repeat(rows_max(A), A.shape[1]))
+
+
+def not_below(x):
+    return where(x >= 0, 1, 0)
+
+
 def of_one_number(f, derivative):
     return lambda A: apply(f, A), lambda A, Y, DY: (hadamard(DY, apply(derivative, A)),)
 
@@ -115,6 +124,16 @@ OPERATIONS: dict[str, tuple[int, Any, Any]] = {
         lambda A, Y, DY: (row_repeat(columns_sum(DY), A.shape[0]) / A.shape[0],),
     ),
     "softmax": (1, softmax, lambda A, Y, DY: (softmax_term(Y, DY),)),
+    "less the largest": (
+        1,
+        lambda A: A - column_repeat(rows_max(A), A.shape[1]),
+        lambda A, Y, DY: (DY - hadamard(is_largest(A), column_repeat(rows_sum(DY), A.shape[1])),),
+    ),
+    "the largest": (
+        1,
+        lambda A: column_repeat(rows_max(A), A.shape[1]),
+        lambda A, Y, DY: (hadamard(is_largest(A), column_repeat(rows_sum(DY), A.shape[1])),),
+    ),
     "scaled": (1, scaled, lambda A, Y, DY: (scaled_term(A, DY),)),
 }
 SMOOTH = [name for name in OPERATIONS if name not in ("add", "subtract", "half")]
