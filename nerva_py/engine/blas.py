@@ -20,6 +20,7 @@ from numba.extending import get_cython_function_address, intrinsic, overload
 
 from nerva_py.matrix.scalars import scalar_function
 
+from . import process
 from .compiling import column, kernel
 
 COLUMNS = 128  # columns a block: enough work to amortize the packing of A, enough blocks to share
@@ -80,6 +81,7 @@ class _OneBlasThread:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        process.hold_across_forks(self._lock)
         self._depth = 0
         self._before: list[int] = []
 
