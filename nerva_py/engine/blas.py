@@ -42,7 +42,7 @@ def block_height(M: int, N: int) -> int:
     return max(1, (M + blocks * EIGHT - 1) // (blocks * EIGHT)) * EIGHT
 
 
-@kernel("i, F2, F2, F2", parallel=True)
+@kernel("i, F2r, F2r, F2", parallel=True)
 def matmul(gemm, A, B, C):
     """C = A B        A (M, L), B (L, N), C (M, N) batch-contiguous"""
     M, N = C.shape
@@ -54,7 +54,7 @@ def matmul(gemm, A, B, C):
         multiply_into(gemm, A[rows], B[:, columns], C[rows, columns])
 
 
-@kernel("i, F2, F2, F1, F2", parallel=True)
+@kernel("i, F2r, F2r, F1r, F2", parallel=True)
 def matmul_bias(gemm, A, B, b, C):
     """C = A B + 1_M b        A (M, L), B (L, N), b (N,), C (M, N) batch-contiguous"""
     M, N = C.shape

@@ -62,9 +62,9 @@ def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[...,
 
     One token an argument, separated by commas: `i` an intp, `f` a scalar of type F, `P1` a vector of int64, which cuts rows
     into parts; any other capital letter is a type variable, one of `VARIABLES`, followed by the number of dimensions: `F1` a
-    contiguous vector, `F2` a matrix of any layout, `F2r` one that may be read-only; `t3` a tuple of three scalars of type F,
-    `v3` of three vectors.
-    So `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
+    contiguous vector, `F2` a matrix of any layout; `t3` a tuple of three scalars of type F, `v3` of three vectors. An `r`
+    behind it says that the kernel only reads it: it may be read-only, as what joblib maps into memory is.
+    So `"i, I1r, I1r, F1r, F2r, F2"` reads: a size, two index vectors, their values, a matrix, another one to write to.
     """
     return lambda function: Kernel(function, signature, parallel)
 
@@ -184,7 +184,7 @@ def column(X: np.ndarray, j: Any) -> np.ndarray:
 
 @intrinsic
 def _adjacent_column(typing_context, X, j):
-    result_type = types.Array(X.dtype, 1, "C")
+    result_type = types.Array(X.dtype, 1, "C", readonly=not X.mutable)
 
     def codegen(context, builder, signature, arguments):
         matrix = make_array(X)(context, builder, arguments[0])
