@@ -32,6 +32,9 @@ def if_sparse_checked(name: str, X: Any, error: type[NervaError]) -> Any:
 def _within_shape(name: str, X: Any, error: type[NervaError]) -> csr_array:
     try:
         if X.format in COMPRESSED:
+            for numbers in (X.indices, X.indptr):
+                if numbers.dtype.kind not in "iu":  # SciPy would cut off what follows the point
+                    raise TypeError(f"indices of type {numbers.dtype}")
             own = COMPRESSED[X.format]((X.data, X.indices, X.indptr), shape=X.shape)
             own.check_format(full_check=True)
             return own if X.format == "csr" else csr_array(own)

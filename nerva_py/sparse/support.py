@@ -146,7 +146,7 @@ class Support:
                 bisect_left(range(size), work * part / count, key=lambda k: int(indptr[k]) + k)
                 for part in range(1, count)
             ]
-            self._parts[key] = read_only(np.array([0, *cuts, size], np.int64))
+            self._parts[key] = np.array([0, *cuts, size], np.int64)
         return self._parts[key]
 
     def blocks(self, count: int, transposed: bool = False) -> np.ndarray:
@@ -161,9 +161,8 @@ class Support:
             if count == 1:
                 self._blocks[key] = as_strided(indptr, (2, rows), 2 * indptr.strides, writeable=False)
             else:
-                bounds = np.empty((count + 1, rows), indptr.dtype)
-                positions.block_bounds(indptr, indices, -(-columns // count), bounds)
-                self._blocks[key] = read_only(bounds)
+                self._blocks[key] = np.empty((count + 1, rows), indptr.dtype)
+                positions.block_bounds(indptr, indices, -(-columns // count), self._blocks[key])
         return self._blocks[key]
 
     def rows(self) -> np.ndarray:
