@@ -59,6 +59,23 @@ def threaded(kernel: Any, version: Callable[..., None]) -> Callable[..., None]:
     return one_at_a_time
 
 
+class computed_once:
+    """As `functools.cached_property`, which in Python 3.11 holds a lock while it computes: where another thread forks then, the
+    child would wait for it for ever."""
+
+    def __init__(self, function: Callable[[Any], Any]):
+        self.function, self.__doc__ = function, function.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        value = instance.__dict__[self.name] = self.function(instance)
+        return value
+
+
 @contextmanager
 def started_threads() -> Iterator[None]:
     """While a kernel is compiled: NUMBA_NUM_THREADS is the number of threads that have been started.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from functools import cached_property
 from typing import Any
 
 import numba
@@ -12,6 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array
 
+from nerva_py.engine.process import computed_once
 from nerva_py.engine.scipy_matrices import sorted_csr
 from nerva_py.errors import NervaError, ShapeError
 
@@ -123,7 +123,7 @@ class Support:
         """The columns of the positions at these places in the order of the values."""
         return self.indices[places]
 
-    @cached_property
+    @computed_once
     def transposed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The CSC view `indptr_T, indices_T, perm`: column d holds rows `indices_T[indptr_T[d]:indptr_T[d+1]]`, and the
         values column by column are `data[perm]`. Made once a topology."""
@@ -238,8 +238,8 @@ class FullSupport(Support):
         self.indptr = read_only(D * np.arange(K + 1, dtype=index_dtype(K * D, K, D)))
         self.cuts, self._parts, self._blocks = {}, {}, {}
 
-    @cached_property
-    def indices(self) -> np.ndarray:  # type: ignore[override]
+    @computed_once
+    def indices(self) -> np.ndarray:
         return read_only(np.tile(np.arange(self.shape[1], dtype=self.indptr.dtype), self.shape[0]))
 
     nnz = property(lambda self: self.shape[0] * self.shape[1])
