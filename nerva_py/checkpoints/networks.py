@@ -19,7 +19,6 @@ from nerva_py.network.snapshot import Snapshot
 from nerva_py.parts import find
 from nerva_py.sparse import BACKENDS, DenseWeight, SparseWeight, Support, Weight
 from nerva_py.sparse.storage import backend_name
-from nerva_py.sparse.support import index_dtype
 
 from . import fields
 
@@ -265,20 +264,11 @@ def build_weight(tree: Any, backend: str | None) -> Weight:
 
 def _sparse(tree: Any, shape: tuple[int, int], backend: str) -> SparseWeight:
     """A CSR matrix of which nothing is believed: kernels follow its indices without looking."""
-    K, D = shape
     indices = fields.array(tree, "indices", None, "i")
-    indptr = fields.array(tree, "indptr", (K + 1,), "i").astype(np.int64)
+    indptr = fields.array(tree, "indptr", (shape[0] + 1,), "i")
     data = fields.array(tree, "data", indices.shape, "f")
-    if indptr[0] != 0 or indptr[-1] != indices.size or (np.diff(indptr) < 0).any():
-        raise DataError(f"malformed: indptr must rise from 0 to the number of weights, {indices.size}")
-    if indices.size:
-        if not 0 <= indices.min() <= indices.max() < D:
-            raise DataError(f"malformed: indices from {indices.min()} to {indices.max()}; 0 to {D - 1} are allowed")
-        rises = np.diff(indices) > 0
-        starts = indptr[1:-1]
-        rises[starts[(starts > 0) & (starts < indices.size)] - 1] = True  # from one row to the next it may fall
-        if not rises.all():
-            raise DataError("malformed: the indices of a row must rise")
-    dtype = index_dtype(indices.size, K, D)
-    support = Support(shape, indptr.astype(dtype), indices.astype(dtype, copy=False))
+    try:
+        support = Support(shape, indptr, indices)
+    except NervaError as error:
+        raise DataError(f"malformed: {error}") from None
     return SparseWeight(support, data, backend)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from nerva_py.distributed import DataParallel, LocalSGD, MPIRanks, mpi
-from nerva_py.distributed.ranks import one_for_all
+from nerva_py.distributed.endings import one_for_all
 from nerva_py.errors import NervaError, unknown
 
 from .options import OUTPUTS, Options

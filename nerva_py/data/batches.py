@@ -132,7 +132,7 @@ def pack(X, rows, D, first, i, words, w):  # type: ignore[no-untyped-def]
         )  # fmt: skip
 
 
-@kernel("U1, I1, F1, F1, F2", parallel=True)
+@kernel("U1r, I1r, F1r, F1r, F2", parallel=True)
 def gather_bytes(X, rows, scale, shift, out):  # type: ignore[no-untyped-def]
     """out[i, j] = X[rows[i]·D + j] · scale[j] + shift[j], X the bytes of all rows one after another."""
     N, D = out.shape
@@ -153,7 +153,7 @@ def gather_bytes(X, rows, scale, shift, out):  # type: ignore[no-untyped-def]
                     y[i] = u[i] * a + b
 
 
-@kernel("U1, I1, I2, I1, C2, I1, F1, F1, F2", parallel=True)
+@kernel("U1r, I1r, I2r, I1r, C2r, I1r, F1r, F1r, F2", parallel=True)
 def gather_images(X, rows, lines, line_row, columns, column_row, scale, shift, out):  # type: ignore[no-untyped-def]
     """out[i, l·W + c] = X[rows[i]·D + lines[line_row[i], l]·W + columns[column_row[i], c]] · scale[..] + shift[..]
 
@@ -207,7 +207,7 @@ def gather_images(X, rows, lines, line_row, columns, column_row, scale, shift, o
                     y[i] = u[i] * a + b
 
 
-@kernel("G1, I1, S1, S1, F2", parallel=True)
+@kernel("G1r, I1r, S1r, S1r, F2", parallel=True)
 def gather_values(X, rows, scale, shift, out):  # type: ignore[no-untyped-def]
     """out[i, j] = X[rows[i]·D + j] · scale[j] + shift[j], X the floating-point values of all rows one after another."""
     N, D = out.shape
@@ -236,8 +236,8 @@ def _checked_rows(X: np.ndarray, rows: np.ndarray, scale: np.ndarray, shift: np.
     """The rows as contiguous intp; the kernels check nothing, so here everything is that they rely on."""
     if X.ndim != 2 or X.dtype not in (np.uint8, np.float32, np.float64):
         raise DataError(f"X: shape {X.shape}, dtype {X.dtype}; (M, D) of uint8, float32 or float64 is allowed")
-    if not (X.flags.c_contiguous and X.flags.writeable):
-        raise DataError(f"X: strides {X.strides}, writeable {X.flags.writeable}; C-contiguous, writeable is allowed")
+    if not (X.flags.c_contiguous and X.flags.aligned):
+        raise DataError(f"X: strides {X.strides}, aligned {X.flags.aligned}; C-contiguous, aligned is allowed")
     return _checked_indices(X, rows, scale, shift, dtype)
 
 
@@ -264,4 +264,4 @@ def _largest(indices: np.ndarray) -> int:
 
 
 def _vector(values: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-    return np.require(values, dtype, ("C", "W"))  # the kernels are compiled for writeable arrays only
+    return np.require(values, dtype, ("C", "A"))

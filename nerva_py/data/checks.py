@@ -25,22 +25,22 @@ def chunks(X: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def as_samples(name: str, X: ArrayLike) -> Samples:
-    """X as C-contiguous, writeable uint8, float32 or float64, copied only if it is not; other numbers as float32.
+    """X as C-contiguous, aligned uint8, float32 or float64, copied only if it is not; other numbers as float32.
 
     A SciPy sparse matrix of any format becomes a `csr_array` of float32 or float64 with sorted indices, each once.
     """
     if issparse(X):
         return canonical_csr(name, X)
     array = _as_array(name, X)
-    return np.require(array, array.dtype if array.dtype in SAMPLE_TYPES else np.float32, ("C", "W"))
+    return np.require(array, array.dtype if array.dtype in SAMPLE_TYPES else np.float32, ("C", "A"))
 
 
 def as_targets(name: str, T: ArrayLike) -> np.ndarray:
     """T as int64 labels (M,), if it holds integers or truth values, or as floating-point targets (M, K)."""
     array = _as_array(name, T)
     if array.dtype.kind in "biu":
-        return np.require(array, np.int64, ("C", "W"))
-    array = np.require(array, array.dtype if array.dtype in SAMPLE_TYPES else np.float32, ("C", "W"))
+        return np.require(array, np.int64, ("C", "A"))
+    array = np.require(array, array.dtype if array.dtype in SAMPLE_TYPES else np.float32, ("C", "A"))
     return array.reshape(-1, 1) if array.ndim == 1 else array
 
 
@@ -51,8 +51,8 @@ def check_samples(name: str, X: Samples) -> None:
         return
     if X.ndim != 2 or X.dtype not in SAMPLE_TYPES:
         raise DataError(f"{name}: shape {X.shape}, dtype {X.dtype}; (M, D) of uint8, float32 or float64 is allowed")
-    if not (X.flags.c_contiguous and X.flags.writeable):
-        raise DataError(f"{name}: strides {X.strides}, writeable {X.flags.writeable}; C order, writeable is allowed")
+    if not (X.flags.c_contiguous and X.flags.aligned):
+        raise DataError(f"{name}: strides {X.strides}, aligned {X.flags.aligned}; C order, aligned is allowed")
     check_finite(name, X)
 
 

@@ -18,8 +18,9 @@ from nerva_py.errors import DataError
 class Dataset:
     """Samples u in rows, of which x = u · scale + shift is the normalised form that a network sees.
 
-    Xtrain, Xtest: (M, D) of uint8, float32 or float64, C-contiguous and writeable; the test set may be empty. Or both a
-    `csr_array` of float32 or float64: samples of which only the nonzeros are stored, and batches of them too; shift is 0.
+    Xtrain, Xtest: (M, D) of uint8, float32 or float64, C-contiguous; the test set may be empty. Or both a `csr_array` of
+    float32 or float64: samples of which only the nonzeros are stored, and batches of them too; shift is 0. Arrays are only
+    read, so they may be read-only.
     Ttrain, Ttest: (M,) of int64, class labels in 0..num_classes-1; or, for a regression, where num_classes is None,
     (M, K) of float32 or float64.
     scale, shift: (D,) of float64.

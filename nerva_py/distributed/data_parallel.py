@@ -12,7 +12,7 @@ when it looks at them.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -30,10 +30,12 @@ from nerva_py.training import Batch, Callback, Order, Run
 from nerva_py.training.evaluation import batch_totals, means
 from nerva_py.training.run import Step
 
-from .ranks import Ranks, one_for_all
+from .endings import one_for_all
+from .ranks import Ranks
 from .views import SharedOuter, SynchronousBatchNorm
 
 SHARDS = 4  # of 1, 2 and 4 ranks, which then compute the same bits
+NOTHING: Mapping[str, str] = {}
 CHECK_EVERY = 50  # steps between two comparisons of the supports
 
 
@@ -59,8 +61,15 @@ class DataParallel:
     def guard(self) -> AbstractContextManager[None]:
         return one_for_all(self.ranks)
 
-    def agree(self, network: MLP, seed: int | None, callbacks: Sequence[Callback]) -> tuple[Any, list[Callback]]:
-        """One seed for all; what writes and saves belongs to rank 0 alone."""
+    def agree(
+        self, network: MLP, seed: int | None, callbacks: Sequence[Callback], arguments: Mapping[str, str] = NOTHING
+    ) -> tuple[Any, list[Callback]]:
+        """One seed for all; what writes and saves belongs to rank 0 alone. Raises NervaError where arguments differ."""
+        self._same_arguments({
+            **arguments,
+            "callbacks": str([type(one).__name__ for one in callbacks if one.order < Order.WRITES]),
+            "distributed": self._described(),
+        })  # fmt: skip
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
         self.seed = self.ranks.from_first(seed)
@@ -125,6 +134,10 @@ class DataParallel:
             )
             yield layer, seen[-1][1] if seen else None, gradients
 
+    def stops(self, run: Run) -> bool:
+        """All of them if one wants to, or the others would wait for it."""
+        return any(self.ranks.from_all(run.stop))
+
     def after_step(self, run: Run) -> None:
         """Compare the supports from time to time."""
         if run.t % CHECK_EVERY == 0 or run.step_of_epoch == run.steps_per_epoch:
@@ -170,6 +183,19 @@ class DataParallel:
         return SharedOuter(self.ranks, value, value.like(vector), own)
 
     # ------------------------------------------------------------------------------------------------------- comparisons
+
+    def _described(self) -> str:
+        return f"DataParallel, shards={self.given}"
+
+    def _same_arguments(self, arguments: Mapping[str, str]) -> None:
+        """Raises NervaError unless all ranks have called `train` with the same."""
+        everyone = self.ranks.from_all(arguments)
+        for rank, others in enumerate(everyone):
+            for name, value in everyone[0].items():
+                if others.get(name) != value:
+                    raise NervaError(
+                        f"{name}: {others.get(name)} on rank {rank}, {value} on rank 0; all ranks must call train alike"
+                    )
 
     def _same(self, what: str, digest: object, remedy: str) -> None:
         """Raises NervaError unless all ranks have the same."""

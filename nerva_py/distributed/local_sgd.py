@@ -40,6 +40,9 @@ class LocalSGD(DataParallel):
         super().__init__(ranks, ranks.size)
         self.steps = steps
 
+    def _described(self) -> str:
+        return f"LocalSGD, steps={self.steps}"
+
     def begin(self, run: Run) -> None:
         super().begin(run)
         # Topologies are to differ between ranks, and so is dropout.

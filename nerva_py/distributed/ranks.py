@@ -7,10 +7,7 @@ same bits, and other numbers of ranks as well.
 from __future__ import annotations
 
 import os
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,8 +17,7 @@ from nerva_py.engine.layout import batch_layout
 from nerva_py.errors import MissingBackendError, NervaError
 from nerva_py.matrix.outer import tree_sum
 
-GRACE = 1.5  # seconds: where all ranks meet the same error, the first one tells it
-TOLD = 0.5  # seconds for the launcher to pass on what was said: an abort ends its helpers, too, and the rest is lost
+from .endings import watch
 
 
 class Ranks(Protocol):
@@ -47,7 +43,8 @@ class Ranks(Protocol):
 
 
 class MPIRanks:
-    """Ranks of an MPI communicator."""
+    """Ranks of an MPI communicator. With each value they say whether their program goes on, so nobody waits for one that has
+    ended."""
 
     def __init__(self, communicator: Any):
         self.communicator = communicator
@@ -55,11 +52,21 @@ class MPIRanks:
         self.size: int = communicator.Get_size()
 
     def from_first(self, value: Any) -> Any:
-        return self.communicator.bcast(value, root=0)
+        return self.from_all(value)[0]
 
     def from_all(self, value: Any) -> list[Any]:
-        gathered: list[Any] = self.communicator.allgather(value)
-        return gathered
+        said = self.communicator.allgather((True, value))
+        if ended := [rank for rank, (goes_on, _) in enumerate(said) if not goes_on]:
+            raise NervaError(
+                f"the program of rank {ended[0]} has ended, and rank {self.rank} waits for it; all ranks must do the same"
+            )
+        return [value for _, value in said]
+
+    def leave(self) -> bool:
+        """Say that the program of this rank ends; returns whether those of all ranks do."""
+        from mpi4py import MPI
+
+        return MPI.Is_finalized() or not any(goes_on for goes_on, _ in self.communicator.allgather((False, None)))
 
     def sum(self, vector: np.ndarray) -> np.ndarray:
         """An all-reduce: each rank adds up one share of the vector, which all of them send it, and sends the sum to all.
@@ -96,35 +103,20 @@ class MPIRanks:
         os._exit(code)  # MPI may come back from it, and the error would be told again
 
 
+@cache
 def mpi() -> MPIRanks:
-    """The ranks that `mpiexec` (or `srun`) has started; alone, rank 0 of 1. Raises MissingBackendError without MPI."""
+    """The ranks that `mpiexec` (or `srun`) has started; alone, rank 0 of 1. Raises MissingBackendError without MPI.
+
+    Best the first line of a program: from then on an error on one rank, or the end of its program, ends all of them; they
+    would wait for it for ever.
+    """
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise MissingBackendError(
             f"distributed training needs mpi4py and an MPI: pip install 'nerva-py[mpi]' ({error})"
         ) from error
-    return MPIRanks(MPI.COMM_WORLD)
-
-
-@contextmanager
-def one_for_all(ranks: Ranks) -> Iterator[None]:
-    """An error of one rank ends all of them, with one message that names the rank and the cause.
-
-    The others may be waiting for this one, and would wait for ever.
-    """
-    try:
-        yield
-    except BaseException as error:
-        if ranks.size == 1:
-            raise
-        if ranks.rank:
-            time.sleep(GRACE)
-        cause = " ".join(str(error).split())
-        kind = "" if isinstance(error, NervaError) else f"{type(error).__name__}{': ' if cause else ''}"
-        sys.stdout.flush()
-        sys.stderr.write(f"error on rank {ranks.rank} of {ranks.size}: {kind}{cause}\n")
-        sys.stderr.flush()
-        time.sleep(TOLD)
-        ranks.abort(130 if isinstance(error, KeyboardInterrupt) else 2)
-        raise
+    ranks = MPIRanks(MPI.COMM_WORLD)
+    if ranks.size > 1:
+        watch(ranks, ranks.leave)
+    return ranks

@@ -20,6 +20,7 @@ from numba.extending import get_cython_function_address, intrinsic, overload
 
 from nerva_py.matrix.scalars import scalar_function
 
+from . import process
 from .compiling import column, kernel
 
 COLUMNS = 128  # columns a block: enough work to amortize the packing of A, enough blocks to share
@@ -41,7 +42,7 @@ def block_height(M: int, N: int) -> int:
     return max(1, (M + blocks * EIGHT - 1) // (blocks * EIGHT)) * EIGHT
 
 
-@kernel("i, F2, F2, F2", parallel=True)
+@kernel("i, F2r, F2r, F2", parallel=True)
 def matmul(gemm, A, B, C):
     """C = A B        A (M, L), B (L, N), C (M, N) batch-contiguous"""
     M, N = C.shape
@@ -53,7 +54,7 @@ def matmul(gemm, A, B, C):
         multiply_into(gemm, A[rows], B[:, columns], C[rows, columns])
 
 
-@kernel("i, F2, F2, F1, F2", parallel=True)
+@kernel("i, F2r, F2r, F1r, F2", parallel=True)
 def matmul_bias(gemm, A, B, b, C):
     """C = A B + 1_M b        A (M, L), B (L, N), b (N,), C (M, N) batch-contiguous"""
     M, N = C.shape
@@ -80,6 +81,7 @@ class _OneBlasThread:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        process.hold_across_forks(self._lock)
         self._depth = 0
         self._before: list[int] = []
 

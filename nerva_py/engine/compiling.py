@@ -25,7 +25,8 @@ from numba.np.arrayobj import make_array, populate_array
 
 from nerva_py.errors import NervaError
 
-from .caching import KernelCache
+from . import process
+from .caching import kernel_cache
 from .scalars import know_scalar_functions
 
 # Without 'nnan' and 'ninf': a NaN must stay visible, a diverging run is found by looking for one.
@@ -61,9 +62,9 @@ def kernel(signature: str, *, parallel: bool = False) -> Callable[[Callable[...,
 
     One token an argument, separated by commas: `i` an intp, `f` a scalar of type F, `P1` a vector of int64, which cuts rows
     into parts; any other capital letter is a type variable, one of `VARIABLES`, followed by the number of dimensions: `F1` a
-    contiguous vector, `F2` a matrix of any layout, `F2r` one that may be read-only; `t3` a tuple of three scalars of type F,
-    `v3` of three vectors.
-    So `"i, I1, I1, F1, F2, F2"` reads: a size, two index vectors, their values, two matrices.
+    contiguous vector, `F2` a matrix of any layout; `t3` a tuple of three scalars of type F, `v3` of three vectors. An `r`
+    behind it says that the kernel only reads it: it may be read-only, as what joblib maps into memory is.
+    So `"i, I1r, I1r, F1r, F2r, F2"` reads: a size, two index vectors, their values, a matrix, another one to write to.
     """
     return lambda function: Kernel(function, signature, parallel)
 
@@ -105,23 +106,28 @@ class Kernel:
             return self.py_func
         with global_compiler_lock:
             if given not in self.versions:
-                know_scalar_functions()
-                self._check(given)
-                variables = {name: numba.from_dtype(dtype) for name, dtype in zip(self.variables, given, strict=False)}
-                signature = tuple(_type(token, variables) for token in self._tokens)
-                dispatcher = numba.jit(**self.options)(self.py_func)
-                dispatcher._cache = KernelCache(self.py_func, self.options)
-                try:
-                    with short_remainders():
-                        dispatcher.compile(signature)
-                except TypingError as error:
-                    raise NervaError(
-                        f"cannot compile {self.py_func.__name__} for {', '.join(map(str, signature))}: {error}\n(a function "
-                        "of numbers may call others if they are decorated with nerva_py.matrix.scalars.scalar_function)"
-                    ) from error
-                dispatcher.disable_compile()  # or every mixture of memory layouts would give a version of its own
-                self.versions[given] = dispatcher
+                self.versions[given] = self._compile(given)
             return self.versions[given]
+
+    def _compile(self, given: tuple[np.dtype, ...]) -> Callable[..., None]:
+        know_scalar_functions()
+        self._check(given)
+        variables = {name: numba.from_dtype(dtype) for name, dtype in zip(self.variables, given, strict=False)}
+        signature = tuple(_type(token, variables) for token in self._tokens)
+        parallel = self.parallel and not process.forked()
+        options = {**self.options, "parallel": parallel}
+        dispatcher = numba.jit(**options)(self.py_func)
+        dispatcher._cache = kernel_cache(self.py_func, options)
+        try:
+            with process.started_threads(), short_remainders():
+                dispatcher.compile(signature)
+        except TypingError as error:
+            raise NervaError(
+                f"cannot compile {self.py_func.__name__} for {', '.join(map(str, signature))}: {error}\n(a function "
+                "of numbers may call others if they are decorated with nerva_py.matrix.scalars.scalar_function)"
+            ) from error
+        dispatcher.disable_compile()  # or every mixture of memory layouts would give a version of its own
+        return process.threaded(self, dispatcher) if parallel else dispatcher
 
     def _check(self, given: tuple[np.dtype, ...]) -> None:
         for name, dtype in zip(self.variables, given, strict=False):
@@ -178,7 +184,7 @@ def column(X: np.ndarray, j: Any) -> np.ndarray:
 
 @intrinsic
 def _adjacent_column(typing_context, X, j):
-    result_type = types.Array(X.dtype, 1, "C")
+    result_type = types.Array(X.dtype, 1, "C", readonly=not X.mutable)
 
     def codegen(context, builder, signature, arguments):
         matrix = make_array(X)(context, builder, arguments[0])

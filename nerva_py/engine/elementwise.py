@@ -22,7 +22,7 @@ def apply_kernel(f: Callable[..., Any], parameters: int, parallel: bool = True) 
     """Y = f(X) element by element, X and Y batch-contiguous."""
     f = compilable(f)
 
-    @kernel(f"F2, t{parameters}, F2", parallel=parallel)
+    @kernel(f"F2r, t{parameters}, F2", parallel=parallel)
     def apply(X, parameters, Y):
         for j in prange(X.shape[1]):
             x, y = column(X, j), column(Y, j)
@@ -37,7 +37,7 @@ def hadamard_apply_kernel(f: Callable[..., Any], parameters: int, parallel: bool
     """Y = A ⊙ f(X), all batch-contiguous."""
     f = compilable(f)
 
-    @kernel(f"F2, F2, t{parameters}, F2", parallel=parallel)
+    @kernel(f"F2r, F2r, t{parameters}, F2", parallel=parallel)
     def hadamard_apply(A, X, parameters, Y):
         for j in prange(X.shape[1]):
             a, x, y = column(A, j), column(X, j), column(Y, j)
@@ -47,7 +47,7 @@ def hadamard_apply_kernel(f: Callable[..., Any], parameters: int, parallel: bool
     return hadamard_apply
 
 
-@kernel("F2, F1", parallel=True)
+@kernel("F2r, F1", parallel=True)
 def columns_sum(X, total):
     """total = 1ᵀ X, X batch-contiguous: each sum runs along the batch."""
     for j in prange(X.shape[1]):
@@ -58,7 +58,7 @@ def columns_sum(X, total):
         total[j] = s
 
 
-columns_sum_serial = kernel("F2, F1")(columns_sum.py_func)  # for few numbers
+columns_sum_serial = kernel("F2r, F1")(columns_sum.py_func)  # for few numbers
 
 
 def update_number(f, theta, p, g, states, constants):
@@ -94,7 +94,7 @@ def update_kernel(f: Callable[..., Any], states: int, constants: int, parallel: 
     """θ, s₁, ..., s_m = f(θ, g, s₁, ..., s_m, c₁, c₂, ...) in place, for each element of the vectors θ, g and s."""
     f = compilable(f)
 
-    @kernel(f"F1, F1, v{states}, t{constants}", parallel=parallel)
+    @kernel(f"F1, F1r, v{states}, t{constants}", parallel=parallel)
     def update(theta, g, states, constants):
         for block in prange((theta.size + BLOCK - 1) // BLOCK):
             for p in range(at(block * BLOCK), at(min(theta.size, (block + 1) * BLOCK))):

@@ -29,14 +29,14 @@ def sparse_empty(size: int, dtype: DTypeLike = np.float32) -> np.ndarray:
 
 
 def batch_layout(X: np.ndarray) -> np.ndarray:
-    """X itself if its values are batch-contiguous (and writeable, as kernels are compiled for), else such a copy."""
+    """X itself if its values are batch-contiguous (and aligned, as kernels are compiled for), else such a copy."""
     N, K = X.shape
     adjacent = N == 1 or X.strides[0] == X.itemsize
     ordered = K == 1 or X.strides[1] >= N * X.itemsize  # not reversed: BLAS walks through the features upwards
-    if adjacent and ordered and X.flags.writeable:
+    if adjacent and ordered and X.flags.aligned:
         return X
     result = batch_empty(N, K, X.dtype)
-    if X.dtype.char in "fd":
+    if X.dtype.char in "fd" and X.flags.aligned:
         copy_transposed(X, result)
     else:
         result[...] = X

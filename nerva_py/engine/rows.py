@@ -224,6 +224,9 @@ def _multiply_add(typing_context, row, w, x):
 
 @intrinsic
 def _store(typing_context, row, A, j, start, vectors):
+    if not A.mutable:
+        return None
+
     def codegen(context, builder, signature, arguments):
         row, matrix, j, start, _ = arguments
         values = _vectors(builder, row)

@@ -21,7 +21,7 @@ SAMPLES = 256  # in a block
 def residual_kernel(parallel: bool) -> Kernel:
     """DY = softmax(Y) ⊙ (T 1_K 1_Kᵀ) − T, all (N, K) and batch-contiguous; K ≥ 1. No exponential overflows."""
 
-    @kernel("F2, F2, F2", parallel=parallel)
+    @kernel("F2r, F2r, F2", parallel=parallel)
     def residual(Y, T, DY):
         N, K = Y.shape
         for block in prange((N + SAMPLES - 1) // SAMPLES):
@@ -48,7 +48,7 @@ def residual_kernel(parallel: bool) -> Kernel:
     return residual
 
 
-@kernel("I1, F2")
+@kernel("I1r, F2")
 def mark_labels(labels, T):
     """T[i, k] = 1 if k = labels[i] else 0"""
     for k in range(T.shape[1]):

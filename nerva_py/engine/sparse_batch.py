@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 
 from nerva_py.errors import DataError, ShapeError
 from nerva_py.matrix import primitives as table
@@ -15,6 +15,7 @@ from nerva_py.matrix.dense import dropout_mask
 
 from . import sparse_columns
 from .layout import sparse_empty
+from .scipy_matrices import checked_csr
 
 
 class SparseBatch:
@@ -51,12 +52,12 @@ class SparseBatch:
 
         O(nonzeros of these rows), whatever D is.
         """
-        rows = np.require(rows, np.intp, ("C", "W"))
+        rows = np.require(rows, np.intp, ("C", "A"))
         starts = np.zeros(rows.size + 1, np.int64)
         np.cumsum(X.indptr[rows + 1] - X.indptr[rows], out=starts[1:])
         nnz = int(starts[-1])
         columns, samples, values = _nonzeros(nnz, X.indices.dtype, dtype)
-        factors = np.empty(0, np.float64) if scale is None else np.require(scale, np.float64, ("C", "W"))
+        factors = np.empty(0, np.float64) if scale is None else np.require(scale, np.float64, ("C", "A"))
         sparse_columns.gather_rows(X.indptr, X.indices, X.data, rows, factors, starts, columns, samples, values)
         return cls.from_nonzeros((rows.size, X.shape[1]), columns, samples, values)
 
@@ -166,22 +167,13 @@ def canonical_csr(name: str, X: Any) -> csr_array:
 
     Copied only where it must be, never changed. Indices are checked, because the kernels do not. Raises DataError.
     """
-    if not issparse(X) or X.ndim != 2 or X.dtype.kind not in "buif":
-        given = f"shape {X.shape}, dtype {X.dtype}" if issparse(X) else f"type {type(X).__name__}"
-        raise DataError(f"{name}: {given}; a two-dimensional SciPy sparse array of real numbers is allowed")
-    X = csr_array(X)
-    dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.float32
-    try:
-        # An array of its own, so that no flag that somebody has set is believed.
-        own = csr_array((X.data, X.indices, X.indptr), shape=X.shape)
-        own.check_format(full_check=True)
-    except ValueError as error:
-        raise DataError(f"{name}: not a valid CSR matrix ({error})") from None
+    own = checked_csr(name, X, DataError)
+    dtype = own.dtype if own.dtype in (np.float32, np.float64) else np.float32
     if not own.has_canonical_format:
         own = own.astype(dtype, copy=True)
         own.sum_duplicates()  # sorts, too
-    parts = [np.require(a, t, ("C", "W")) for a, t in ((own.data, dtype), (own.indices, None), (own.indptr, None))]
-    return csr_array(tuple(parts), shape=X.shape)
+    parts = [np.require(a, t, ("C", "A")) for a, t in ((own.data, dtype), (own.indices, None), (own.indptr, None))]
+    return csr_array(tuple(parts), shape=own.shape)
 
 
 def _nonzeros(count: int, index_dtype: DTypeLike, dtype: DTypeLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

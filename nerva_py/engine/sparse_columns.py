@@ -13,7 +13,7 @@ from .compiling import kernel
 DIGIT = 11  # bits that are sorted by at a time: 2048 counters stay in the first-level cache
 
 
-@kernel("J1, I1, F1, R1, S1, T1, I1, L1, G1", parallel=True)
+@kernel("J1r, I1r, F1r, R1r, S1r, T1r, I1, L1, G1", parallel=True)
 def gather_rows(indptr, indices, data, rows, scale, starts, columns, samples, values):
     """Nonzero q, starts[n] ≤ q < starts[n + 1], of sample n: its column d and the value x · scale[d], x from row rows[n]
 
@@ -29,7 +29,7 @@ def gather_rows(indptr, indices, data, rows, scale, starts, columns, samples, va
             q += 1
 
 
-@kernel("i, I1, L1, G1, C1, I1, L1, G1")
+@kernel("i, I1r, L1r, G1r, C1, I1, L1, G1")
 def sort_by_digit(shift, columns, samples, values, counts, to_columns, to_samples, to_values):
     """The nonzeros in the order of the digit ⌊column / 2^shift⌋ mod counts.size (a power of two), else as they were.
 
@@ -54,7 +54,7 @@ def sort_by_digit(shift, columns, samples, values, counts, to_columns, to_sample
         to_values[place] = values[q]
 
 
-@kernel("I1, I1, T1, C1")
+@kernel("I1r, I1, T1, C1")
 def different_columns(columns, features, starts, count):
     """Of sorted columns the different ones, `features[:count]`; features[f] is at starts[f] ≤ q < starts[f + 1]."""
     F = 0

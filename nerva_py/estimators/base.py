@@ -25,7 +25,7 @@ from nerva_py.training import Callback, EarlyStopping, History, Optimizer, Progr
 from nerva_py.training.loop import resolve_schedule
 
 from . import settings
-from .fitted import DTYPES, FittedNetwork
+from .fitted import DTYPES, FittedNetwork, read_only, sparse
 from .incremental import Increments
 from .monitoring import OBJECTIVE, VALIDATION, Lines, Watch, penalty
 from .samples import Examples, hold_out
@@ -199,6 +199,8 @@ class SparseMLP(FittedNetwork):
         max_iter = settings.at_least("max_iter", self.max_iter, 1)
         samples = self._samples(X, y, sample_weight, first, classes)
         network_seed, _, order_seed = self._seeds()
+        if not first and read_only(self.network_):
+            self.network_, self._increments = copy.deepcopy((self.network_, self._increments))
         network = self._new_network(samples, network_seed) if first else self.network_
         increments = None if first else self._increments
         if increments is None:
@@ -232,7 +234,7 @@ class SparseMLP(FittedNetwork):
 
     def _samples(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: ArrayLike | None = None) -> Examples:
         X, y = validate_data(
-            self, X, y, reset=first, accept_sparse="csr", dtype=DTYPES, order="C",
+            self, sparse("X", X), sparse("y", y), reset=first, accept_sparse="csr", dtype=DTYPES, order="C",
             multi_output=True, y_numeric=self._y_numeric,
         )  # fmt: skip
         if first:
@@ -254,7 +256,7 @@ class SparseMLP(FittedNetwork):
                 raise NervaError("sample_weight_val is given without X_val and y_val")
             return None
         X, y = validate_data(
-            self, X_val, y_val, reset=False, accept_sparse="csr", dtype=DTYPES, order="C",
+            self, sparse("X_val", X_val), sparse("y_val", y_val), reset=False, accept_sparse="csr", dtype=DTYPES, order="C",
             multi_output=True, y_numeric=self._y_numeric,
         )  # fmt: skip
         w = None if sample_weight_val is None else self._checked_weight("sample_weight_val", sample_weight_val, X)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
 from typing import Any
 
@@ -12,6 +11,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nerva_py import threads
+from nerva_py.engine.scipy_matrices import if_sparse_checked
+from nerva_py.errors import NervaError
 from nerva_py.network import MLP
 from nerva_py.sparse.storage import as_csr
 from nerva_py.topology import input_importance
@@ -47,7 +48,7 @@ class FittedNetwork(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """Y (M, K), before the softmax or the logistic function."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES, order="C")
+        X = validate_data(self, sparse("X", X), reset=False, accept_sparse="csr", dtype=DTYPES, order="C")
         with threads.limited(self._threads(self.network_, min(PREDICTED, X.shape[0]))):
             return self.network_.predict(X, PREDICTED)
 
@@ -94,12 +95,6 @@ class FittedNetwork(BaseEstimator):
         check_is_fitted(self)
         return self._out_activation()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Of arrays that are read-only, as joblib maps them from a file, a copy is made: kernels take writeable ones."""
-        super().__setstate__(state)
-        if hasattr(self, "network_") and _read_only(self.network_):
-            self.network_, self._increments = copy.deepcopy((self.network_, self._increments))
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
 
@@ -109,5 +104,11 @@ class FittedNetwork(BaseEstimator):
         return tags
 
 
-def _read_only(network: MLP) -> bool:
+def sparse(name: str, matrix: Any) -> Any:
+    """What a user gives: a sparse matrix in CSR, with indices that scikit-learn and SciPy can follow. Raises NervaError."""
+    return if_sparse_checked(name, matrix, NervaError)
+
+
+def read_only(network: MLP) -> bool:
+    """Whether it cannot be trained as it is, because joblib has mapped it from a file."""
     return not all(parameter.vector.flags.writeable for parameter in network.parameters())

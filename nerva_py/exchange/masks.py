@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array, issparse
 
+from nerva_py.engine.scipy_matrices import sorted_csr
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.sparse import DenseWeight, SparseWeight, Support, Weight
 from nerva_py.sparse.storage import as_csr, stored
@@ -28,8 +29,11 @@ def csr_from_mask(array: ArrayLike, mask: ArrayLike) -> csr_array:
 
 
 def mask_from_csr(matrix: csr_array) -> tuple[np.ndarray, np.ndarray]:
-    """(array, mask): the dense (K, D) array of a CSR matrix, and 1 at its stored positions, 0 elsewhere, as uint8."""
-    csr = _canonical(matrix)
+    """(array, mask): the dense (K, D) array of a CSR matrix, and 1 at its stored positions, 0 elsewhere, as uint8.
+
+    Raises NervaError for a matrix that is not valid.
+    """
+    csr = sorted_csr("matrix", matrix, NervaError)
     rows = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
     array, mask = np.zeros(csr.shape, csr.dtype), np.zeros(csr.shape, np.uint8)
     array[rows, csr.indices] = csr.data
@@ -50,16 +54,5 @@ def weight_of(matrix: csr_array | np.ndarray, dtype: DTypeLike = np.float32, bac
         if array.ndim != 2:
             raise ShapeError(f"a weight matrix must have two dimensions, not shape {array.shape}")
         return DenseWeight(array, backend)
-    W = SparseWeight.from_scipy(_canonical(matrix), dtype, backend)
+    W = SparseWeight.from_scipy(matrix, dtype, backend)
     return stored(W.support, W.data, backend)
-
-
-def _canonical(matrix: csr_array) -> csr_array:
-    """In CSR, sorted, each position once; the matrix given is not changed."""
-    if not issparse(matrix) or matrix.ndim != 2:
-        raise NervaError(f"matrix must be a two-dimensional SciPy sparse array, not {type(matrix).__name__}")
-    csr = csr_array(matrix)
-    csr = csr if csr.has_sorted_indices else csr.sorted_indices()
-    if not csr.has_canonical_format:
-        raise NervaError("matrix must not store a position twice; call sum_duplicates() first")
-    return csr

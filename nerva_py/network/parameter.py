@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +34,10 @@ class Parameter:
         return vector_of(self.value)
 
     def begin(self, count: int) -> None:
-        """Fresh states of an optimizer that keeps so many numbers for each: all zero."""
+        """Fresh states of an optimizer that keeps so many numbers for each: all zero. A value that is read-only, as joblib maps
+        it from a file, is copied, because it is to be trained."""
+        if isinstance(self.vector, np.ndarray) and not self.vector.flags.writeable:
+            self.value = copy.deepcopy(self.value)
         theta = self.vector
         self.states = [np.zeros_like(theta) if isinstance(theta, np.ndarray) else 0 * theta for _ in range(count)]
 

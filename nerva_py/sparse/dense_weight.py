@@ -77,7 +77,7 @@ def affine(X: np.ndarray, W: DenseWeight, b: np.ndarray) -> np.ndarray:
     return Y
 
 
-@kernel("F1, F2, F1, F1", parallel=True)
+@kernel("F1r, F2r, F1r, F1", parallel=True)
 def affine_row(x, W, b, y):  # type: ignore[no-untyped-def]
     """y = x Wᵀ + b for a single sample        x (D,), W (K, D) C-contiguous, b (K,), y (K,): W is read once, by rows"""
     for k in prange(y.size):

@@ -39,7 +39,7 @@ def free_at(support: Support, ranks: np.ndarray) -> Support:
     indices = np.empty(ranks.size, dtype)
     parts = support.parts(numba.get_num_threads())
     positions.free_columns(parts, support.indptr, support.indices, D, indptr, ranks, indices)
-    return Support(support.shape, indptr, indices)
+    return Support._trusted(support.shape, indptr, indices)
 
 
 def first_free(

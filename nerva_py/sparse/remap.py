@@ -32,7 +32,7 @@ class Remap:
         self.source = np.flatnonzero(kept).astype(index_dtype(old.nnz, *old.shape), copy=False)
         dtype = index_dtype(self.source.size, *old.shape)
         indptr = np.searchsorted(self.source, old.indptr).astype(dtype)  # places rise with the rows
-        self.support = Support(old.shape, indptr, old.columns(self.source).astype(dtype, copy=False))
+        self.support = Support._trusted(old.shape, indptr, old.columns(self.source).astype(dtype, copy=False))
 
     def inserting(self, inserted: Support, returning: bool = False) -> Remap:
         """The same change with positions that are new. O(nnz + K).
@@ -105,4 +105,4 @@ def _merged(remap: Remap, inserted: Support) -> tuple[Support, np.ndarray]:
         k, d = old.position(conflicts.max())
         raise NervaError(f"inserted: position ({k}, {d}) exists and is kept; only free positions can be grown")
     final = index_dtype(nnz, *shape)
-    return Support(shape, indptr.astype(final, copy=False), indices.astype(final, copy=False)), source
+    return Support._trusted(shape, indptr.astype(final, copy=False), indices.astype(final, copy=False)), source

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from functools import cached_property
 from typing import Any
 
 import numba
@@ -12,6 +11,8 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array
 
+from nerva_py.engine.process import computed_once
+from nerva_py.engine.scipy_matrices import sorted_csr
 from nerva_py.errors import NervaError, ShapeError
 
 from .kernels import positions
@@ -23,26 +24,40 @@ INT32_LIMIT = 2**31
 class Support:
     """Positions of a (K, D) matrix in CSR: row k holds `indices[indptr[k]:indptr[k+1]]`, sorted, without duplicates.
 
-    Immutable; weights, gradients and optimizer states of one topology share it.
+    Immutable, its arrays read-only; weights, gradients and optimizer states of one topology share it. The arrays that are
+    given are copied. Raises NervaError for what is no such thing.
     """
 
-    def __init__(self, shape: tuple[int, int], indptr: np.ndarray, indices: np.ndarray):
+    def __init__(self, shape: tuple[int, int], indptr: ArrayLike, indices: ArrayLike):
+        shape, pointers, columns = checked_shape(shape), np.asarray(indptr), np.asarray(indices)
+        check_positions(shape, pointers, columns)
+        dtype = index_dtype(columns.size, *shape)
+        self._hold(shape, pointers.astype(dtype), columns.astype(dtype))
+
+    @classmethod
+    def _trusted(cls, shape: tuple[int, int], indptr: np.ndarray, indices: np.ndarray) -> Support:
+        """Of arrays that were made for it, and at which nobody needs to look."""
+        support = object.__new__(Support)
+        support._hold(shape, indptr, indices)
+        return support
+
+    def _hold(self, shape: tuple[int, int], indptr: np.ndarray, indices: np.ndarray) -> None:
         self.shape = shape
-        # Kernels are compiled for writeable arrays; those that joblib maps from a file are not.
-        self.indptr = indptr if indptr.flags.writeable else indptr.copy()
-        self.indices = indices if indices.flags.writeable else indices.copy()
+        self.indptr, self.indices = read_only(indptr), read_only(indices)  # kernels follow them without looking
         self.cuts: dict[tuple[int, tuple[int, ...], bool], Any] = {}  # what `plan` has chosen, by batch and its layout
         self._parts: dict[tuple[int, bool], np.ndarray] = {}
         self._blocks: dict[tuple[int, bool], np.ndarray] = {}
 
     @classmethod
     def from_csr(cls, matrix: csr_array) -> Support:
-        """A copy of the support of a SciPy matrix (stored zeros belong to it), sorted. Raises NervaError for duplicates."""
-        matrix = matrix if matrix.has_sorted_indices else matrix.sorted_indices()
-        if not matrix.has_canonical_format:
-            raise NervaError("matrix must not store a position twice; call sum_duplicates() first")
-        dtype = index_dtype(matrix.nnz, *matrix.shape)
-        return cls(matrix.shape, matrix.indptr.astype(dtype), matrix.indices.astype(dtype))
+        """A copy of the support of a SciPy matrix (stored zeros belong to it), sorted. Raises NervaError for indices out of
+        range and for a position that is stored twice."""
+        return cls._of_checked(sorted_csr("matrix", matrix, NervaError))
+
+    @classmethod
+    def _of_checked(cls, csr: csr_array) -> Support:
+        dtype = index_dtype(csr.nnz, *csr.shape)
+        return cls._trusted(csr.shape, csr.indptr.astype(dtype), csr.indices.astype(dtype))
 
     @classmethod
     def random(cls, shape: tuple[int, int], nnz: int, rng: np.random.Generator) -> Support:
@@ -78,13 +93,13 @@ class Support:
         rows, columns = np.nonzero(mask)
         dtype = index_dtype(columns.size, K, D)
         indptr = np.searchsorted(rows, np.arange(K + 1)).astype(dtype)
-        return cls((K, D), indptr, columns.astype(dtype))
+        return cls._trusted((K, D), indptr, columns.astype(dtype))
 
     @classmethod
     def empty(cls, shape: tuple[int, int]) -> Support:
         """No position at all."""
         dtype = index_dtype(0, *shape)
-        return cls(shape, np.zeros(shape[0] + 1, dtype), np.zeros(0, dtype))
+        return cls._trusted(shape, np.zeros(shape[0] + 1, dtype), np.zeros(0, dtype))
 
     @classmethod
     def _sorted(cls, shape: tuple[int, int], flat: np.ndarray) -> Support:
@@ -92,7 +107,7 @@ class Support:
         K, D = shape
         dtype = index_dtype(flat.size, K, D)
         indptr = np.searchsorted(flat, np.arange(K + 1, dtype=np.int64) * D).astype(dtype)
-        return cls(shape, indptr, (flat % D).astype(dtype))
+        return cls._trusted(shape, indptr, (flat % D).astype(dtype))
 
     @property
     def nnz(self) -> int:
@@ -108,7 +123,7 @@ class Support:
         """The columns of the positions at these places in the order of the values."""
         return self.indices[places]
 
-    @cached_property
+    @computed_once
     def transposed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The CSC view `indptr_T, indices_T, perm`: column d holds rows `indices_T[indptr_T[d]:indptr_T[d+1]]`, and the
         values column by column are `data[perm]`. Made once a topology."""
@@ -117,7 +132,7 @@ class Support:
         indptr_T = np.concatenate(([0], np.cumsum(counts))).astype(dtype)
         indices_T, perm = np.empty(self.nnz, dtype), np.empty(self.nnz, dtype)
         positions.transpose(self.indptr, self.indices, indptr_T[:-1].copy(), indices_T, perm)
-        return indptr_T, indices_T, perm
+        return read_only(indptr_T), read_only(indices_T), read_only(perm)
 
     def parts(self, count: int, transposed: bool = False) -> np.ndarray:
         """Row numbers (of Wᵀ if `transposed`) that cut the matrix into `count` parts of about equal nnz: (count + 1,)."""
@@ -144,7 +159,7 @@ class Support:
             indptr, indices = self.transposed[:2] if transposed else (self.indptr, self.indices)
             rows, columns = indptr.size - 1, self.shape[0 if transposed else 1]
             if count == 1:
-                self._blocks[key] = as_strided(indptr, (2, rows), 2 * indptr.strides)
+                self._blocks[key] = as_strided(indptr, (2, rows), 2 * indptr.strides, writeable=False)
             else:
                 self._blocks[key] = np.empty((count + 1, rows), indptr.dtype)
                 positions.block_bounds(indptr, indices, -(-columns // count), self._blocks[key])
@@ -179,7 +194,7 @@ class Support:
         number = np.cumsum(columns) - 1
         dtype = index_dtype(int(np.count_nonzero(kept)), *shape)
         indptr = np.concatenate(([0], np.cumsum(counts))).astype(dtype)
-        return Support(shape, indptr, number[self.indices[kept]].astype(dtype)), kept
+        return Support._trusted(shape, indptr, number[self.indices[kept]].astype(dtype)), kept
 
     def mask(self) -> np.ndarray:
         """1 at each position, 0 elsewhere, as a dense (K, D) array of uint8: to look at."""
@@ -220,12 +235,12 @@ class FullSupport(Support):
 
     def __init__(self, shape: tuple[int, int]):
         K, D = self.shape = shape
-        self.indptr = D * np.arange(K + 1, dtype=index_dtype(K * D, K, D))
+        self.indptr = read_only(D * np.arange(K + 1, dtype=index_dtype(K * D, K, D)))
         self.cuts, self._parts, self._blocks = {}, {}, {}
 
-    @cached_property
-    def indices(self) -> np.ndarray:  # type: ignore[override]
-        return np.tile(np.arange(self.shape[1], dtype=self.indptr.dtype), self.shape[0])
+    @computed_once
+    def indices(self) -> np.ndarray:
+        return read_only(np.tile(np.arange(self.shape[1], dtype=self.indptr.dtype), self.shape[0]))
 
     nnz = property(lambda self: self.shape[0] * self.shape[1])
 
@@ -238,6 +253,30 @@ class FullSupport(Support):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FullSupport, (self.shape,)
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """The array, which nobody can write to any more."""
+    array.flags.writeable = False
+    return array
+
+
+def check_positions(shape: tuple[int, int], indptr: np.ndarray, indices: np.ndarray) -> None:
+    """Raises NervaError unless these are the positions of a (K, D) matrix in CSR, those of a row in rising order. O(nnz + K)"""
+    K, D = shape
+    for name, numbers in (("indptr", indptr), ("indices", indices)):
+        if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and numbers.size):
+            raise NervaError(f"{name} must be a vector of integers, not {numbers.dtype} {numbers.shape}")
+    if indptr.size != K + 1 or indptr[0] != 0 or indptr[-1] != indices.size or (indptr[1:] < indptr[:-1]).any():
+        raise NervaError(f"indptr must be {K + 1} numbers that rise from 0 to the number of positions, {indices.size}")
+    if indices.size:
+        if not 0 <= indices.min() <= indices.max() < D:
+            raise NervaError(f"indices from {indices.min()} to {indices.max()}; 0 to {D - 1} are allowed")
+        rises = indices[1:] > indices[:-1]
+        starts = indptr[1:-1]
+        rises[starts[(starts > 0) & (starts < indices.size)] - 1] = True  # from one row to the next it may fall
+        if not rises.all():
+            raise NervaError("the indices of a row must rise")
 
 
 def index_dtype(nnz: int, K: int, D: int) -> np.dtype:

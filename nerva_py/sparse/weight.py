@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
-from scipy.sparse import csr_array, issparse, sparray
+from scipy.sparse import csr_array, sparray
 
 from nerva_py.engine import SparseBatch
 from nerva_py.engine.passes import update_numbers
+from nerva_py.engine.scipy_matrices import sorted_csr
 from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.activations import Activation
 from nerva_py.equations.linear import linear
@@ -88,15 +89,11 @@ class SparseWeight(WeightMatrix):
     ) -> SparseWeight:
         """From any SciPy sparse matrix; `dtype` is float32 unless the matrix is of float64 or it is given.
 
-        Raises NervaError for what is no sparse matrix.
+        Raises NervaError for what is no sparse matrix, for indices out of range and for a position that is stored twice.
         """
-        if not issparse(matrix) or matrix.ndim != 2:
-            raise NervaError(f"matrix must be a two-dimensional SciPy sparse array, not {type(matrix).__name__}")
-        csr = csr_array(matrix)
-        if not csr.has_sorted_indices:
-            csr = csr.sorted_indices()
+        csr = sorted_csr("matrix", matrix, NervaError)
         chosen = np.dtype(dtype or (np.float64 if csr.dtype == np.float64 else np.float32))
-        return cls(Support.from_csr(csr), csr.data.astype(chosen), backend)
+        return cls(Support._of_checked(csr), csr.data.astype(chosen), backend)
 
     @classmethod
     def from_dense(
@@ -129,7 +126,8 @@ class SparseWeight(WeightMatrix):
 
     @property
     def csr(self) -> csr_array:
-        """The weights as a `scipy.sparse.csr_array` that shares their memory."""
+        """The weights as a `scipy.sparse.csr_array` that shares their memory: values can be set, the positions are read-only,
+        and SciPy raises a ValueError where it would change them, as in `eliminate_zeros`. `W.csr.copy()` can be changed."""
         return csr_array((self.data, self.support.indices, self.support.indptr), shape=self.shape)
 
     def __rmatmul__(self, DY: np.ndarray) -> np.ndarray:

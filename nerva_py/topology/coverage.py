@@ -114,7 +114,7 @@ class Coverage:
         within = ranks - np.repeat(first[:-1], np.diff(chosen))
         bits.unset_columns(self.bits, D, chosen, within, columns)
         dtype = index_dtype(count, K, D)
-        return Support(self.shape, chosen.astype(dtype), columns.astype(dtype))
+        return Support._trusted(self.shape, chosen.astype(dtype), columns.astype(dtype))
 
     def require_bits(self) -> np.ndarray:
         """The bitset. Raises NervaError for a layer too large to have one."""

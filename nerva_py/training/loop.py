@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -70,17 +71,18 @@ def train(
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
     with the epochs so far.
     """
-    run = begin(
-        network, data, loss, optimizer, learning_rate, epochs, batch_size, shuffle, augmentation, statistics,
-        sample_weight, seed, callbacks, timer, distributed,
-    )  # fmt: skip
     begun: list[Callback] = []
     with ExitStack() as stack:
+        if distributed is not None:
+            stack.enter_context(distributed.guard())
+        run = begin(
+            network, data, loss, optimizer, learning_rate, epochs, batch_size, shuffle, augmentation, statistics,
+            sample_weight, seed, callbacks, timer, distributed,
+        )  # fmt: skip
         stack.callback(run.end)  # whatever happens, the network keeps nothing of the run
         continue_callbacks = None if resume is None else resuming.resume(run, resume)
         if distributed is not None:
             distributed.begin(run)
-            stack.enter_context(distributed.guard())
         compile_kernels(run)
         try:
             for callback in run.callbacks:
@@ -89,7 +91,9 @@ def train(
             if continue_callbacks is not None:
                 continue_callbacks()
             for number in range(max(1, run.epoch), epochs + 1):
-                if run.stop and len(run.history) == run.epoch:  # a run resumed in the middle of its last epoch ends it
+                if (
+                    run.stops() and len(run.history) == run.epoch
+                ):  # a run resumed in the middle of its last epoch ends it
                     break
                 run.run_epoch(number)
         except KeyboardInterrupt:
@@ -122,9 +126,14 @@ def begin(
     """A run before its first step; see `train`. Everything that can be wrong is looked at before anything is changed."""
     chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
     check_run(network, data, epochs, batch_size, augmentation)
-    if distributed is not None:
-        seed, callbacks = distributed.agree(network, seed, callbacks)
     weights, pool = checked_weights(sample_weight, data)
+    if distributed is not None:
+        given = {
+            "epochs": epochs, "batch_size": batch_size, "loss": loss, "optimizer": optimizer, "learning_rate": learning_rate,
+            "shuffle": shuffle, "augmentation": augmentation, "statistics": statistics,
+            "sample_weight": described_weights(weights),
+        }  # fmt: skip
+        seed, callbacks = distributed.agree(network, seed, callbacks, {name: as_text(given[name]) for name in given})
     batch_size = min(batch_size, len(pool))
     optimizers = resolve_optimizers(network, optimizer)
     for layer, chosen in optimizers.items():
@@ -145,6 +154,11 @@ def begin(
         phases=defaultdict(Phase) if timer else no_phases(),
     )  # fmt: skip
     return run if distributed is None else SharedRun(**vars_of(run), distribution=distributed)
+
+
+def as_text(argument: object) -> str:
+    """An argument as several processes can compare it: without addresses in memory."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(argument))
 
 
 def vars_of(run: Run) -> dict[str, Any]:

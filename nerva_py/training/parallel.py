@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,8 +26,10 @@ class Distribution(Protocol):
     def guard(self) -> AbstractContextManager[None]:
         """A context in which an error of one process ends all of them."""
 
-    def agree(self, network: MLP, seed: int | None, callbacks: Sequence[Callback]) -> tuple[Any, list[Callback]]:
-        """Seed and callbacks of this process, once it is known that all have the same network."""
+    def agree(
+        self, network: MLP, seed: int | None, callbacks: Sequence[Callback], arguments: Mapping[str, str]
+    ) -> tuple[Any, list[Callback]]:
+        """Seed and callbacks of this process, once it is known that all have the same network and the same arguments."""
 
     def begin(self, run: Run) -> None:
         """Before the first step."""
@@ -40,6 +42,9 @@ class Distribution(Protocol):
 
     def after_step(self, run: Run) -> None:
         """After the callbacks of a step."""
+
+    def stops(self, run: Run) -> bool:
+        """Whether training ends after this epoch: the same answer in all processes."""
 
     def evaluate(self, run: Run, part: str) -> tuple[float, float | None]:
         """As `Run.evaluate`."""
@@ -61,6 +66,10 @@ class SharedRun(Run):
 
     def after_step(self) -> None:
         self.distribution.after_step(self)
+
+    def stops(self) -> bool:
+        result: bool = self.distribution.stops(self)
+        return result
 
     def evaluate(self, part: str) -> tuple[float, float | None]:
         result: tuple[float, float | None] = self.distribution.evaluate(self, part)

@@ -187,6 +187,10 @@ class Run:
         """Mean loss and share of right answers on the "train" or "test" part of the data."""
         return evaluate(self.network, self.data, self.loss, part, self.weights if part == "train" else None)
 
+    def stops(self) -> bool:
+        """Whether a callback has asked for the end of training."""
+        return self.stop
+
     def after_step(self) -> None:
         """After the callbacks of a step; for those who share the run."""
 

@@ -46,9 +46,6 @@ def test_other_types_and_layouts_are_converted():
     dataset = from_arrays([[1, 2], [3, 4]], [True, False])
     assert dataset.Xtrain.dtype == np.float32
     assert dataset.Ttrain.dtype == np.int64
-    X = np.zeros((3, 2), np.uint8)
-    X.flags.writeable = False
-    assert from_arrays(X, np.zeros(3, np.uint8)).Xtrain.flags.writeable
     assert from_arrays(np.ones((2, 3)).T, [0, 1, 1]).Xtrain.flags.c_contiguous
 
 

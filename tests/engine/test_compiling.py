@@ -20,6 +20,7 @@ from nerva_py.engine.elementwise import apply_kernel, hadamard_apply_kernel, upd
 from nerva_py.equations import activations
 from nerva_py.errors import MissingBackendError
 from nerva_py.matrix import apply
+from nerva_py.sparse.kernels import compiled
 from tests.samples import DTYPES, batch
 
 PACKAGE = Path(nerva_py.__path__[0])
@@ -90,6 +91,7 @@ def all_kernels() -> list[Kernel]:
     hadamard_apply_kernel(activations.relu, 0)
     for states in (0, 1, 2):
         update_kernel(activations.relu, states, 1)
+    compiled.affine(1), compiled.product(1), compiled.weight_gradient(1), compiled.affine_single(None, 0, True)
     return [thing for thing in gc.get_objects() if issubclass(type(thing), Kernel)]
 
 

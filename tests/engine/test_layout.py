@@ -15,14 +15,15 @@ def test_a_vector_is_contiguous():
 def foreign_layouts(X):
     """The same numbers (6, 4), laid out in ways that a batch is not."""
     wide = np.repeat(X, 2, axis=1)
-    read_only = np.asfortranarray(X)
-    read_only.flags.writeable = False
+    bytes_before = np.zeros(X.nbytes + 1, np.uint8)
+    unaligned = bytes_before[1:].view(X.dtype).reshape(X.shape[::-1]).T
+    unaligned[...] = X
     return {
         "C order": np.ascontiguousarray(X),
         "every second column": wide[:, ::2],
         "reversed columns": np.asfortranarray(X[:, ::-1])[:, ::-1],
         "reversed rows": np.asfortranarray(X[::-1])[::-1],
-        "read-only": read_only,
+        "unaligned": unaligned,
     }
 
 
@@ -36,3 +37,9 @@ def test_batch_layout_copies_what_is_laid_out_otherwise(layout, rng):
     assert Y.strides[1] >= 6 * Y.itemsize
     assert Y.flags.writeable
     np.testing.assert_array_equal(Y, X)
+
+
+def test_batch_layout_leaves_what_is_read_only(rng):
+    X = np.asfortranarray(rng.standard_normal((6, 4)))
+    X.flags.writeable = False
+    assert batch_layout(X) is X

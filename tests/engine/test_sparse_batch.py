@@ -163,7 +163,7 @@ def test_other_formats_and_numbers():
         assert np.array_equal(Y.toarray(), X.toarray())
     readonly = csr_array(array.astype(float))
     readonly.data.flags.writeable = False
-    assert canonical_csr("X", readonly).data.flags.writeable
+    assert np.shares_memory(canonical_csr("X", readonly).data, readonly.data)
 
 
 def broken(**parts) -> csr_array:

@@ -7,7 +7,7 @@ from numba import prange
 from nerva_py.engine.compiling import kernel
 
 
-@kernel("P1, I1, I1, U2, P1", parallel=True)
+@kernel("P1r, I1r, I1r, U2, P1", parallel=True)
 def mark(parts, indptr, indices, bits, new):
     """Set the bits of these positions; new[k] = how many of row k were not set before"""
     for part in prange(parts.size - 1):
@@ -21,7 +21,7 @@ def mark(parts, indptr, indices, bits, new):
             new[k] = total
 
 
-@kernel("U2, i, P1, P1, P1", parallel=True)
+@kernel("U2r, i, P1r, P1r, P1", parallel=True)
 def unset_columns(bits, D, chosen, ranks, columns):
     """The columns of the unset bits of these ranks: `ranks[chosen[k]:chosen[k+1]]` rise and count within row k"""
     for k in prange(chosen.size - 1):

@@ -32,7 +32,7 @@ def affine(vectors: int, f: Callable[..., Any] | None = None, parameters: int = 
     """Y = f(X Wᵀ + 1_N b), without f Y = X Wᵀ + 1_N b        X (N, D), b (K,), Y (N, K);   2 N nnz operations"""
     g = _identity if f is None else compilable(f)
 
-    @kernel(f"P1, I2, I1, F1, F2, F1, t{parameters}, F2, i", parallel=True)
+    @kernel(f"P1r, I2r, I1r, F1r, F2r, F1r, t{parameters}, F2, i", parallel=True)
     def affine(parts, bounds, indices, data, X, b, parameters, Y, start):
         last, blocks = bounds.shape[1] - 1, bounds.shape[0] - 1
         stop = min(Y.shape[0], start + vectors * lanes(Y.dtype))
@@ -58,7 +58,7 @@ def affine(vectors: int, f: Callable[..., Any] | None = None, parameters: int = 
 def product(vectors: int) -> Kernel:
     """DX = DY W        DY (N, K), DX (N, D);   2 N nnz operations"""
 
-    @kernel("P1, I2, I1, I1, F1, F2, F2, i", parallel=True)
+    @kernel("P1r, I2r, I1r, I1r, F1r, F2r, F2, i", parallel=True)
     def product(parts, bounds_T, indices_T, perm, data, DY, DX, start):
         last = bounds_T.shape[1] - 1
         zero = DX.dtype.type(0)
@@ -83,7 +83,7 @@ def weight_gradient(vectors: int, adds: bool = False) -> Kernel:
     2 N nnz operations
     """
 
-    @kernel("P1, I2, I1, F2, F2, F1, i", parallel=True)
+    @kernel("P1r, I2r, I1r, F2r, F2r, F1, i", parallel=True)
     def weight_gradient(parts, bounds, indices, DY, X, gradient, start):
         last = bounds.shape[1] - 1
         for part in prange(parts.size - 1):
@@ -116,7 +116,7 @@ def affine_single(f: Callable[..., Any] | None, parameters: int, parallel: bool)
     """y = f(x Wᵀ + b) for a single sample        x (D,), b (K,), y (K,): no batch to stream along, one dot product a row"""
     g = _identity if f is None else compilable(f)
 
-    @kernel(f"P1, I1, I1, F1, F1, F1, t{parameters}, F1", parallel=parallel)
+    @kernel(f"P1r, I1r, I1r, F1r, F1r, F1r, t{parameters}, F1", parallel=parallel)
     def affine_single(parts, indptr, indices, data, x, b, parameters, y):
         for part in prange(parts.size - 1):
             for k in range(parts[part], parts[part + 1]):

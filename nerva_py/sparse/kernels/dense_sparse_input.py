@@ -12,7 +12,7 @@ from numba import prange
 from nerva_py.engine.compiling import column, kernel
 
 
-@kernel("I1, T1, L1, F1, F2, F1, F2", parallel=True)
+@kernel("I1r, T1r, L1r, F1r, F2r, F1r, F2", parallel=True)
 def dense_affine_sparse_input(features, starts, samples, values, W, b, Y):
     """Y = X Wᵀ + 1_N b        W (K, D), b (K,), Y (N, K);   2 K nnz(X) operations"""
     N, K = Y.shape
@@ -26,7 +26,7 @@ def dense_affine_sparse_input(features, starts, samples, values, W, b, Y):
                 y[samples[q]] += weight * values[q]
 
 
-@kernel("I1, T1, L1, F1, F2, F2", parallel=True)
+@kernel("I1r, T1r, L1r, F1r, F2r, F2", parallel=True)
 def dense_weight_gradient_sparse_input(features, starts, samples, values, DY, DW):
     """DW = DYᵀ X, exactly 0 where a feature does not occur        DY (N, K), DW (K, D);   2 K nnz(X) operations"""
     K, D = DW.shape

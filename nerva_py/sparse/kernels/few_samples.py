@@ -30,7 +30,7 @@ BLOCK = 1024  # features whose sums are added up at a time
 def affine(N: int) -> Kernel:
     """Y = X Wᵀ + 1_N b        X (N, D), b (K,), Y (N, K)"""
 
-    @kernel("P1, I1, I1, F1, F2, F1, F2", parallel=True)
+    @kernel("P1r, I1r, I1r, F1r, F2r, F1r, F2", parallel=True)
     def affine(parts, indptr, indices, data, X, b, Y):
         beyond = unsigned(max(indices.size - 1, 0))
         for part in prange(parts.size - 1):
@@ -51,7 +51,7 @@ def affine(N: int) -> Kernel:
 def product(N: int) -> Kernel:
     """DX = DY W in parts: sums[part, d, i] is what the rows of the part add to DX[i, d]; see `sum_parts`."""
 
-    @kernel("P1, I1, I1, F1, F2, F1", parallel=True)
+    @kernel("P1r, I1r, I1r, F1r, F2r, F1", parallel=True)
     def product(parts, indptr, indices, data, DY, sums):
         size = sums.size // (parts.size - 1)
         beyond = unsigned(max(indices.size - 1, 0))
@@ -73,7 +73,7 @@ def product(N: int) -> Kernel:
 def sum_parts(count: int, N: int) -> Kernel:
     """DX[i, d] = Σ_part sums[part, d, i], the parts always added in the same order."""
 
-    @kernel("F1, F2", parallel=True)
+    @kernel("F1r, F2", parallel=True)
     def sum_parts(sums, DX):
         D = DX.shape[1]
         for block in prange((D + BLOCK - 1) // BLOCK):
@@ -92,7 +92,7 @@ def sum_parts(count: int, N: int) -> Kernel:
 def weight_gradient(N: int) -> Kernel:
     """DW = DYᵀ X on the support of W"""
 
-    @kernel("P1, I1, I1, F2, F2, F1", parallel=True)
+    @kernel("P1r, I1r, I1r, F2r, F2r, F1", parallel=True)
     def weight_gradient(parts, indptr, indices, DY, X, gradient):
         beyond = unsigned(max(indices.size - 1, 0))
         for part in prange(parts.size - 1):

@@ -150,7 +150,7 @@ def search_sparse(
     return n
 
 
-@kernel("i, I1, J1, J1, F2, F2, i, i, i, F2, F2, K2, K2, I2, I2, I1, I2", parallel=True)
+@kernel("i, I1r, J1r, J1r, F2r, F2r, i, i, i, F2, F2, K2, K2, I2, I2, I1, I2", parallel=True)
 def largest_products(
     gemm, rows, indptr, indices, DY, X, count, block, threshold,
     packed, G, keys, found, found_rows, found_columns, counts, histograms,
@@ -170,7 +170,7 @@ def largest_products(
         )  # fmt: skip
 
 
-@kernel("I1, J1, J1, F2, T1, L1, F1, i, i, F2, K2, K2, I2, I2, I1, I2", parallel=True)
+@kernel("I1r, J1r, J1r, F2r, T1r, L1r, F1r, i, i, F2, K2, K2, I2, I2, I1, I2", parallel=True)
 def largest_products_sparse_input(
     rows, indptr, indices, DY, starts, samples, values, count, threshold,
     G, keys, found, found_rows, found_columns, counts, histograms,

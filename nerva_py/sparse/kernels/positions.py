@@ -24,7 +24,7 @@ def first_from(indices, start, end, k):
     return start
 
 
-@kernel("I1, I1, i, I2", parallel=True)
+@kernel("I1r, I1r, i, I2", parallel=True)
 def block_bounds(indptr, indices, width, bounds):
     """bounds[b, k]: the first place in row k whose column is at least b · width; in the last line its end.    O(K b log D)"""
     blocks = bounds.shape[0] - 1
@@ -37,7 +37,7 @@ def block_bounds(indptr, indices, width, bounds):
         bounds[blocks, k] = end
 
 
-@kernel("P1, I1, I1, i, Q1, R1, J1", parallel=True)
+@kernel("P1r, I1r, I1r, i, Q1r, R1r, J1", parallel=True)
 def free_columns(parts, indptr, indices, D, chosen, ranks, columns):
     """The free positions of these ranks: rank r is the (r + 1)-th position, row by row, that is not in the set.
 
@@ -57,7 +57,7 @@ def free_columns(parts, indptr, indices, D, chosen, ranks, columns):
                 columns[q] = free + passed
 
 
-@kernel("P1, I1, I1, J1, J1, S1", parallel=True)
+@kernel("P1r, I1r, I1r, J1r, J1r, S1", parallel=True)
 def find(parts, indptr, indices, wanted_indptr, wanted, places):
     """places[q] = p with indices[p] = wanted[q] in the same row, −1 where there is none.        O(nnz of both)"""
     for part in prange(parts.size - 1):
@@ -69,7 +69,7 @@ def find(parts, indptr, indices, wanted_indptr, wanted, places):
                 places[q] = p if p < end and indices[p] == wanted[q] else -1
 
 
-@kernel("P1, I1, I1, I1, J1, J1, I1, I1, I1, P1", parallel=True)
+@kernel("P1r, I1r, I1r, I1r, J1r, J1r, I1r, I1, I1, P1", parallel=True)
 def merge(parts, kept_indptr, kept, kept_indices, inserted_indptr, inserted, indptr, indices, source, conflicts):
     """The kept positions and those inserted, in one sorted set whose `indptr` is known.
 
@@ -98,7 +98,7 @@ def merge(parts, kept_indptr, kept, kept_indices, inserted_indptr, inserted, ind
         conflicts[part] = conflict
 
 
-@kernel("I1, F1, F1, F1", parallel=True)
+@kernel("I1r, F1r, F1r, F1", parallel=True)
 def move(source, old, fresh, new):
     """new[p] = old[source[p]], or fresh[q] where source[p] = −1 − q"""
     for p in prange(source.size):
@@ -106,7 +106,7 @@ def move(source, old, fresh, new):
         new[p] = old[s] if s >= 0 else fresh[-1 - s]
 
 
-@kernel("I1, I1, I1, I1, I1")
+@kernel("I1r, I1r, I1, I1, I1")
 def transpose(indptr, indices, free, indices_T, perm):
     """The CSC view of positions in CSR: rows of each column in rising order, and the place of each in the CSR order.
 

@@ -18,7 +18,7 @@ from nerva_py.engine.compiling import at, column, kernel
 from .positions import first_from
 
 
-@kernel("P1, I1, I1, I1, F1, C1, T1, L1, F1, F1, F2", parallel=True)
+@kernel("P1r, I1r, I1r, I1r, F1r, C1r, T1r, L1r, F1r, F1r, F2", parallel=True)
 def affine_sparse_input(parts, indptr_T, indices_T, perm, data, features, starts, samples, values, b, Y):
     """Y = X Wᵀ + 1_N b        b (K,), Y (N, K);   2 Σ_d nnz(X_d) nnz(W_d) operations, d the features that occur"""
     N = Y.shape[0]
@@ -38,7 +38,7 @@ def affine_sparse_input(parts, indptr_T, indices_T, perm, data, features, starts
                 p += 1
 
 
-@kernel("P1, I1, I1, I1, I1, C1, T1, L1, F1, F2, F1", parallel=True)
+@kernel("P1r, I1r, I1r, I1r, I1r, C1r, T1r, L1r, F1r, F2r, F1", parallel=True)
 def weight_gradient_sparse_input(
     parts, indptr, indptr_T, indices_T, perm, features, starts, samples, values, DY, gradient
 ):  # fmt: skip
