@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, issparse
 
 from nerva_py.engine.sparse_batch import canonical_csr
 from nerva_py.errors import DataError
+from nerva_py.quantities import real_array
 
 CHUNK = 1 << 18  # values looked at together: a temporary of 2 MB in float64, whatever the size of the data
 SAMPLE_TYPES = (np.uint8, np.float32, np.float64)
@@ -111,4 +112,4 @@ def _as_array(name: str, values: ArrayLike) -> np.ndarray:
         raise DataError(f"{name}: {error}") from None
     if array.dtype.kind not in "buif" or array.ndim not in (1, 2):
         raise DataError(f"{name}: shape {array.shape}, dtype {array.dtype}; a matrix of real numbers is allowed")
-    return array
+    return real_array(name, array, DataError)

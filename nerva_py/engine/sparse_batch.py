@@ -12,6 +12,7 @@ from scipy.sparse import csr_array, issparse
 from nerva_py.errors import DataError, ShapeError
 from nerva_py.matrix import primitives as table
 from nerva_py.matrix.dense import dropout_mask
+from nerva_py.quantities import check_real
 
 from . import sparse_columns
 from .layout import sparse_empty
@@ -169,8 +170,9 @@ def canonical_csr(name: str, X: Any) -> csr_array:
     if not issparse(X) or X.ndim != 2 or X.dtype.kind not in "buif":
         given = f"shape {X.shape}, dtype {X.dtype}" if issparse(X) else f"type {type(X).__name__}"
         raise DataError(f"{name}: {given}; a two-dimensional SciPy sparse array of real numbers is allowed")
+    check_real(name, X, DataError)
     X = csr_array(X)
-    dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.float32
+    dtype = X.dtype.newbyteorder("=") if X.dtype.char in "fd" else np.float32
     try:
         # An array of its own, so that no flag that somebody has set is believed.
         own = csr_array((X.data, X.indices, X.indptr), shape=X.shape)

@@ -13,10 +13,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nerva_py import threads
 from nerva_py.network import MLP
+from nerva_py.quantities import integer, native
 from nerva_py.sparse.storage import as_csr
 from nerva_py.topology import input_importance
 
-from . import settings
 from .incremental import Increments
 
 PREDICTED = 1000  # samples in a batch of predictions
@@ -41,12 +41,13 @@ class FittedNetwork(BaseEstimator):
     def _threads(self, network: MLP, batch_size: int) -> int | None:
         """`n_threads`; where it is None a single thread for small work, which another thread would only delay."""
         if self.n_threads is not None:
-            return settings.at_least("n_threads", self.n_threads, 1)
+            return integer("n_threads", self.n_threads, 1)
         return 1 if network.nnz * batch_size < SMALL else None
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Y (M, K), before the softmax or the logistic function."""
         check_is_fitted(self)
+        X = in_native_order(X)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES, order="C")
         with threads.limited(self._threads(self.network_, min(PREDICTED, X.shape[0]))):
             return self.network_.predict(X, PREDICTED)
@@ -107,6 +108,11 @@ class FittedNetwork(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def in_native_order(X: Any) -> Any:
+    """An array of the other order of bytes turned, of which scikit-learn would make float64; anything else as it is."""
+    return native(X) if isinstance(X, np.ndarray) else X
 
 
 def _read_only(network: MLP) -> bool:

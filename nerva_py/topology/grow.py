@@ -18,6 +18,7 @@ import numpy as np
 
 from nerva_py.errors import NervaError
 from nerva_py.parts import registry_of
+from nerva_py.quantities import integer, real
 from nerva_py.sparse import Support
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import merged, random_free, without
@@ -69,7 +70,7 @@ def _anywhere(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Ge
 
 def Gradient(batches: int = 1) -> Grow:
     """The largest |G|, exactly, G the gradient over the last `batches` steps. O(N·K·D) time, O(count) memory."""
-    return Grow("Gradient", _largest_gradient, _checked_batches(batches), returning=True)
+    return Grow("Gradient", _largest_gradient, integer("batches", batches, 1), returning=True)
 
 
 def _largest_gradient(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
@@ -81,9 +82,11 @@ def Guided(candidates: float = 1.0, batches: int = 1) -> Grow:
 
     Raises NervaError unless `candidates` is positive.
     """
-    if not isinstance(candidates, int | float | np.number) or not 0 < candidates < np.inf:
-        raise NervaError(f"Guided: candidates must be a positive number, not {candidates!r}")
-    return Grow("Guided", _LargestOfCandidates(candidates), _checked_batches(batches))
+    return Grow(
+        "Guided",
+        _LargestOfCandidates(real("candidates", candidates, above=0, allowed="a positive number")),
+        integer("batches", batches, 1),
+    )
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,6 @@ def draw(weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 def resolve(rule: Grow | Choose) -> Grow:
     """A plain function is a rule, too: it may look at the gradient of the last step, `layer.outer`."""
     return rule if isinstance(rule, Grow) else Grow(getattr(rule, "__name__", "grow"), rule)
-
-
-def _checked_batches(batches: int) -> int:
-    if not isinstance(batches, int) or batches < 1:
-        raise NervaError(f"batches must be an integer of at least 1, not {batches!r}")
-    return batches
 
 
 GROW_RULES: dict[str, Callable[..., Grow]] = registry_of(Random, Gradient, Guided, RandomUnfired)

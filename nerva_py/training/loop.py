@@ -20,9 +20,10 @@ from nerva_py.network import MLP, Layer
 from nerva_py.network.layers import check_sparse_input
 from nerva_py.network.specs import build
 from nerva_py.parts import find
+from nerva_py.quantities import as_integer, integer, optional_integer
 
 from . import resuming
-from .callbacks import Callback, end_all
+from .callbacks import Callback, checked_callbacks, end_all
 from .clock import Phase, no_phases
 from .history import History
 from .optimizers import OPTIMIZERS, Optimizer
@@ -60,10 +61,10 @@ def train(
     "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training and test
     data after each epoch, outside the measured time; "running" takes for the training loss the mean of the losses that the
     mini-batches had when they were met, which costs no pass over the training data. `sample_weight`: one number of at least
-    0 for each training sample, the w of `Loss.mean_gradient`, with which the training loss is a mean, too; samples
-    of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples, augmentation,
-    dropout masks and the choices of callbacks. `timer` adds up the seconds of each phase
-    of a step in `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs`
+    0 for each training sample, the w of `Loss.mean_gradient`, with which the training loss is a mean, too; only their ratios
+    matter. Samples of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples,
+    augmentation, dropout masks and the choices of callbacks. `timer` adds up the seconds of each phase of a step in
+    `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs`
     epochs. All other arguments must be those with which it began, `epochs` and what is still to come of the learning rates
     apart; the network's parameters become those of the file. `distributed`: how several processes, all of which call this
     function with the same arguments, train the network together; see `nerva_py.distributed`.
@@ -88,7 +89,7 @@ def train(
                 begun.append(callback)
             if continue_callbacks is not None:
                 continue_callbacks()
-            for number in range(max(1, run.epoch), epochs + 1):
+            for number in range(max(1, run.epoch), run.epochs + 1):
                 if run.stop and len(run.history) == run.epoch:  # a run resumed in the middle of its last epoch ends it
                     break
                 run.run_epoch(number)
@@ -120,8 +121,9 @@ def begin(
     distributed: Distribution | None = None,
 ) -> Run:
     """A run before its first step; see `train`. Everything that can be wrong is looked at before anything is changed."""
-    chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
-    check_run(network, data, epochs, batch_size, augmentation)
+    chosen_loss, schedule, seed = resolve_loss(loss), resolve_schedule(learning_rate), optional_integer("seed", seed, 0)
+    callbacks = checked_callbacks(callbacks)
+    epochs, batch_size = check_run(network, data, epochs, batch_size, augmentation)
     if distributed is not None:
         seed, callbacks = distributed.agree(network, seed, callbacks)
     weights, pool = checked_weights(sample_weight, data)
@@ -199,8 +201,10 @@ def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str |
     return result
 
 
-def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augmentation: CropFlip | None) -> None:
-    """Refuse a run that cannot work, before anything is changed."""
+def check_run(
+    network: MLP, data: Dataset, epochs: int, batch_size: int, augmentation: CropFlip | None
+) -> tuple[int, int]:
+    """Refuse a run that cannot work, before anything is changed; else (epochs, batch_size)."""
     sizes = network.sizes
     if sizes[0] != data.num_features:
         raise ShapeError(
@@ -208,9 +212,8 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
         )
     if sizes[-1] != data.num_outputs:
         raise ShapeError(f"network has {sizes[-1]} outputs, but {data.name!r} needs {data.num_outputs}")
-    if not isinstance(epochs, int) or epochs < 0:
-        raise NervaError(f"epochs must be an integer of at least 0, not {epochs!r}")
-    if not isinstance(batch_size, int) or not 1 <= batch_size <= len(data.Ttrain):
+    epochs, samples = integer("epochs", epochs, 0), as_integer(batch_size)
+    if samples is None or not 1 <= samples <= len(data.Ttrain):
         raise NervaError(
             f"batch_size must be from 1 to the number of training samples, {len(data.Ttrain)}, not {batch_size!r}"
         )
@@ -218,3 +221,4 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
         check_sparse_input(network.layers)
     if augmentation is not None and not data.augmentable:
         raise NervaError(f"augmentation needs images stored as bytes, which {data.name!r} is not")
+    return epochs, samples
