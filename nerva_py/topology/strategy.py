@@ -129,12 +129,13 @@ class DynamicTopology(Callback):
         if self.density is not None and (due or self.t == self.total):
             self._prune(self.density.at(self.t / self.total, self.initial_density))
         if self.drop is not None and due and self.t <= self.stop * self.total:
-            dropped = self.update(self.decay(self.t / (self.stop * self.total)))
-            if dropped == 0 and not self._has_looked:
+            decay = self.decay(self.t / (self.stop * self.total))
+            dropped = self.update(decay)
+            if dropped == 0 and not self._has_looked and all(np.isfinite(layer.values).all() for layer in self.layers):
                 weights = ", ".join(f"{layer.nnz:,}" for layer in self.layers)
                 warnings.warn(
                     f"{self.name}: the first update, after step {self.t}, has moved no weight: {self.drop.name} with "
-                    f"{self.drop.amount:g} drops none of layers with {weights} weights",
+                    f"{self.drop.amount * decay:.3g} drops none of layers with {weights} weights",
                     stacklevel=2,
                 )
             self._has_looked |= dropped is not None
@@ -267,13 +268,6 @@ class DynamicTopology(Callback):
         """Refuse what would never do anything."""
         if self.drop is not None and self.density is None and all(layer.full for layer in self.layers):
             raise NervaError(f"{self.name}: all layers are dense, so no weight can move; give a density below 1")
-        if self.total and not self.updates and (self.drop is not None or self.density is not None):
-            run_length = f"{self.total // self.steps_per_epoch} epochs of {self.steps_per_epoch}"
-            until = "" if self.stop == 1 else f" until step {self.stop * self.total:g}"
-            raise NervaError(
-                f"{self.name}: changes come {self.every}{until}, but this run has {self.total} steps ({run_length}), so there "
-                "would be none; give another interval, as in every=10, or more epochs"
-            )
         if self.grow is not None and self.grow.needs_bits:
             for layer in self.layers:
                 layer.coverage.require_bits()
@@ -281,6 +275,13 @@ class DynamicTopology(Callback):
             raise NervaError(
                 f"{self.name}: the network has density {self.initial_density:.4g}; a final density of "
                 f"{self.density.final:g} is above it. Start with a larger --overall-density"
+            )
+        if self.total and not self.updates and (self.drop is not None or self.density is not None):
+            run_length = f"{self.total // self.steps_per_epoch} epochs of {self.steps_per_epoch}"
+            until = "" if self.stop == 1 else f" until step {self.stop * self.total:g}"
+            raise NervaError(
+                f"{self.name}: changes come {self.every}{until}, but this run has {self.total} steps ({run_length}), so there "
+                "would be none; give another interval, as in every=10, or more epochs"
             )
 
     def _compile(self, run: Run) -> None:

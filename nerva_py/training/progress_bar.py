@@ -53,4 +53,8 @@ class ProgressBar(Callback):
         for bar in (self._batches, self._epochs):
             if bar is not None:
                 bar.close()
-        self._epochs = self._batches = None  # which no copy and no pickle can hold
+        self._epochs = self._batches = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the bars, which no copy and no pickle can hold."""
+        return vars(self) | {"_epochs": None, "_batches": None}

@@ -50,6 +50,10 @@ class TensorBoardLogger(Callback):
                 self._writer.add_scalar(tag(name), value, epoch.epoch)
         self._writer.flush()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the open file, which no copy and no pickle can hold."""
+        return vars(self) | {"_writer": None}
+
     def state_dict(self) -> dict[str, Any]:
         return {"file": self.file.name} if RUN in self.directory else {}
 
