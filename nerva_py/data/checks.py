@@ -38,6 +38,12 @@ def as_samples(name: str, X: ArrayLike) -> Samples:
 
 def as_targets(name: str, T: ArrayLike) -> np.ndarray:
     """T as int64 labels (M,), if it holds integers or truth values, or as floating-point targets (M, K)."""
+    labels = np.asarray(T) if isinstance(T, np.ndarray | list | tuple) else None
+    if labels is not None and labels.dtype.kind in "UST":
+        raise DataError(
+            f"{name}: texts, such as {labels.flat[0]!r}; labels are integers from 0: names, {name} = np.unique({name}, "
+            "return_inverse=True) makes them, and keeps the names"
+        )
     array = _as_array(name, T)
     if array.dtype.kind in "biu":
         return np.require(array, np.int64, ("C", "W"))

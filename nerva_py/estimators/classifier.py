@@ -190,6 +190,8 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
     def _class_weights(self, y: Any) -> np.ndarray | None:
         if self.class_weight is None:
             return None
+        if isinstance(self.class_weight, str) and self.class_weight != "balanced":
+            raise NervaError(f'class_weight must be None, "balanced" or class -> weight, not {self.class_weight!r}')
         dense = y.toarray() if issparse(y) else y
         return compute_sample_weight(self.class_weight, dense if self._kind == "multilabel" else np.ravel(dense))
 

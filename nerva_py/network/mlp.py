@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, issparse
 
 from nerva_py.engine import SparseBatch, batch_layout, one_blas_thread, workspace
 from nerva_py.engine.sparse_batch import canonical_csr
-from nerva_py.errors import DataError, ShapeError
+from nerva_py.errors import DataError, NervaError, ShapeError
 from nerva_py.matrix import Outer
 from nerva_py.quantities import element_type, optional_integer, real_array
 
@@ -27,11 +27,14 @@ ACTIVATION_NUMBERS = 2**24  # numbers: 64 MB in float32
 class MLP:
     """A multilayer perceptron: `forward` and `backward` run through its layers.
 
-    Raises ShapeError where layers do not fit together.
+    Raises ShapeError where layers do not fit together, NervaError for what is no layer.
     """
 
     def __init__(self, layers: Sequence[Layer]):
         self.layers = list(layers)
+        for place, layer in enumerate(self.layers):
+            if not isinstance(layer, Layer):
+                raise NervaError(f"layers[{place}] must be a Layer, not {layer!r}")
         self.linear_layers = [
             layer for layer in self.layers if isinstance(layer, LinearLayer)
         ]  # those with a weight matrix

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nerva_py.errors import NervaError
-from nerva_py.parts import registry_of
+from nerva_py.parts import name_of, registry_of
 from nerva_py.quantities import real
 from nerva_py.sparse.selection import lowest, share
 
@@ -155,8 +155,10 @@ def _checked(scores: np.ndarray, layer: TopologyLayer, score: Callable[..., obje
     scores = np.asarray(scores)
     if scores.shape != (layer.nnz,):
         raise NervaError(
-            f"{score.__name__} must return {layer.nnz} scores, one a weight of {layer!r}, not {scores.shape}"
+            f"{name_of(score)} must return {layer.nnz} scores, one a weight of {layer!r}, not {scores.shape}"
         )
+    if scores.dtype.kind not in "buif" or np.isnan(scores).any():
+        raise NervaError(f"{name_of(score)} must return numbers without NaN for {layer!r}")
     return scores
 
 

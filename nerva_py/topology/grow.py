@@ -11,7 +11,7 @@ G = DZᵀ X is the gradient of every position of W, those without a weight inclu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +47,8 @@ class Grow:
     def __call__(self, layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
         chosen = self.choose(layer, kept, count, rng)
         if not isinstance(chosen, Support):
+            if not isinstance(chosen, Sequence) or len(chosen) != 2:
+                raise NervaError(f"grow rule {self.name} must return a Support or (rows, columns), not {chosen!r}")
             try:
                 chosen = Support.at(layer.shape, *chosen)
             except (NervaError, TypeError, ValueError) as error:

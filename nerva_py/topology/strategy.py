@@ -75,7 +75,9 @@ class DynamicTopology(Callback):
         name: str | None = None,
     ):
         if drop is not None and not isinstance(drop, str | Drop):
-            raise NervaError(f"drop must be a rule, its name or None, not {drop!r}")
+            raise NervaError(
+                f"drop must be a rule, its name or None, not {drop!r}; topology.drop.by_score makes a rule of a function"
+            )
         if grow is not None and not isinstance(grow, str | Grow) and not callable(grow):
             raise NervaError(f"grow must be a rule, its name or a function, not {grow!r}")
         self.drop = build("drop rule", drop, DROP_RULES) if isinstance(drop, str) else drop

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import fields
 from os import PathLike
 from typing import Any, Literal
@@ -126,6 +127,8 @@ def begin(
     epochs, batch_size = check_run(network, data, epochs, batch_size, augmentation)
     if distributed is not None:
         seed, callbacks = distributed.agree(network, seed, callbacks)
+    check_loss(network, chosen_loss)
+    warn_of_no_path(network)
     weights, pool = checked_weights(sample_weight, data)
     batch_size = min(batch_size, len(pool))
     optimizers = resolve_optimizers(network, optimizer)
@@ -174,6 +177,8 @@ def resolve_loss(loss: str | Loss) -> Loss:
     """The loss of that name."""
     if isinstance(loss, Loss):
         return loss
+    if not isinstance(loss, str):
+        raise NervaError(f"loss must be a name or a Loss(name, samples, gradient), not {loss!r}")
     return LOSSES[find("loss", loss, LOSSES)]
 
 
@@ -182,13 +187,22 @@ def resolve_schedule(learning_rate: float | str | Schedule) -> Schedule:
     if callable(learning_rate):
         return learning_rate
     if isinstance(learning_rate, str):
+        with suppress(ValueError):
+            return Constant(float(learning_rate))
         return build("learning rate schedule", learning_rate, SCHEDULES)
     return Constant(learning_rate)
 
 
 def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str | Optimizer]) -> dict[Layer, Optimizer]:
     """The optimizer of each layer: one for the whole network, or one for each linear layer and what follows it."""
-    given = [optimizer] if isinstance(optimizer, str | Optimizer) else list(optimizer)
+    given = (
+        [optimizer]
+        if isinstance(optimizer, str | Optimizer) or not isinstance(optimizer, Sequence)
+        else list(optimizer)
+    )
+    for one in given:
+        if not isinstance(one, str | Optimizer):
+            raise NervaError(f"optimizer must be a name, an Optimizer, or one of these a linear layer, not {one!r}")
     linear = network.linear_layers
     if len(given) not in (1, len(linear)):
         raise NervaError(f"optimizer must be one, or {len(linear)}, one a linear layer; got {len(given)}")
@@ -201,10 +215,49 @@ def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str |
     return result
 
 
+# Losses that take the logarithm of the outputs, and outputs that may be 0 or negative.
+OF_PROBABILITIES = ("CrossEntropy", "NegativeLogLikelihood")
+NO_PROBABILITIES = (
+    "Linear", "ReLU", "LeakyReLU", "AllReLU", "TReLU", "SReLU", "HyperbolicTangent", "LogSoftmax",
+)  # fmt: skip
+
+
+def check_loss(network: MLP, loss: Loss) -> None:
+    """Refuse a loss that takes the logarithm of outputs that may be negative, which would look like a divergence."""
+    last = network.layers[-1].name
+    if loss.name in OF_PROBABILITIES and last in NO_PROBABILITIES:
+        raise NervaError(
+            f"loss {loss.name} takes the logarithm of the outputs, which those of {last} have not: the last layer must be "
+            "Softmax or Sigmoid; or choose SoftmaxCrossEntropy, which is what PyTorch calls CrossEntropyLoss"
+        )
+
+
+def warn_of_no_path(network: MLP) -> None:
+    """A warning if the weights make no path from any input to any output: then every output is a constant."""
+    reached = np.ones(network.sizes[0], bool)
+    for layer in network.linear_layers:
+        support = layer.W.value.support
+        if reached.all():
+            reached = np.diff(support.indptr) > 0
+        else:
+            rows = np.repeat(np.arange(support.shape[0]), np.diff(support.indptr))
+            reached = np.bincount(rows, reached[support.columns(slice(None))], support.shape[0]) > 0
+    if not reached.any():
+        warnings.warn(
+            f"no path of weights leads from an input to any of the {len(reached)} outputs, at density "
+            f"{network.density:.2g}: what the network computes does not depend on its input. Take a larger density",
+            stacklevel=3,
+        )
+
+
 def check_run(
     network: MLP, data: Dataset, epochs: int, batch_size: int, augmentation: CropFlip | None
 ) -> tuple[int, int]:
     """Refuse a run that cannot work, before anything is changed; else (epochs, batch_size)."""
+    kinds: list[tuple[str, Any, type]] = [("network", network, MLP), ("data", data, Dataset)]
+    for name, given, kind in kinds:
+        if not isinstance(given, kind):
+            raise NervaError(f"{name} must be of type {kind.__name__}, as in train(network, data), not {given!r}")
     sizes = network.sizes
     if sizes[0] != data.num_features:
         raise ShapeError(
