@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nerva_py.errors import DataError
+from nerva_py.quantities import as_integer
 
 
 class Crops(NamedTuple):
@@ -36,8 +37,11 @@ class CropFlip:
     flip: bool = True
 
     def __post_init__(self) -> None:
-        if self.pad < 0:
-            raise DataError(f"pad: {self.pad}; 0 and more are allowed")
+        pad = as_integer(self.pad)
+        if pad is None or pad < 0:
+            raise DataError(f"pad: {self.pad!r}; 0 and more are allowed")
+        object.__setattr__(self, "pad", pad)
+        object.__setattr__(self, "flip", bool(self.flip))
 
     def draw(self, rng: np.random.Generator, N: int) -> Crops:
         """The crops of N images: top and left uniform in 0..2·pad, mirrored with probability 1/2, all independent."""

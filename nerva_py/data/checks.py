@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, issparse
 
 from nerva_py.engine.sparse_batch import canonical_csr
 from nerva_py.errors import DataError
+from nerva_py.quantities import real_array
 
 CHUNK = 1 << 18  # values looked at together: a temporary of 2 MB in float64, whatever the size of the data
 SAMPLE_TYPES = (np.uint8, np.float32, np.float64)
@@ -37,6 +38,12 @@ def as_samples(name: str, X: ArrayLike) -> Samples:
 
 def as_targets(name: str, T: ArrayLike) -> np.ndarray:
     """T as int64 labels (M,), if it holds integers or truth values, or as floating-point targets (M, K)."""
+    labels = np.asarray(T) if isinstance(T, np.ndarray | list | tuple) else None
+    if labels is not None and labels.dtype.kind in "UST":
+        raise DataError(
+            f"{name}: texts, such as {labels.flat[0]!r}; labels are integers from 0: names, {name} = np.unique({name}, "
+            "return_inverse=True) makes them, and keeps the names"
+        )
     array = _as_array(name, T)
     if array.dtype.kind in "biu":
         return np.require(array, np.int64, ("C", "A"))
@@ -111,4 +118,4 @@ def _as_array(name: str, values: ArrayLike) -> np.ndarray:
         raise DataError(f"{name}: {error}") from None
     if array.dtype.kind not in "buif" or array.ndim not in (1, 2):
         raise DataError(f"{name}: shape {array.shape}, dtype {array.dtype}; a matrix of real numbers is allowed")
-    return array
+    return real_array(name, array, DataError)

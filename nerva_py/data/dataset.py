@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -136,6 +137,12 @@ def from_arrays(
     T_test = T[:0].copy() if Ttest is None else as_targets("Ttest", Ttest)
     if num_classes is None and T.dtype == np.int64 and T.size:
         num_classes = max(1, int(T.max()) + 1)
+        if T.min() > 0:
+            warnings.warn(
+                f"Ttrain has labels from {T.min()} to {T.max()}, and none is 0: that is a class without samples. Take "
+                f"Ttrain - {T.min()}, or num_classes={num_classes} if it is meant",
+                stacklevel=2,
+            )
     D = X.shape[-1]
     # Checked before the statistics are computed, so that these see finite values of the right shape.
     unscaled = Dataset(name, X, T, X_test, T_test, num_classes, np.ones(D), np.zeros(D), image_shape)

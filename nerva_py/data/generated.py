@@ -6,6 +6,7 @@ import numpy as np
 
 from nerva_py.data.dataset import Dataset, from_arrays
 from nerva_py.errors import DataError
+from nerva_py.quantities import as_integer
 
 
 def load_digits(test_size: float = 0.2) -> Dataset:
@@ -29,7 +30,7 @@ def load_digits(test_size: float = 0.2) -> Dataset:
 
 def make_checkerboard(n_train: int, n_test: int, rng: np.random.Generator, board: int = 8) -> Dataset:
     """Points uniform in the unit square, of class (⌊board·x⌋ + ⌊board·y⌋) mod 2, the colour of their cell."""
-    _check_sizes(n_train=n_train, n_test=n_test, board=board)
+    n_train, n_test, board = _sizes(n_train=n_train, n_test=n_test, board=board)
     X = rng.random((n_train + n_test, 2))
     T = (X * board).astype(np.int64).sum(axis=1) % 2
     return _split("checkerboard", X, T, n_train, num_classes=2)
@@ -42,7 +43,9 @@ def make_mini(
 
     Labels are uniform; the classes overlap a little.
     """
-    _check_sizes(n_train=n_train, n_test=n_test, num_features=num_features, num_classes=num_classes)
+    n_train, n_test, num_features, num_classes = _sizes(
+        n_train=n_train, n_test=n_test, num_features=num_features, num_classes=num_classes
+    )
     centres = rng.standard_normal((num_classes, num_features))
     T = rng.integers(0, num_classes, n_train + n_test)
     X = centres[T] + 0.5 * rng.standard_normal((n_train + n_test, num_features))
@@ -56,9 +59,11 @@ def _split(name: str, X: np.ndarray, T: np.ndarray, n_train: int, num_classes: i
     )
 
 
-def _check_sizes(n_test: int, **positive: int) -> None:
-    if n_test < 0:
-        raise DataError(f"n_test: {n_test}; 0 and more are allowed")
-    for name, value in positive.items():
-        if value < 1:
-            raise DataError(f"{name}: {value}; 1 and more are allowed")
+def _sizes(**given: int) -> list[int]:
+    result = []
+    for name, value in given.items():
+        size, least = as_integer(value), 0 if name == "n_test" else 1
+        if size is None or size < least:
+            raise DataError(f"{name}: {value!r}; {least} and more are allowed")
+        result.append(size)
+    return result

@@ -23,20 +23,25 @@ MD5 = {
     "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
     "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
 }
-NUM_CLASSES = 10
+NUM_CLASSES = 10  # at least: EMNIST and Kuzushiji-49 have more
+# Where the four files are, below the directory that is given: there, or where torchvision puts them.
+PLACES = (".", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw", "QMNIST/raw")
 
 
 def load_mnist(path: str | PathLike[str] | None = None) -> Dataset:
     """60,000 training and 10,000 test images of 28×28 bytes, 10 classes.
 
-    `path` is a directory with the four idx files, compressed by gzip or not; None downloads them into the user's cache.
-    Files are taken as they are, whatever their number and size of images, if they agree. Raises DataError.
+    `path` is a directory with the four idx files, compressed by gzip or not, or one in which torchvision has put them
+    (MNIST/raw, else FashionMNIST/raw, ...); None downloads them into the user's cache. Files are taken as they are, whatever
+    their number and size of images, if they agree; labels above 9, as EMNIST has, are more classes. Raises DataError.
     """
+    path = None if path is None else _folder(Path(path))
     Xtrain, Ttrain, image_shape = _read_pair(path, "train-images-idx3-ubyte", "train-labels-idx1-ubyte")
     Xtest, Ttest, test_shape = _read_pair(path, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
     if test_shape != image_shape:
         raise DataError(f"{path}: test images of {test_shape[1:]} pixels; the training images have {image_shape[1:]}")
-    return from_arrays(Xtrain, Ttrain, Xtest, Ttest, name="mnist", num_classes=NUM_CLASSES, image_shape=image_shape)
+    num_classes = max(NUM_CLASSES, int(Ttrain.max()) + 1, int(Ttest.max()) + 1)
+    return from_arrays(Xtrain, Ttrain, Xtest, Ttest, name="mnist", num_classes=num_classes, image_shape=image_shape)
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:
@@ -66,9 +71,15 @@ def _read_pair(
     with reading(label_file):
         if len(T) != len(X):
             raise DataError(f"{len(T)} labels; {image_file.name} has {len(X)} images")
-        if T.max() >= NUM_CLASSES:
-            raise DataError(f"label {T.max()} of image {T.argmax()}; 0 to {NUM_CLASSES - 1} are allowed")
     return X.reshape(len(X), -1), T, (1, *X.shape[1:])
+
+
+def _folder(path: Path) -> Path:
+    """The first of the places below `path` with images to train on, from which all files are taken; else `path`."""
+    for place in PLACES:
+        if any((path / place).glob("train-images?idx3-ubyte*")):
+            return path / place
+    return path
 
 
 def _find(path: str | PathLike[str] | None, name: str) -> Path:

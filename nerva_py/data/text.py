@@ -11,6 +11,7 @@ import numpy as np
 
 from nerva_py.data.dataset import Dataset, from_arrays
 from nerva_py.errors import DataError
+from nerva_py.quantities import as_integer
 
 DOCUMENTED = ("matplotlib", "numba", "numpy", "scipy", "sklearn", "sympy")  # what nerva_py needs is always there
 MIN_WORDS = 10  # shorter paragraphs are headings and signatures
@@ -28,9 +29,10 @@ def load_text(features: int = 2**17) -> Dataset:
     """
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    if not isinstance(features, int) or not 1 <= features < 2**31:
+    width = as_integer(features)
+    if width is None or not 1 <= width < 2**31:
         raise DataError(f"features: {features!r}; an integer from 1 to {2**31 - 1} is allowed")
-    vectorizer = HashingVectorizer(n_features=features, ngram_range=(1, 2), binary=True, norm=None, dtype=np.float32)
+    vectorizer = HashingVectorizer(n_features=width, ngram_range=(1, 2), binary=True, norm=None, dtype=np.float32)
     texts: tuple[list[str], list[str]] = [], []
     labels: tuple[list[int], list[int]] = [], []
     seen: set[str] = set()

@@ -25,6 +25,7 @@ from nerva_py.matrix import Outer
 from nerva_py.matrix.outer import tree_sum
 from nerva_py.network import MLP, BatchNormLayer, Layer
 from nerva_py.network.parameter import vector_of
+from nerva_py.quantities import as_integer
 from nerva_py.sparse import Support, Weight
 from nerva_py.training import Batch, Callback, Order, Run
 from nerva_py.training.evaluation import batch_totals, means
@@ -47,8 +48,9 @@ class DataParallel:
     """
 
     def __init__(self, ranks: Ranks, shards: int | None = None):
-        if shards is not None and (not isinstance(shards, int) or shards < 1 or shards % ranks.size):
-            raise NervaError(f"shards must be a multiple of the number of ranks, {ranks.size}, not {shards!r}")
+        given, shards = shards, None if shards is None else as_integer(shards) or 0
+        if shards is not None and (shards < 1 or shards % ranks.size):
+            raise NervaError(f"shards must be a multiple of the number of ranks, {ranks.size}, not {given!r}")
         self.ranks = ranks
         self.given = shards
         self.shards_in_all = shards or ranks.size

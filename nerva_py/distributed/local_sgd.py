@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from nerva_py.data.augmentation import Crops
-from nerva_py.errors import NervaError
 from nerva_py.matrix.outer import tree_sum
 from nerva_py.network import MLP
+from nerva_py.quantities import integer
 from nerva_py.sparse import SparseWeight, Support
 from nerva_py.sparse.selection import highest
 from nerva_py.sparse.storage import as_csr, stored
@@ -35,10 +35,8 @@ class LocalSGD(DataParallel):
     """
 
     def __init__(self, ranks: Ranks, steps: int):
-        if not isinstance(steps, int) or steps < 1:
-            raise NervaError(f"steps must be an integer of at least 1, not {steps!r}")
         super().__init__(ranks, ranks.size)
-        self.steps = steps
+        self.steps = integer("steps", steps, 1)
 
     def _described(self) -> str:
         return f"LocalSGD, steps={self.steps}"

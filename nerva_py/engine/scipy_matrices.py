@@ -8,6 +8,7 @@ from typing import Any
 from scipy.sparse import bsr_array, csc_array, csr_array, issparse
 
 from nerva_py.errors import NervaError
+from nerva_py.quantities import check_real
 
 COMPRESSED = {"csr": csr_array, "csc": csc_array, "bsr": bsr_array}
 
@@ -18,9 +19,10 @@ def checked_csr(name: str, X: Any, error: type[NervaError]) -> csr_array:
 
     Raises `error` for what is no matrix of real numbers, and for indices out of range.
     """
-    if not issparse(X) or X.ndim != 2 or X.dtype.kind not in "buif":
-        given = f"shape {X.shape}, dtype {X.dtype}" if issparse(X) else f"type {type(X).__name__}"
+    if not issparse(X) or X.ndim != 2:
+        given = f"shape {X.shape}" if issparse(X) else f"type {type(X).__name__}"
         raise error(f"{name}: {given}; a two-dimensional SciPy sparse array of real numbers is allowed")
+    check_real(name, X, error)
     return _within_shape(name, X, error)
 
 

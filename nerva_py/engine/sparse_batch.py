@@ -168,7 +168,7 @@ def canonical_csr(name: str, X: Any) -> csr_array:
     Copied only where it must be, never changed. Indices are checked, because the kernels do not. Raises DataError.
     """
     own = checked_csr(name, X, DataError)
-    dtype = own.dtype if own.dtype in (np.float32, np.float64) else np.float32
+    dtype = own.dtype.newbyteorder("=") if own.dtype.char in "fd" else np.float32
     if not own.has_canonical_format:
         own = own.astype(dtype, copy=True)
         own.sum_duplicates()  # sorts, too

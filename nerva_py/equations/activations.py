@@ -13,6 +13,7 @@ from typing import Any
 
 from nerva_py.matrix import apply, dot, hadamard_apply
 from nerva_py.matrix.scalars import exp, scalar_function, tanh, where
+from nerva_py.quantities import plain
 
 
 @dataclass(frozen=True)
@@ -161,10 +162,12 @@ def AllReLU(alpha: float = 0.6, position: int | None = None) -> Activation:
 
 def TReLU(epsilon: float = 1e-9) -> Activation:
     """x for x ≥ ε, else 0; the derivative at ε is 1."""
+    epsilon = plain(epsilon)
     return Activation("TReLU", trimmed_relu, trimmed_relu_derivative, (epsilon,), of_output=_holds(epsilon > 0))
 
 
 def _leaky(name: str, alpha: float) -> Activation:
+    alpha = plain(alpha)
     # With a negative slope the sign of x is not that of f(x).
     return Activation(name, leaky_relu, leaky_relu_derivative, (alpha,), of_output=_holds(alpha >= 0))
 
@@ -187,4 +190,4 @@ def HyperbolicTangent() -> Activation:
 def SReLU(al: float = 0.0, tl: float = 0.0, ar: float = 1.0, tr: float = 1.0) -> Activation:
     """The S-shaped ReLU with slopes a_l, a_r outside the thresholds t_l, t_r. a_r = 1 gives ReLU, (0, 0, 0, 1) a ReLU
     clipped at 1. In a network its parameters are trained; see `srelu_parameter_gradients`."""
-    return Activation("SReLU", srelu, srelu_derivative, (al, tl, ar, tr))
+    return Activation("SReLU", srelu, srelu_derivative, tuple(map(plain, (al, tl, ar, tr))))

@@ -18,17 +18,20 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from nerva_py import threads
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP, mlp
+from nerva_py.quantities import integer, real
 from nerva_py.sparse import get_backend
 from nerva_py.topology import DynamicTopology
 from nerva_py.topology import method as resolve_method
 from nerva_py.training import Callback, EarlyStopping, History, Optimizer, ProgressBar, train
+from nerva_py.training.callbacks import checked_callbacks
 from nerva_py.training.loop import resolve_schedule
 
 from . import settings
-from .fitted import DTYPES, FittedNetwork, read_only, sparse
+from .fitted import DTYPES, FittedNetwork, read_only, taken
 from .incremental import Increments
-from .monitoring import OBJECTIVE, VALIDATION, Lines, Watch, penalty
-from .samples import Examples, hold_out
+from .monitoring import ABSURD, OBJECTIVE, VALIDATION, Lines, Watch, losses, penalty
+from .samples import Examples, hold_out, product, relative
+from .settings import Given, changed
 
 
 class SparseMLP(FittedNetwork):
@@ -84,6 +87,10 @@ class SparseMLP(FittedNetwork):
         self.n_threads = n_threads
 
     # Of the last training; None or absent before.
+    callbacks_: list[Callback]
+    best_validation_score_: float | None
+    _built: Given  # the parameters that made the network, and those that partial_fit goes on with
+    _given: Given
     history_: History
     validation_scores_: list[float] | None
     loss_curve_: list[float]
@@ -132,21 +139,22 @@ class SparseMLP(FittedNetwork):
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Any:
-        """Train on X (M, D) and y. A sample of weight w counts as w samples; one of weight 0 is left out.
+        """Train on X (M, D) and y. A sample of weight 0 is as if it were not there; where all weights are whole numbers, one of
+        weight 2 counts as two samples; of other weights only the ratios matter.
 
         `X_val` and `y_val` are validation data: their score after each epoch is in `validation_scores_`, and with
         `early_stopping` they are used instead of a part of the training data. Returns self. Raises NervaError, which is a
         ValueError, for parameters that cannot be used, and DivergedError when the loss stops being finite.
         """
         first = not (self.warm_start and hasattr(self, "network_"))
-        max_iter = settings.at_least("max_iter", self.max_iter, 1)
+        max_iter = integer("max_iter", self.max_iter, 1)
         samples = self._samples(X, y, sample_weight, first)
         validation = self._validation(X_val, y_val, sample_weight_val)
         network_seed, split_seed, order_seed = self._seeds()
         if self.early_stopping and validation is None:
             samples, validation = hold_out(samples, self.validation_fraction, self._strata(samples.T), split_seed)
-        network = self._new_network(samples, network_seed) if first else self._same_network()
-        with threads.limited(self._threads(network, settings.batch_samples(self.batch_size, samples.counted))):
+        network = self._new_network(samples, network_seed) if first else self._same_network("warm_start")
+        with threads.limited(self._threads(network, settings.batch_samples(self.batch_size, len(samples.T)))):
             self._train(network, samples, validation, max_iter, order_seed, first)
         return self
 
@@ -155,16 +163,17 @@ class SparseMLP(FittedNetwork):
     ) -> None:
         """Epochs until the objective or, with early stopping, the validation score no longer improves."""
         data = samples.dataset(self._num_classes)
-        batch_size = settings.batch_samples(self.batch_size, samples.counted)
+        batch_size = settings.batch_samples(self.batch_size, len(samples.T))
         optimizer, decay = self._optimizer(samples, batch_size)
         watch = Watch(decay, None if validation is None else lambda net: self._validation_score(net, validation))
         stopping = EarlyStopping(
             VALIDATION if self.early_stopping else OBJECTIVE,
             mode="max" if self.early_stopping else "min",
             patience=settings.patience(self.n_iter_no_change, max_iter),
-            min_delta=settings.tolerance(self.tol),
+            min_delta=real("tol", self.tol, 0),
             restore_best=bool(self.early_stopping),
         )
+        callbacks = self._own_callbacks()
         history = train(
             network,
             data,
@@ -177,13 +186,25 @@ class SparseMLP(FittedNetwork):
             statistics="running",
             sample_weight=samples.w,
             seed=seed,
-            callbacks=[*self._method(), watch, *(self.callbacks or ()), stopping, *self._shown()],
+            callbacks=[*self._method(), watch, *callbacks, stopping, *self._shown()],
         )
-        self.network_ = network
-        self._record(history, watch.objectives, watch.scores if validation else None, samples.counted, first)
+        self.network_, self.callbacks_ = network, callbacks
+        self._record(history, watch.objectives, watch.scores if validation else None, len(samples.T), first)
+        if self.early_stopping and stopping.best is not None:
+            self.best_validation_score_ = stopping.best
         self._increments = None
+        if first:
+            self._built = self._structure()
         if history.interrupted:
             warnings.warn("training was interrupted; the network is that of the last step", stacklevel=3)
+            return
+        now, of_zeros = losses(network, samples, self._loss(), self._num_classes)
+        if now > ABSURD * of_zeros:
+            message = (
+                f"training has diverged: its loss is {now:.3g}, and {of_zeros:.3g} where all outputs are 0. Try a "
+                f"learning_rate_init below {history[-1].learning_rate:g}, or scale X and, in a regression, y"
+            )
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
         elif not stopping.stopped_epoch and self.n_iter_ == max_iter and not math.isinf(self.n_iter_no_change):
             what = "validation score" if self.early_stopping else "loss"
             message = f"training ended after max_iter={max_iter} epochs, before the {what} had stopped improving"
@@ -196,16 +217,21 @@ class SparseMLP(FittedNetwork):
         if self.early_stopping:
             raise NervaError("early_stopping must be False for partial_fit, which sees a part of the data at a time")
         first = not hasattr(self, "network_")
-        max_iter = settings.at_least("max_iter", self.max_iter, 1)
+        max_iter = integer("max_iter", self.max_iter, 1)
         samples = self._samples(X, y, sample_weight, first, classes)
         network_seed, _, order_seed = self._seeds()
-        if not first and read_only(self.network_):
-            self.network_, self._increments = copy.deepcopy((self.network_, self._increments))
+        if not first:
+            changed("partial_fit", self._built, self._structure())
+            if read_only(self.network_):
+                self.network_, self._increments = copy.deepcopy((self.network_, self._increments))
         network = self._new_network(samples, network_seed) if first else self.network_
         increments = None if first else self._increments
         if increments is None:
-            increments = Increments([*self._method(), *(self.callbacks or ())], max_iter, order_seed)
-        batch_size = settings.batch_samples(self.batch_size, samples.counted)
+            self.callbacks_, self._given = self._own_callbacks(), self._steps()
+            increments = Increments([*self._method(), *self.callbacks_], max_iter, order_seed)
+        else:
+            changed("partial_fit", self._given, self._steps())
+        batch_size = settings.batch_samples(self.batch_size, len(samples.T))
         optimizer, decay = self._optimizer(samples, batch_size)
         eta = resolve_schedule(self.learning_rate_init)(len(increments.history))
         with threads.limited(self._threads(network, batch_size)):
@@ -214,7 +240,9 @@ class SparseMLP(FittedNetwork):
                 bool(self.shuffle), samples.w,
             )  # fmt: skip
         self.network_, self._increments = network, increments
-        self._record(increments.history, [loss + penalty(network, decay)], None, samples.counted, first)
+        if first:
+            self._built = self._structure()
+        self._record(increments.history, [loss + penalty(network, decay)], None, len(samples.T), first)
 
     def _record(
         self, history: History, objectives: list[float], scores: list[float] | None, count: int, first: bool
@@ -234,15 +262,16 @@ class SparseMLP(FittedNetwork):
 
     def _samples(self, X: Any, y: Any, sample_weight: Any, first: bool, classes: ArrayLike | None = None) -> Examples:
         X, y = validate_data(
-            self, sparse("X", X), sparse("y", y), reset=first, accept_sparse="csr", dtype=DTYPES, order="C",
+            self, taken("X", X), taken("y", y), reset=first, accept_sparse="csr", dtype=DTYPES, order="C",
             multi_output=True, y_numeric=self._y_numeric,
         )  # fmt: skip
+        X, y, w = self._counted("sample_weight", X, y, sample_weight)
         if first:
             self._learn(y, classes)
-        T = self._targets(y, _float_type(X))
-        w = None if sample_weight is None else self._checked_weight("sample_weight", sample_weight, X)
         factor = self._class_weights(y)
-        return Examples(X, T, w if factor is None else factor if w is None else factor * w)
+        if factor is not None:
+            X, y, w = self._counted("class_weight", X, y, product(factor, w))
+        return Examples(X, self._targets(y, _float_type(X)), None if w is None else relative(w))
 
     _y_numeric = False
 
@@ -256,19 +285,23 @@ class SparseMLP(FittedNetwork):
                 raise NervaError("sample_weight_val is given without X_val and y_val")
             return None
         X, y = validate_data(
-            self, sparse("X_val", X_val), sparse("y_val", y_val), reset=False, accept_sparse="csr", dtype=DTYPES, order="C",
+            self, taken("X_val", X_val), taken("y_val", y_val), reset=False, accept_sparse="csr", dtype=DTYPES, order="C",
             multi_output=True, y_numeric=self._y_numeric,
         )  # fmt: skip
-        w = None if sample_weight_val is None else self._checked_weight("sample_weight_val", sample_weight_val, X)
-        return Examples(X, self._targets(y, _float_type(X)), w)
+        X, y, w = self._counted("sample_weight_val", X, y, sample_weight_val)
+        return Examples(X, self._targets(y, _float_type(X)), None if w is None else relative(w))
 
-    def _checked_weight(self, name: str, sample_weight: Any, X: np.ndarray) -> np.ndarray:
-        w = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    def _counted(self, name: str, X: Any, y: Any, weight: Any) -> tuple[Any, Any, np.ndarray | None]:
+        """The samples of a weight that is not 0, and their weights: others are as if they were not there."""
+        if weight is None:
+            return X, y, None
+        w = _check_sample_weight(weight, X, dtype=np.float64)
         if (w < 0).any():
             raise NervaError(f"{name} must not be negative; its smallest number is {w.min():g}")
         if not w.any():
             raise NervaError(f"{name} is zero for every sample; at least one must count")
-        return w
+        counts = np.flatnonzero(w)
+        return (X, y, w) if len(counts) == len(w) else (X[counts], y[counts], w[counts])
 
     def _new_network(self, samples: Examples, seed: int) -> MLP:
         hidden = settings.hidden_sizes(self.hidden_layer_sizes)
@@ -287,9 +320,23 @@ class SparseMLP(FittedNetwork):
             seed=seed,
         )
 
-    def _same_network(self) -> MLP:
-        """A copy to go on with, so that a training that fails leaves the fitted network as it was."""
+    def _same_network(self, what: str) -> MLP:
+        """A copy to go on with, so that a training that fails leaves the fitted network as it was. Raises NervaError where
+        parameters that make a network are others than when it was made."""
+        changed(what, self._built, self._structure())
         return copy.deepcopy(self.network_)
+
+    def _structure(self) -> Given:
+        """The parameters that only a new network looks at."""
+        hidden = settings.hidden_sizes(self.hidden_layer_sizes)
+        return {
+            "hidden_layer_sizes": (self.hidden_layer_sizes, hidden),
+            "activation": (self.activation, settings.layer_names(hidden, self.activation, 0.0)),
+            "density": (self.density, settings.listed(self.density)),
+            "dropout": (self.dropout, real("dropout", self.dropout)),
+            "weights": (self.weights, settings.listed(self.weights)),
+            "backend": (self.backend, get_backend(self.backend).name),
+        }
 
     def _method(self) -> list[DynamicTopology]:
         """A fresh topology method, or none; that of the parameter stays as it is."""
@@ -303,6 +350,22 @@ class SparseMLP(FittedNetwork):
         """(the optimizer, λ): alpha/2 ‖W‖² is added to the summed loss of a batch, so λ = alpha over its total weight."""
         total = batch_size * samples.mean_weight
         return settings.optimizer(self.solver, self.alpha, total), float(self.alpha) / total
+
+    def _own_callbacks(self) -> list[Callback]:
+        """Copies of those of the parameter, which stay as they are."""
+        return [callback.separate() for callback in checked_callbacks(self.callbacks or ())]
+
+    def _steps(self) -> Given:
+        """The parameters that only the first of several calls of `partial_fit` looks at."""
+        solver = settings.optimizer(self.solver, 0.0, 1.0)
+        methods = self._method()
+        return {
+            "solver": (self.solver, (solver.name, solver.states)),
+            "method": (self.method, [method.settings() for method in methods]),
+            "callbacks": (self.callbacks, list(self.callbacks or ())),
+            "random_state": (self.random_state, self.random_state),
+            "max_iter": (self.max_iter, self.max_iter if methods else None),
+        }
 
     def _shown(self) -> list[Callback]:
         return [] if not self.verbose else [Lines()] if self.verbose < 2 else [ProgressBar()]

@@ -104,8 +104,11 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
                 f"class_weight={self.class_weight!r} needs all the data, of which partial_fit sees a part at a time; give "
                 "the weights of the classes"
             )
-        if classes is None and not hasattr(self, "network_"):
-            raise NervaError("classes must be given in the first call of partial_fit: all that will ever come")
+        if not hasattr(self, "network_"):
+            if classes is None:
+                raise NervaError("classes must be given in the first call of partial_fit: all that will ever come")
+        elif classes is not None and not np.array_equal(given := _different(classes), self.classes_):
+            raise NervaError(f"classes is {given.tolist()}, but the model was fitted with {self.classes_.tolist()}")
         self._partial_fit(X, y, sample_weight, classes)
         return self
 
@@ -159,9 +162,14 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         if kind == "multiclass-multioutput":
             raise NervaError("y has several columns; a matrix must hold zeros and ones, one column a label")
         if kind == "multilabel-indicator":
-            self._kind, self.classes_ = "multilabel", np.arange(y.shape[1])
+            labels = np.arange(y.shape[1])
+            if classes is not None and not np.array_equal(given := _different(classes), labels):
+                raise NervaError(
+                    f"classes is {given.tolist()}, but y has the labels {labels.tolist()}, the numbers of its columns"
+                )
+            self._kind, self.classes_ = "multilabel", labels
             return
-        self.classes_ = np.unique(y if classes is None else np.asarray(classes))
+        self.classes_ = np.unique(y) if classes is None else _different(classes)
         self._kind = "multiclass" if len(self.classes_) > 2 else "binary"
 
     def _targets(self, y: Any, dtype: np.dtype) -> np.ndarray:
@@ -182,6 +190,8 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
     def _class_weights(self, y: Any) -> np.ndarray | None:
         if self.class_weight is None:
             return None
+        if isinstance(self.class_weight, str) and self.class_weight != "balanced":
+            raise NervaError(f'class_weight must be None, "balanced" or class -> weight, not {self.class_weight!r}')
         dense = y.toarray() if issparse(y) else y
         return compute_sample_weight(self.class_weight, dense if self._kind == "multilabel" else np.ravel(dense))
 
@@ -199,6 +209,17 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _different(classes: ArrayLike) -> np.ndarray:
+    """The different classes, in order. Raises NervaError for what is no list of labels of one kind."""
+    try:
+        given = np.asarray(classes)
+        if given.ndim == 1 and given.size:
+            return np.unique(given)
+    except (TypeError, ValueError):  # labels that cannot be compared, lists of different lengths
+        pass
+    raise NervaError(f"classes must be a list of at least one label, all of one kind, not {classes!r}")
 
 
 def _chosen(Y: np.ndarray, classes: int) -> np.ndarray:

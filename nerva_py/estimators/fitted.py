@@ -14,10 +14,10 @@ from nerva_py import threads
 from nerva_py.engine.scipy_matrices import if_sparse_checked
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP
+from nerva_py.quantities import integer, native
 from nerva_py.sparse.storage import as_csr
 from nerva_py.topology import input_importance
 
-from . import settings
 from .incremental import Increments
 
 PREDICTED = 1000  # samples in a batch of predictions
@@ -42,13 +42,13 @@ class FittedNetwork(BaseEstimator):
     def _threads(self, network: MLP, batch_size: int) -> int | None:
         """`n_threads`; where it is None a single thread for small work, which another thread would only delay."""
         if self.n_threads is not None:
-            return settings.at_least("n_threads", self.n_threads, 1)
+            return integer("n_threads", self.n_threads, 1)
         return 1 if network.nnz * batch_size < SMALL else None
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Y (M, K), before the softmax or the logistic function."""
         check_is_fitted(self)
-        X = validate_data(self, sparse("X", X), reset=False, accept_sparse="csr", dtype=DTYPES, order="C")
+        X = validate_data(self, taken("X", X), reset=False, accept_sparse="csr", dtype=DTYPES, order="C")
         with threads.limited(self._threads(self.network_, min(PREDICTED, X.shape[0]))):
             return self.network_.predict(X, PREDICTED)
 
@@ -104,9 +104,10 @@ class FittedNetwork(BaseEstimator):
         return tags
 
 
-def sparse(name: str, matrix: Any) -> Any:
-    """What a user gives: a sparse matrix in CSR, with indices that scikit-learn and SciPy can follow. Raises NervaError."""
-    return if_sparse_checked(name, matrix, NervaError)
+def taken(name: str, given: Any) -> Any:
+    """What a user gives: a sparse matrix in CSR, with indices that scikit-learn and SciPy can follow; an array in the order of
+    this machine's bytes, as scikit-learn would make float64 of another one. Raises NervaError."""
+    return native(given) if isinstance(given, np.ndarray) else if_sparse_checked(name, given, NervaError)
 
 
 def read_only(network: MLP) -> bool:

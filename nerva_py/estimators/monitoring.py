@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from nerva_py.data import targets
 from nerva_py.network import MLP
 from nerva_py.training import Callback, Epoch, Order, Run
+from nerva_py.training.loop import resolve_loss
+
+from .samples import Examples
 
 OBJECTIVE = "objective"
 VALIDATION = "validation_score"
@@ -42,6 +46,22 @@ def penalty(network: MLP, decay: float) -> float:
     """λ/2 Σ w² of all weights, biases apart"""
     vectors: list[np.ndarray] = [layer.W.vector for layer in network.linear_layers]
     return decay / 2 * sum(float(np.vdot(vector, vector)) for vector in vectors)
+
+
+ABSURD = 10  # times the loss where all outputs are 0: no network that has learnt anything has that
+LOOKED_AT = 200  # samples for it: little beside an epoch
+
+
+def losses(network: MLP, samples: Examples, name: str, num_classes: int | None) -> tuple[float, float]:
+    """The mean loss of the network on some samples, and that where all outputs are 0."""
+    few = samples.at(np.arange(min(LOOKED_AT, len(samples.T))))
+    T = targets(few.T, np.arange(len(few.T)), num_classes, np.dtype(np.float64))
+    w = None if few.w is None else few.w[:, None]
+    Y = network.predict(few.X).astype(np.float64)
+    total = len(few.T) if w is None else float(w.sum())
+    with np.errstate(over="ignore"):
+        now, of_zeros = (float(resolve_loss(name).total(outputs, T, w)) / total for outputs in (Y, np.zeros_like(Y)))
+    return now, of_zeros
 
 
 class Lines(Callback):

@@ -22,12 +22,13 @@ PARAMETERS = """
     tol, n_iter_no_change : training ends when the loss, or with early_stopping the validation score, has not improved by more
         than tol (0.0001) for that many epochs (10; infinity is never).
     verbose : True prints a line an epoch, 2 shows a progress bar.
-    warm_start : whether `fit` continues with the network that there is.
+    warm_start : whether `fit` continues with the network that there is; then what makes a network cannot be changed.
     early_stopping : whether to stop by the score on validation data, and to keep the network of the best epoch.
     validation_fraction : share of the samples that is set apart for it, 0.1, unless fit gets X_val and y_val.
     weights : initial weights: "XavierNormalized" (MLPClassifier's), "Xavier", "He", "SparseHe", which looks at the inputs that
         a neuron really has, ..., or one name a layer.
-    callbacks : callbacks of the trainer (`nerva_py.Callback`), used as they are.
+    callbacks : callbacks of the trainer (`nerva_py.Callback`). Copies of them see the training, and are in `callbacks_`
+        afterwards. Where there are several fits, {run} in the name of a file gives each its own: CSVLogger("run-{run}.csv").
     backend : who computes sparse products, "numba", "scipy" or "mkl".
     n_threads : threads at most; None is what Numba has (in workers of joblib, a fair share of the cores), but one thread
         where a step is too small to be shared. The results do not depend on it.
@@ -39,6 +40,7 @@ PARAMETERS = """
     feature_importances_ : strength of each input as a share of all (D,), for SelectFromModel.
     loss_curve_, loss_, best_loss_ : the mean loss of the mini-batches of each epoch as they were met, with the penalty.
     validation_scores_, best_validation_score_ : accuracy or R² after each epoch; None without validation data.
+    callbacks_ : the copies of `callbacks` that saw the last training.
     history_ : the trainer's history, with what callbacks measured.
     n_iter_, t_ : epochs of the last fit, samples seen so far.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_, density_.

@@ -10,6 +10,8 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 
+from nerva_py.errors import NervaError
+
 from .base import SparseMLP
 from .parameters import PARAMETERS
 
@@ -43,11 +45,15 @@ class SparseMLPRegressor(RegressorMixin, SparseMLP):
 
     def _learn(self, y: Any, classes: ArrayLike | None) -> None:
         self._flat = y.ndim == 1 or y.shape[1] == 1
+        self._targets_fitted = 1 if self._flat else y.shape[1]
 
     def _targets(self, y: Any, dtype: np.dtype) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        return np.require(y.reshape(len(y), -1), dtype, "C")
+        T = np.require(y.reshape(len(y), -1), dtype, "C")
+        if T.shape[1] != self._targets_fitted:
+            raise NervaError(f"y has {T.shape[1]} targets, but the model was fitted with {self._targets_fitted}")
+        return T
 
     def _score(self, Y: np.ndarray, T: np.ndarray, w: np.ndarray | None) -> float:
         return float(r2_score(T, Y, sample_weight=w))

@@ -9,8 +9,8 @@ from sklearn.model_selection import train_test_split
 
 from nerva_py.data import Dataset, from_arrays
 from nerva_py.errors import NervaError
-
-from .settings import is_number
+from nerva_py.quantities import real
+from nerva_py.training.weighting import scaled
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,34 @@ class Examples:
         return Examples(self.X[rows], self.T[rows], None if self.w is None else self.w[rows])
 
     @property
-    def counted(self) -> int:
-        """How many samples have a weight that is not 0."""
-        return len(self.T) if self.w is None else int(np.count_nonzero(self.w))
-
-    @property
     def mean_weight(self) -> float:
-        """The mean of the weights that are not 0."""
-        return 1.0 if self.w is None else float(self.w.sum()) / max(1, self.counted)
+        """The mean of the weights."""
+        return 1.0 if self.w is None else float(self.w.mean())
 
     def dataset(self, num_classes: int | None) -> Dataset:
         """As the trainer has it: values as they are, without a test set."""
         return from_arrays(self.X, self.T, name="X", num_classes=num_classes, normalization="none")
+
+
+WHOLE = 2.0**31  # up to which whole numbers are taken as numbers of samples
+
+
+def relative(w: np.ndarray) -> np.ndarray | None:
+    """Weights as they count. Whole numbers are numbers of samples, 2 is as good as the sample twice; of others only the ratios
+    matter, so that their mean is made 1. If all are equal, there are none."""
+    if (w == w[0]).all():
+        return None
+    if (w == np.floor(w)).all() and w.max() < WHOLE:
+        return w
+    near_one = scaled(w)
+    return near_one / near_one.mean()
+
+
+def product(factor: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+    """The weights times a factor, without overflow."""
+    if w is None:
+        return factor
+    return factor * (w if 1e-100 < w.max() < 1e100 else scaled(w))
 
 
 def hold_out(samples: Examples, fraction: float, classes: np.ndarray | None, seed: int) -> tuple[Examples, Examples]:
@@ -45,8 +61,7 @@ def hold_out(samples: Examples, fraction: float, classes: np.ndarray | None, see
 
     Raises NervaError where either part would be too small.
     """
-    if not (is_number(fraction) and 0 < fraction < 1):
-        raise NervaError(f"validation_fraction must be between 0 and 1, not {fraction!r}")
+    fraction = real("validation_fraction", fraction, above=0, below=1, allowed="between 0 and 1")
     M = len(samples.T)
     if not 2 <= round(fraction * M) <= M - 1:
         raise NervaError(

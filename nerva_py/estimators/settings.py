@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections import ChainMap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from nerva_py.errors import NervaError
 from nerva_py.network.building import choose_densities
 from nerva_py.network.outputs import make_output
 from nerva_py.network.specs import build
+from nerva_py.quantities import as_integer, as_real, integer, plain, real
 from nerva_py.sparse.densities import erdos_renyi_epsilon
 from nerva_py.training.optimizers import OPTIMIZERS, Adam, Nesterov, Optimizer
 
@@ -28,13 +28,13 @@ EPSILON = 20  # of density="auto": SET's ε, about so many weights for each neur
 
 def hidden_sizes(hidden_layer_sizes: int | Sequence[int]) -> list[int]:
     """Widths of the hidden layers; a single number is one layer."""
-    single = is_integer(hidden_layer_sizes)
-    sizes: list[Any] = [hidden_layer_sizes] if single else _listed(hidden_layer_sizes)
-    if not all(is_integer(size) and size > 0 for size in sizes):
+    given = [hidden_layer_sizes] if as_integer(hidden_layer_sizes) is not None else _listed(hidden_layer_sizes)
+    sizes = [size for one in given if (size := as_integer(one)) is not None and size > 0]
+    if len(sizes) < len(given):
         raise NervaError(
             f"hidden_layer_sizes must be positive integers, one a hidden layer, not {hidden_layer_sizes!r}"
         )
-    return [int(size) for size in sizes]
+    return sizes
 
 
 def layer_names(hidden: Sequence[int], activation: str, dropout: float) -> list[str]:
@@ -43,9 +43,8 @@ def layer_names(hidden: Sequence[int], activation: str, dropout: float) -> list[
         raise NervaError(f"activation must be one of {', '.join(ACTIVATIONS)}, or a specification, not {activation!r}")
     name = ACTIVATIONS.get(activation.strip().lower(), activation)
     make_output(name, "activation")
-    if not is_number(dropout) or not 0 <= dropout < 1:
-        raise NervaError(f"dropout must be a number of at least 0 and less than 1, not {dropout!r}")
-    one = [name, f"Dropout({float(dropout)})"] if dropout else [name]
+    rate = real("dropout", dropout, 0, below=1)
+    one = [name, f"Dropout({rate})"] if rate else [name]
     return one * len(hidden) + ["Linear"]
 
 
@@ -59,10 +58,9 @@ def layer_densities(
         if density != "auto":
             raise NervaError(f'density must be "auto", a number from 0 to 1 or one for each layer, not {density!r}')
         return erdos_renyi_epsilon(shapes, EPSILON)
-    if is_number(density):
-        if not 0 < density <= 1:
-            raise NervaError(f"density must be more than 0 and at most 1, not {density!r}")
-        return choose_densities(shapes, float(density), None, distribution)
+    if as_real(density) is not None:
+        share = real("density", density, above=0, most=1, allowed="more than 0 and at most 1")
+        return choose_densities(shapes, share, None, distribution)
     if not isinstance(density, Sequence | np.ndarray):
         raise NervaError(f'density must be "auto", a number from 0 to 1 or one for each layer, not {density!r}')
     return choose_densities(shapes, 1.0, _listed(density), distribution)
@@ -70,8 +68,7 @@ def layer_densities(
 
 def optimizer(solver: str | Optimizer, alpha: float, batch_weight: float) -> Optimizer:
     """`solver` with the L2 penalty alpha/2 ‖W‖² a batch, that is, a weight decay of alpha / batch_weight for the mean loss."""
-    if not is_number(alpha) or not 0 <= alpha < math.inf:
-        raise NervaError(f"alpha must be a finite number of at least 0, not {alpha!r}")
+    alpha = real("alpha", alpha, 0)
     if isinstance(solver, str):
         if solver.lower() == "lbfgs":
             raise NervaError("solver 'lbfgs' is not there: it needs full batches. Known: adam, sgd, or a specification "
@@ -83,49 +80,42 @@ def optimizer(solver: str | Optimizer, alpha: float, batch_weight: float) -> Opt
         chosen = solver
     else:
         raise NervaError(f"solver must be a name, a specification or an Optimizer, not {solver!r}")
-    return replace(chosen, weight_decay=chosen.weight_decay + float(alpha) / batch_weight)
+    return replace(chosen, weight_decay=chosen.weight_decay + alpha / batch_weight)
 
 
 def batch_samples(batch_size: int | str, M: int) -> int:
     """Samples in a mini-batch, at most the M that there are."""
     if isinstance(batch_size, str) and batch_size == "auto":
         return min(AUTO_BATCH, M)
-    if not is_integer(batch_size) or int(batch_size) < 1:
+    samples = as_integer(batch_size)
+    if samples is None or samples < 1:
         raise NervaError(f'batch_size must be "auto" or an integer of at least 1, not {batch_size!r}')
-    return min(int(batch_size), M)
-
-
-def at_least(name: str, value: Any, least: int) -> int:
-    """An integer of at least that."""
-    if not is_integer(value) or value < least:
-        raise NervaError(f"{name} must be an integer of at least {least}, not {value!r}")
-    return int(value)
+    return min(samples, M)
 
 
 def patience(n_iter_no_change: float, max_iter: int) -> int:
     """Epochs without improvement before training ends; infinity is never."""
-    if is_number(n_iter_no_change) and math.isinf(n_iter_no_change) and n_iter_no_change > 0:
-        return max_iter + 1
-    return at_least("n_iter_no_change", n_iter_no_change, 1)
+    return max_iter + 1 if as_real(n_iter_no_change) == math.inf else integer("n_iter_no_change", n_iter_no_change, 1)
 
 
-def tolerance(tol: float) -> float:
-    """What counts as an improvement."""
-    if not is_number(tol) or not 0 <= tol < math.inf:
-        raise NervaError(f"tol must be a finite number of at least 0, not {tol!r}")
-    return float(tol)
+Given = dict[str, tuple[Any, Any]]  # parameters by name: as they were given, and what is compared of them
+
+
+def changed(what: str, before: Given, now: Given) -> None:
+    """Raises NervaError for the first parameter that is another one now, where `what` goes on with what there is."""
+    for name, (value, compared) in now.items():
+        if compared != before[name][1]:
+            raise NervaError(
+                f"{name} is {value!r}, but {what} goes on with what {name}={before[name][0]!r} has made, and would not look at "
+                f"it. A new estimator, or fit with warm_start=False, begins anew"
+            )
+
+
+def listed(values: Any) -> Any:
+    """A sequence or array as a list of Python's numbers, so that it can be compared; anything else as it is."""
+    return [plain(value) for value in values] if isinstance(values, list | tuple | np.ndarray) else plain(values)
 
 
 def _listed(values: Any) -> list[Any]:
     """The items of a sequence; None in place of what is none."""
     return list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str) else [None]
-
-
-def is_number(value: Any) -> TypeGuard[float]:
-    """A real number, of Python or NumPy; not a truth value."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-
-
-def is_integer(value: Any) -> TypeGuard[int]:
-    """An integer, of Python or NumPy; not a truth value."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

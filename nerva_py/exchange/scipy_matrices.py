@@ -13,6 +13,7 @@ from nerva_py.errors import NervaError, ShapeError
 from nerva_py.network import MLP, BatchNormLayer, LinearLayer
 from nerva_py.network.outputs import make_output
 from nerva_py.network.specs import split
+from nerva_py.quantities import check_real, element_type
 
 from .arguments import checked_network
 from .masks import csr_of, weight_of
@@ -38,7 +39,7 @@ def from_scipy(
         raise NervaError(f"weights must be a list of matrices (K, D), one a layer, not {given}")
     matrices = list(weights)
     names = _names(activations, len(matrices))
-    chosen = np.dtype(dtype or np.result_type(np.float32, *(_dtype(matrix) for matrix in matrices)))
+    chosen = element_type(dtype or np.result_type(np.float32, *(_dtype(matrix) for matrix in matrices)))
     vectors = list(biases) if biases is not None else [None] * len(matrices)
     if len(vectors) != len(matrices):
         raise NervaError(f"biases must be {len(matrices)}, one a weight matrix, not {len(vectors)}")
@@ -87,7 +88,8 @@ def _names(activations: str | Sequence[str] | None, count: int) -> list[str]:
 
 def _dtype(matrix: Any) -> np.dtype:
     """float64 for float64, float32 for all else that is real."""
-    dtype = matrix.dtype if issparse(matrix) else np.asarray(matrix).dtype
-    if dtype.kind not in "fiub":
-        raise NervaError(f"weights must be matrices of real numbers, not of {dtype}")
-    return np.dtype(np.float64 if dtype == np.float64 else np.float32)
+    given = matrix if issparse(matrix) else np.asarray(matrix)
+    if given.dtype.kind not in "fiub":
+        raise NervaError(f"weights must be matrices of real numbers, not of {given.dtype}")
+    check_real("weights", given)
+    return np.dtype(np.float64 if given.dtype.char == "d" else np.float32)

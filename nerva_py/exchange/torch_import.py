@@ -196,7 +196,7 @@ def _array(tensor: Any) -> np.ndarray:
 
 def _compare(torch: Any, module: Any, network: MLP) -> None:
     """Raise NervaError if the module computes something else than its children in order."""
-    weight = next(leaf.weight for _, leaf in _leaves(torch, module, "") if _is_linear(torch, leaf))
+    weight = next(module.parameters())  # not a layer's attribute `weight`: of one that is pruned it is of the last pass
     X = np.random.default_rng(0).standard_normal((SAMPLES, network.sizes[0]))
     modes = {part: part.training for part in module.modules()}
     module.eval()

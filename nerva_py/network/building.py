@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nerva_py import quantities
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.parts import find
+from nerva_py.quantities import as_integer, element_type
 from nerva_py.sparse import Support, Weight, densities, nonzeros
 from nerva_py.sparse.storage import stored
 from nerva_py.sparse.support import FullSupport
@@ -61,7 +63,7 @@ def mlp(
     rates = list(dropouts) if dropouts is not None else [0.0] * len(shapes)
     if len(rates) != len(shapes):
         raise NervaError(f"dropouts must be {len(shapes)} rates, one a linear layer, not {rates}")
-    rng = np.random.default_rng(seed)
+    rng, dtype = np.random.default_rng(quantities.seed(seed)), element_type(dtype)
 
     result: list[Layer] = []
     position = 0
@@ -79,7 +81,7 @@ def mlp(
         W = make_weight(shape, chosen[position], initializer, rng, dtype, backend)
         b = initializer.biases(shape, rng).astype(dtype)
         layer = LinearLayer(W, b, make_output(name, **place | {"D": shape[0]}), rates[position])
-        layer.astype(np.dtype(dtype))
+        layer.astype(dtype)
         result.append(layer)
         position += 1
     return MLP(result)
@@ -114,10 +116,11 @@ def choose_densities(
 
 def checked_sizes(layer_sizes: Sequence[int]) -> list[tuple[int, int]]:
     """The shapes (K, D) of the weight matrices between layers of these sizes."""
-    sizes = list(layer_sizes)
-    if len(sizes) < 2 or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
-        raise ShapeError(f"layer_sizes must be at least two positive integers, inputs first, not {sizes}")
-    return [(int(K), int(D)) for D, K in pairwise(sizes)]
+    given = list(layer_sizes)
+    sizes = [size for one in given if (size := as_integer(one)) is not None and size > 0]
+    if len(given) < 2 or len(sizes) < len(given):
+        raise ShapeError(f"layer_sizes must be at least two positive integers, inputs first, not {given}")
+    return [(K, D) for D, K in pairwise(sizes)]
 
 
 def one_for_each(items: Sequence[str], count: int, name: str) -> list[str]:

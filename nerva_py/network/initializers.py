@@ -15,6 +15,7 @@ import numpy as np
 from nerva_py.equations import initial
 from nerva_py.errors import NervaError
 from nerva_py.parts import registry_of
+from nerva_py.quantities import real
 
 Draw = Callable[[tuple[int, int], np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
@@ -109,6 +110,7 @@ class _Drawn:
 
 def Uniform(a: float = -0.05, b: float = 0.05) -> Initializer:
     """w ~ U(a, b)"""
+    a, b = real("a", a), real("b", b)
     if not a <= b:
         raise NervaError(f"Uniform(a, b) needs a ≤ b, not a={a}, b={b}")
     return Initializer("Uniform", _Drawn("uniform", (a, b)))
@@ -116,9 +118,7 @@ def Uniform(a: float = -0.05, b: float = 0.05) -> Initializer:
 
 def Normal(mean: float = 0.0, std: float = 0.05) -> Initializer:
     """w ~ N(mean, std)"""
-    if not std >= 0:
-        raise NervaError(f"Normal(mean, std) needs std ≥ 0, not {std}")
-    return Initializer("Normal", _Drawn("normal", (mean, std)))
+    return Initializer("Normal", _Drawn("normal", (real("mean", mean), real("std", std, 0))))
 
 
 def Zero() -> Initializer:

@@ -15,6 +15,7 @@ from nerva_py.engine import SparseBatch
 from nerva_py.equations import batch_norm, dropout, linear
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import draw_mask
+from nerva_py.quantities import as_real, element_type, integer, native, real
 from nerva_py.sparse import Weight
 
 from .outputs import Gradients, Output, from_inputs
@@ -116,6 +117,7 @@ class LinearLayer(Layer):
     def __init__(self, W: Weight, b: np.ndarray, output: Output | None = None, dropout: float = 0.0):
         if b.shape != (1, W.shape[0]):
             raise ShapeError(f"b must have shape (1, K) = (1, {W.shape[0]}), not {b.shape}")
+        b = native(b) if isinstance(b, np.ndarray) else b
         self.W = Parameter("W", W)
         self.b = Parameter("b", b, decays=False)
         self.output = output or Output()
@@ -215,15 +217,15 @@ class BatchNormLayer(Layer):
     buffers = ("mean", "variance")
 
     def __init__(self, D: int, dtype: Any = np.float32, epsilon: float = 1e-5, momentum: float = 0.1):
-        if not epsilon > 0 or not 0 < momentum <= 1:
-            raise NervaError(f"batch norm needs epsilon > 0 and momentum in (0, 1], not {epsilon}, {momentum}")
+        D, dtype = integer("D", D, 1), element_type(dtype)
         self.gamma = Parameter("gamma", np.ones((1, D), dtype), decays=False)
         self.beta = Parameter("beta", np.zeros((1, D), dtype), decays=False)
         self.parameters = (self.gamma, self.beta)
         self.mean = np.zeros((1, D), dtype)
         self.variance = np.ones((1, D), dtype)
-        self.epsilon = epsilon
-        self.momentum = momentum
+        self.epsilon, self.momentum = as_real(epsilon) or 0.0, as_real(momentum) or 0.0
+        if not 0 < self.epsilon < np.inf or not 0 < self.momentum <= 1:
+            raise NervaError(f"batch norm needs epsilon > 0 and momentum in (0, 1], not {epsilon!r}, {momentum!r}")
 
     def forward(self, X: Any, rng: Any = None) -> tuple[Any, BatchNormTape]:
         Y, Z, mean, variance = batch_norm.batch_norm(self._dense(X), self.gamma.value, self.beta.value, self.epsilon)
@@ -287,6 +289,4 @@ def check_sparse_input(layers: Iterable[Layer]) -> None:
 
 def checked_rate(rate: float) -> float:
     """A dropout rate p with 0 ≤ p < 1."""
-    if not 0 <= rate < 1:
-        raise NervaError(f"a dropout rate must be at least 0 and less than 1, not {rate!r}")
-    return rate
+    return real("a dropout rate", rate, 0, below=1, allowed="at least 0 and less than 1")

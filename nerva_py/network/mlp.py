@@ -13,8 +13,9 @@ from scipy.sparse import csr_array, issparse
 
 from nerva_py.engine import SparseBatch, batch_layout, one_blas_thread, workspace
 from nerva_py.engine.sparse_batch import canonical_csr
-from nerva_py.errors import NervaError, ShapeError
+from nerva_py.errors import DataError, NervaError, ShapeError
 from nerva_py.matrix import Outer
+from nerva_py.quantities import element_type, optional_integer, real_array
 
 from .layers import Layer, LinearLayer
 from .outputs import Gradients
@@ -26,11 +27,14 @@ ACTIVATION_NUMBERS = 2**24  # numbers: 64 MB in float32
 class MLP:
     """A multilayer perceptron: `forward` and `backward` run through its layers.
 
-    Raises ShapeError where layers do not fit together.
+    Raises ShapeError where layers do not fit together, NervaError for what is no layer.
     """
 
     def __init__(self, layers: Sequence[Layer]):
         self.layers = list(layers)
+        for place, layer in enumerate(self.layers):
+            if not isinstance(layer, Layer):
+                raise NervaError(f"layers[{place}] must be a Layer, not {layer!r}")
         self.linear_layers = [
             layer for layer in self.layers if isinstance(layer, LinearLayer)
         ]  # those with a weight matrix
@@ -107,14 +111,13 @@ class MLP:
         """Y (N, K) in evaluation mode, in batches: all rows of X, in order. Class labels are `predict(X).argmax(axis=1)`.
 
         X may be a SciPy sparse matrix; then the batches are sparse, too. A batch has 256 samples, in a very wide network
-        fewer, unless `batch_size` is given. Raises ShapeError for a matrix of another width, NervaError for a batch size
-        below 1.
+        fewer, unless `batch_size` is given. Raises ShapeError for a matrix of another width, DataError for other than real
+        numbers, NervaError for a batch size below 1.
         """
-        X = canonical_csr("X", X) if issparse(X) else np.asarray(X)
+        X = canonical_csr("X", X) if issparse(X) else real_array("X", np.asarray(X), DataError)
         if X.ndim != 2 or X.shape[1] != self.sizes[0]:
             raise ShapeError(f"X must be a matrix with {self.sizes[0]} columns, not of shape {X.shape}")
-        if batch_size is not None and batch_size < 1:
-            raise NervaError(f"batch_size must be at least 1, not {batch_size!r}")
+        batch_size = optional_integer("batch_size", batch_size, 1)
         if X.shape[0] == 1:  # neither memory to use again nor products of BLAS, so nothing to set up
             return self.evaluate(_batch(X, slice(0, 1), self.dtype))
         size = batch_size or fitting_batch(self.sizes, 256)
@@ -131,7 +134,7 @@ class MLP:
     def astype(self, dtype: DTypeLike) -> MLP:
         """Convert all parameters in place; float64 is for checking gradients. Returns the network."""
         for layer in self.layers:
-            layer.astype(np.dtype(dtype))
+            layer.astype(element_type(dtype))
         return self
 
     @property

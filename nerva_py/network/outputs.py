@@ -12,6 +12,7 @@ from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.activations import Activation
 from nerva_py.errors import NervaError
 from nerva_py.parts import registry_of
+from nerva_py.quantities import real
 
 from .parameter import Parameter, arguments_of
 from .specs import build
@@ -78,7 +79,9 @@ class TrainedSReLU(Output):
     keeps = "Z"
 
     def __init__(self, al: float = 0.0, tl: float = 0.0, ar: float = 1.0, tr: float = 1.0):
-        self.shape = Parameter("srelu", np.array([[al, tl, ar, tr]]), decays=False)
+        self.shape = Parameter(
+            "srelu", np.array([[real("al", al), real("tl", tl), real("ar", ar), real("tr", tr)]]), decays=False
+        )
         self.parameters = (self.shape,)
 
     def arguments(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from matplotlib import colormaps
 
 from nerva_py.errors import NervaError
 from nerva_py.files import write_atomically
+from nerva_py.quantities import real
 from nerva_py.training import Callback, Epoch, Run
 
 from .matrices import draw_pixels
@@ -64,8 +65,7 @@ def connectivity_gif(
 
     The file is written whole or not at all. Raises NervaError.
     """
-    if not isinstance(fps, int | float) or not 0 < fps <= 50:
-        raise NervaError(f"fps must be a number of pictures a second, more than 0 and at most 50, not {fps!r}")
+    fps = real("fps", fps, above=0, most=50, allowed="a number of pictures a second, more than 0 and at most 50")
     if not recorder.epochs:
         raise NervaError("recorder: nothing is recorded yet; give it to train(..., callbacks=[..., recorder])")
     pictures = _pictures(recorder, [as_image(degrees, image_shape) for degrees in recorder.degrees])

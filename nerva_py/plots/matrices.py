@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import StrMethodFormatter
 
-from nerva_py.errors import NervaError
 from nerva_py.network import MLP
+from nerva_py.quantities import integer
 from nerva_py.sparse import Support
 
 from .style import AMOUNT, BLUE, axes_or_new, plain, whole_numbers
@@ -101,8 +101,7 @@ def sparsity(matrix: Matrix, ax: Axes | None = None, bins: int = 256) -> Axes:
     There are at most `bins` blocks a side, and so few that one has four weights on average: a smaller one would show noise.
     O(nnz + bins²) time and memory; no K×D array is formed. Raises NervaError for bins below 1.
     """
-    if not isinstance(bins, int) or bins < 1:
-        raise NervaError(f"bins must be an integer of at least 1, not {bins!r}")
+    bins = integer("bins", bins, 1)
     support = support_of(matrix)
     K, D = support.shape
     exact = max(K, D) <= bins

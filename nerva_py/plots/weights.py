@@ -6,6 +6,7 @@ import numpy as np
 
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.network import MLP
+from nerva_py.quantities import as_integer
 from nerva_py.sparse import Support, Weight
 from nerva_py.topology import in_degrees, out_degrees
 
@@ -17,9 +18,10 @@ def matrix_of(drawn: MLP | Matrix, layer: int = 1) -> Matrix:
     if not isinstance(drawn, MLP):
         return drawn
     count = len(drawn.linear_layers)
-    if not isinstance(layer, int) or not 1 <= layer <= count:
+    number = as_integer(layer)
+    if number is None or not 1 <= number <= count:
         raise NervaError(f"layer must be from 1 to {count}, the linear layers of the network, not {layer!r}")
-    return drawn.linear_layers[layer - 1].W.value
+    return drawn.linear_layers[number - 1].W.value
 
 
 def support_of(matrix: Matrix) -> Support:

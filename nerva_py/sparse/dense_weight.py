@@ -13,6 +13,7 @@ from nerva_py.engine.sparse_batch import SparseBatch
 from nerva_py.equations.linear import linear
 from nerva_py.errors import ShapeError
 from nerva_py.matrix import primitives as table
+from nerva_py.quantities import native
 
 from .fitting import check_factors, check_linear, check_product
 from .kernels.dense_sparse_input import dense_affine_sparse_input, dense_weight_gradient_sparse_input
@@ -32,6 +33,7 @@ class DenseWeight(WeightMatrix):
     def __init__(self, array: np.ndarray, backend: str = "numba"):
         if array.ndim != 2 or array.dtype.char not in "fd":
             raise ShapeError(f"array must be a matrix of float32 or float64, not {array.dtype} {array.shape}")
+        array = native(array)
         # Kernels are compiled for contiguous, writeable arrays.
         self.array = array if array.flags.carray else array.copy(order="C")
         self.backend = backend  # of the products once it has lost a weight

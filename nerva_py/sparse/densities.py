@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from nerva_py.errors import NervaError
+from nerva_py.quantities import real
 
 Shapes = Sequence[tuple[int, int]]
 
@@ -22,9 +21,7 @@ def nonzeros(density: float, shape: tuple[int, int]) -> int:
 
 def checked_density(density: float, name: str = "density") -> float:
     """A finite number from 0 to 1; else an error that names it."""
-    if not isinstance(density, int | float | np.number) or not 0 <= density <= 1:
-        raise NervaError(f"{name} must be a number from 0 to 1, not {density!r}")
-    return float(density)
+    return real(name, density, 0, 1)
 
 
 def uniform(shapes: Shapes, density: float) -> list[float]:
@@ -37,7 +34,7 @@ def erdos_renyi(shapes: Shapes, density: float) -> list[float]:
 
     RigL's Erdős–Rényi-kernel distribution, which for an MLP is Erdős–Rényi under a global budget.
     """
-    checked_density(density)
+    density = checked_density(density)
     raw = [(K + D) / (K * D) for K, D in shapes]
     sizes = [K * D for K, D in shapes]
     dense: set[int] = set()
@@ -57,8 +54,7 @@ def erdos_renyi_epsilon(shapes: Shapes, epsilon: float) -> list[float]:
 
     Raises NervaError for a negative ε.
     """
-    if not epsilon >= 0 or math.isinf(epsilon):
-        raise NervaError(f"epsilon must be a finite number of at least 0, not {epsilon!r}")
+    epsilon = real("epsilon", epsilon, 0)
     return [min(1.0, epsilon * (K + D) / (K * D)) for K, D in shapes]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from typing import Any
 
 import numba
@@ -14,6 +15,7 @@ from scipy.sparse import csr_array
 from nerva_py.engine.process import computed_once
 from nerva_py.engine.scipy_matrices import sorted_csr
 from nerva_py.errors import NervaError, ShapeError
+from nerva_py.quantities import as_integer
 
 from .kernels import positions
 
@@ -66,9 +68,10 @@ class Support:
         Raises NervaError unless nnz is from 0 to K·D.
         """
         K, D = checked_shape(shape)
-        if not 0 <= nnz <= K * D:
+        count = as_integer(nnz)
+        if count is None or not 0 <= count <= K * D:
             raise NervaError(f"nnz must be from 0 to K·D = {K * D} for shape {shape}, not {nnz}")
-        return cls._sorted((K, D), random_positions(K * D, nnz, rng))
+        return cls._sorted((K, D), random_positions(K * D, count, rng))
 
     @classmethod
     def at(cls, shape: tuple[int, int], rows: ArrayLike, columns: ArrayLike) -> Support:
@@ -286,10 +289,11 @@ def index_dtype(nnz: int, K: int, D: int) -> np.dtype:
 
 def checked_shape(shape: ArrayLike) -> tuple[int, int]:
     """(K, D) as two positive integers."""
-    sizes = tuple(np.asarray(shape).tolist()) if np.ndim(shape) == 1 else ()
-    if len(sizes) != 2 or not all(isinstance(n, int) and n > 0 for n in sizes):
-        raise ShapeError(f"shape must be two positive integers (K, D), not {shape!r}")
-    return sizes
+    sizes = [as_integer(n) for n in shape] if np.ndim(shape) == 1 and isinstance(shape, Iterable) else []
+    match sizes:
+        case [int(K), int(D)] if K > 0 and D > 0:
+            return K, D
+    raise ShapeError(f"shape must be two positive integers (K, D), not {shape!r}")
 
 
 def flat_positions(shape: tuple[int, int], rows: ArrayLike, columns: ArrayLike) -> np.ndarray:

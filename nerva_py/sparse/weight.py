@@ -18,6 +18,7 @@ from nerva_py.equations.linear import linear
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.matrix import primitives as table
 from nerva_py.matrix.dense import dropout_mask
+from nerva_py.quantities import element_type, native, real_array
 
 from .backends import Backend, get_backend
 from .densities import nonzeros
@@ -56,7 +57,7 @@ class WeightMatrix:
 
     def astype(self, dtype: DTypeLike) -> Any:
         """The same matrix with values of another element type."""
-        return self.like(self.data.astype(dtype))
+        return self.like(self.data.astype(element_type(dtype)))
 
 
 class SparseWeight(WeightMatrix):
@@ -76,6 +77,7 @@ class SparseWeight(WeightMatrix):
             raise ShapeError(
                 f"data must hold {support.nnz} values of float32 or float64, not {data.dtype} {data.shape}"
             )
+        data = native(data)
         self.support = support
         self.shape = support.shape  # (K, D)
         self.nnz = data.size  # number of stored weights
@@ -92,7 +94,7 @@ class SparseWeight(WeightMatrix):
         Raises NervaError for what is no sparse matrix, for indices out of range and for a position that is stored twice.
         """
         csr = sorted_csr("matrix", matrix, NervaError)
-        chosen = np.dtype(dtype or (np.float64 if csr.dtype == np.float64 else np.float32))
+        chosen = element_type(dtype or (np.float64 if csr.dtype.char == "d" else np.float32))
         return cls(Support._of_checked(csr), csr.data.astype(chosen), backend)
 
     @classmethod
@@ -100,7 +102,7 @@ class SparseWeight(WeightMatrix):
         cls, array: np.ndarray, dtype: DTypeLike | None = None, backend: str | Backend = "numba"
     ) -> SparseWeight:
         """From a dense array: its nonzero elements are the support. Raises ShapeError for an array that is no matrix."""
-        array = np.asarray(array)
+        array = real_array("array", np.asarray(array))
         if array.ndim != 2:
             raise ShapeError(f"array must be a matrix, not of shape {array.shape}")
         return cls.from_scipy(csr_array(array), dtype, backend)
@@ -120,7 +122,7 @@ class SparseWeight(WeightMatrix):
         shape = checked_shape(shape)
         support = Support.random(shape, nonzeros(density, shape), rng)
         data = rng.uniform(-1, 1, support.nnz) / np.sqrt(shape[1]) if values is None else values(support, rng)
-        return cls(support, np.asarray(data, dtype), backend)
+        return cls(support, np.asarray(data, element_type(dtype)), backend)
 
     nbytes = property(lambda self: self.data.nbytes + self.support.nbytes, doc="bytes of values and indices")
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from nerva_py.equations import rates
 from nerva_py.errors import NervaError
 from nerva_py.parts import find
+from nerva_py.quantities import as_real
 from nerva_py.sparse.densities import checked_density
 
 Decay = Callable[[float], float]
@@ -51,9 +52,11 @@ class GradualDensity:
     stop: float = 0.75
 
     def __post_init__(self) -> None:
-        checked_density(self.final)
-        if not 0 <= self.start < self.stop <= 1:
+        final, start, stop = checked_density(self.final), as_real(self.start), as_real(self.stop)
+        if start is None or stop is None or not 0 <= start < stop <= 1:
             raise NervaError(f"0 ≤ start < stop ≤ 1 is needed, not start={self.start!r}, stop={self.stop!r}")
+        for name, number in (("final", final), ("start", start), ("stop", stop)):
+            object.__setattr__(self, name, number)
 
     def at(self, progress: float, initial: float) -> float:
         """The density when a share `progress` of training is over: 1 − s_t."""

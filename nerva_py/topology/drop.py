@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nerva_py.errors import NervaError
-from nerva_py.parts import registry_of
+from nerva_py.parts import name_of, registry_of
+from nerva_py.quantities import real
 from nerva_py.sparse.selection import lowest, share
 
 from .layer import TopologyLayer
@@ -79,9 +80,7 @@ def _nearest_zero(layers: Sequence[TopologyLayer], zeta: float, rng: np.random.G
 
 def Threshold(tau: float) -> Drop:
     """All weights with |w| ≤ τ. Raises NervaError unless 0 ≤ τ < ∞."""
-    if not 0 <= tau < np.inf:
-        raise NervaError(f"Threshold(τ) needs a finite τ ≥ 0, not {tau!r}")
-    return Drop("Threshold", tau, _up_to)
+    return Drop("Threshold", real("tau", tau, 0, allowed="a finite τ ≥ 0"), _up_to)
 
 
 def _up_to(layers: Sequence[TopologyLayer], tau: float, rng: np.random.Generator) -> Masks:
@@ -149,17 +148,17 @@ def smallest_of_all(layers: Sequence[TopologyLayer], count: int) -> Masks:
 
 def checked_share(zeta: float, name: str = "zeta") -> float:
     """A share from 0 to 1. Raises NervaError for any other number."""
-    if not isinstance(zeta, int | float | np.number) or not 0 <= zeta <= 1:
-        raise NervaError(f"{name} must be a number from 0 to 1, not {zeta!r}")
-    return float(zeta)
+    return real(name, zeta, 0, 1)
 
 
 def _checked(scores: np.ndarray, layer: TopologyLayer, score: Callable[..., object]) -> np.ndarray:
     scores = np.asarray(scores)
     if scores.shape != (layer.nnz,):
         raise NervaError(
-            f"{score.__name__} must return {layer.nnz} scores, one a weight of {layer!r}, not {scores.shape}"
+            f"{name_of(score)} must return {layer.nnz} scores, one a weight of {layer!r}, not {scores.shape}"
         )
+    if scores.dtype.kind not in "buif" or np.isnan(scores).any():
+        raise NervaError(f"{name_of(score)} must return numbers without NaN for {layer!r}")
     return scores
 
 

@@ -11,13 +11,14 @@ G = DZᵀ X is the gradient of every position of W, those without a weight inclu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nerva_py.errors import NervaError
 from nerva_py.parts import registry_of
+from nerva_py.quantities import integer, real
 from nerva_py.sparse import Support
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import merged, random_free, without
@@ -46,6 +47,8 @@ class Grow:
     def __call__(self, layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
         chosen = self.choose(layer, kept, count, rng)
         if not isinstance(chosen, Support):
+            if not isinstance(chosen, Sequence) or len(chosen) != 2:
+                raise NervaError(f"grow rule {self.name} must return a Support or (rows, columns), not {chosen!r}")
             try:
                 chosen = Support.at(layer.shape, *chosen)
             except (NervaError, TypeError, ValueError) as error:
@@ -69,7 +72,7 @@ def _anywhere(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Ge
 
 def Gradient(batches: int = 1) -> Grow:
     """The largest |G|, exactly, G the gradient over the last `batches` steps. O(N·K·D) time, O(count) memory."""
-    return Grow("Gradient", _largest_gradient, _checked_batches(batches), returning=True)
+    return Grow("Gradient", _largest_gradient, integer("batches", batches, 1), returning=True)
 
 
 def _largest_gradient(layer: TopologyLayer, kept: Support, count: int, rng: np.random.Generator) -> Support:
@@ -81,9 +84,11 @@ def Guided(candidates: float = 1.0, batches: int = 1) -> Grow:
 
     Raises NervaError unless `candidates` is positive.
     """
-    if not isinstance(candidates, int | float | np.number) or not 0 < candidates < np.inf:
-        raise NervaError(f"Guided: candidates must be a positive number, not {candidates!r}")
-    return Grow("Guided", _LargestOfCandidates(candidates), _checked_batches(batches))
+    return Grow(
+        "Guided",
+        _LargestOfCandidates(real("candidates", candidates, above=0, allowed="a positive number")),
+        integer("batches", batches, 1),
+    )
 
 
 @dataclass(frozen=True)
@@ -128,12 +133,6 @@ def draw(weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 def resolve(rule: Grow | Choose) -> Grow:
     """A plain function is a rule, too: it may look at the gradient of the last step, `layer.outer`."""
     return rule if isinstance(rule, Grow) else Grow(getattr(rule, "__name__", "grow"), rule)
-
-
-def _checked_batches(batches: int) -> int:
-    if not isinstance(batches, int) or batches < 1:
-        raise NervaError(f"batches must be an integer of at least 1, not {batches!r}")
-    return batches
 
 
 GROW_RULES: dict[str, Callable[..., Grow]] = registry_of(Random, Gradient, Guided, RandomUnfired)

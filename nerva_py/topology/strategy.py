@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from nerva_py.network import Layer, LinearLayer
 from nerva_py.network.initializers import INITIALIZERS
 from nerva_py.network.outputs import Output, Pointwise
 from nerva_py.network.specs import build
+from nerva_py.quantities import real
 from nerva_py.sparse import Remap, SparseWeight
 from nerva_py.sparse.gradient_growth import largest_among
 from nerva_py.sparse.growth import random_free
@@ -73,7 +75,9 @@ class DynamicTopology(Callback):
         name: str | None = None,
     ):
         if drop is not None and not isinstance(drop, str | Drop):
-            raise NervaError(f"drop must be a rule, its name or None, not {drop!r}")
+            raise NervaError(
+                f"drop must be a rule, its name or None, not {drop!r}; topology.drop.by_score makes a rule of a function"
+            )
         if grow is not None and not isinstance(grow, str | Grow) and not callable(grow):
             raise NervaError(f"grow must be a rule, its name or a function, not {grow!r}")
         self.drop = build("drop rule", drop, DROP_RULES) if isinstance(drop, str) else drop
@@ -82,9 +86,7 @@ class DynamicTopology(Callback):
         )
         self.initializer = build("initializer", grow_weights, INITIALIZERS)
         self.every, self.decay = intervals.every(every), decay_named(decay)
-        if not isinstance(stop, int | float) or not 0 < stop <= 1:
-            raise NervaError(f"stop must be a share of training, more than 0 and at most 1, not {stop!r}")
-        self.stop = stop
+        self.stop = real("stop", stop, above=0, most=1, allowed="a share of training, more than 0 and at most 1")
         self.density = density
         self.distribution = distribution  # of the initial densities, for those who build the network
         self.name = name or "DynamicTopology"
@@ -98,6 +100,8 @@ class DynamicTopology(Callback):
         """Look at the layers, and compile what the updates need."""
         self.rng = run.generator()
         self.t = 0
+        self._has_looked = False  # whether an update has looked for weights to drop
+        self.steps_per_epoch = run.steps_per_epoch
         self.total = run.epochs * run.steps_per_epoch
         self.interval = self.every.steps(run.steps_per_epoch)
         self._attach(run)
@@ -127,14 +131,43 @@ class DynamicTopology(Callback):
         if self.density is not None and (due or self.t == self.total):
             self._prune(self.density.at(self.t / self.total, self.initial_density))
         if self.drop is not None and due and self.t <= self.stop * self.total:
-            self.update(self.decay(self.t / (self.stop * self.total)))
+            decay = self.decay(self.t / (self.stop * self.total))
+            dropped = self.update(decay)
+            if dropped == 0 and not self._has_looked and all(np.isfinite(layer.values).all() for layer in self.layers):
+                weights = ", ".join(f"{layer.nnz:,}" for layer in self.layers)
+                warnings.warn(
+                    f"{self.name}: the first update, after step {self.t}, has moved no weight: {self.drop.name} with "
+                    f"{self.drop.amount * decay:.3g} drops none of layers with {weights} weights",
+                    stacklevel=2,
+                )
+            self._has_looked |= dropped is not None
             for layer in self.layers:
                 layer.forget()
 
     def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
-        epoch.measures["topology"] = measures.measured(self.layers, self.changes)
+        epoch.measures["topology"] = measures.measured(self.layers, self.changes) | {
+            "updates": self._updates_until(self.t), "planned": self.updates
+        }  # fmt: skip
+
+    def unfinished(self, run: Run) -> str | None:
+        """The density, until the final one is reached."""
+        if self.density is None or not self.layers:
+            return None
+        size, nnz = sum(layer.size for layer in self.layers), sum(layer.nnz for layer in self.layers)
+        if nnz <= round(self.density.final * size):
+            return None
+        return (
+            f"{self.name}: the network has density {nnz / size:.3g}, and would have {self.density.final:g} after "
+            f"{self.density.stop:.0%} of {run.epochs} epochs"
+        )
 
     def on_train_end(self, run: Run) -> None:
+        left = self.unfinished(run)
+        if left is None and not self._updates_until(self.t) and self.updates and self.drop is not None:
+            left = f"{self.name}: the first of {self.updates} updates would have come after {self.interval} steps"
+        if left is not None and self.total and (run.stop or run.history.interrupted or len(run.history) == run.epochs):
+            ended = "was interrupted" if run.history.interrupted else "ended"
+            warnings.warn(f"training {ended} after {self.t} of {self.total} steps. {left}", stacklevel=2)
         for layer in self.layers:
             layer.forget()
 
@@ -176,16 +209,26 @@ class DynamicTopology(Callback):
 
     # --------------------------------------------------------------------------------------------------------- update
 
-    def update(self, decay: float = 1.0) -> None:
-        """Drop and grow once; `decay` is a factor of the share that is dropped."""
+    @property
+    def updates(self) -> int:
+        """How many updates the run has that has begun; of a method that only prunes, how many times it does before the end."""
+        return self._updates_until(self.total) if self.drop is not None else (self.total - 1) // self.interval
+
+    def _updates_until(self, t: int) -> int:
+        return int(min(t, self.stop * self.total)) // self.interval
+
+    def update(self, decay: float = 1.0) -> int | None:
+        """Drop and grow once; `decay` is a factor of the share that is dropped. Returns how many weights were dropped, None
+        where all layers are full or empty."""
         assert self.drop is not None
         places = [n for n, layer in enumerate(self.layers) if layer.nnz and not layer.full]
         layers = [self.layers[n] for n in places]
         if not layers:
-            return
+            return None
         dropped = self.drop(layers, decay, self.rng)
         for n, layer, gone in zip(places, layers, dropped, strict=True):
             self._record(n, self._exchange(layer, gone))
+        return int(sum(np.count_nonzero(gone) for gone in dropped))
 
     def _exchange(self, layer: TopologyLayer, gone: np.ndarray) -> Remap:
         """Drop the weights that are `gone` and grow as many."""
@@ -234,6 +277,13 @@ class DynamicTopology(Callback):
             raise NervaError(
                 f"{self.name}: the network has density {self.initial_density:.4g}; a final density of "
                 f"{self.density.final:g} is above it. Start with a larger --overall-density"
+            )
+        if self.total and not self.updates and (self.drop is not None or self.density is not None):
+            run_length = f"{self.total // self.steps_per_epoch} epochs of {self.steps_per_epoch}"
+            until = "" if self.stop == 1 else f" until step {self.stop * self.total:g}"
+            raise NervaError(
+                f"{self.name}: changes come {self.every}{until}, but this run has {self.total} steps ({run_length}), so there "
+                "would be none; give another interval, as in every=10, or more epochs"
             )
 
     def _compile(self, run: Run) -> None:

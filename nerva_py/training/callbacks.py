@@ -19,9 +19,14 @@ by `load_state_dict`, which is called after `on_train_begin`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
+
+from nerva_py.errors import NervaError
 
 if TYPE_CHECKING:
     from nerva_py.network import Layer
@@ -36,7 +41,7 @@ class Order(IntEnum):
     CHANGES = 0  # the network: topology methods
     MEASURES = 1  # what it finds, into `epoch.measures`; every callback that says nothing else
     DECIDES = 2  # whether training goes on
-    WRITES = 3  # logs and progress bars
+    WRITES = 3  # logs and progress bars; what cannot be written is a warning
     SAVES = 4  # checkpoints, of everything above
 
 
@@ -67,6 +72,16 @@ class Callback:
     def on_train_end(self, run: Run) -> None:
         """After the last epoch, also when training was interrupted or failed; if `on_train_begin` returned."""
 
+    def unfinished(self, run: Run) -> str | None:
+        """What this callback has still to do before the network is what is wanted, None if nothing: until then no epoch is the
+        best one, and none counts as one without improvement."""
+        return None
+
+    def separate(self) -> Callback:
+        """A copy for one fit of an estimator, which leaves its parameter `callbacks` as it is. Raises NervaError where two fits
+        would write one file."""
+        return copy.deepcopy(self)
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must remember: dicts with string keys, lists, numbers, strings, None and numeric arrays."""
         return {}
@@ -75,9 +90,37 @@ class Callback:
         """Continue from what `state_dict` returned; called after `on_train_begin` in a resumed run."""
 
 
+def checked_callbacks(callbacks: Any) -> list[Callback]:
+    """The list of them. Raises NervaError, which says what else was given."""
+    if isinstance(callbacks, Callback | str) or not isinstance(callbacks, Iterable):
+        raise NervaError(f"callbacks must be a list of callbacks, not {callbacks!r}{_cure(callbacks)}")
+    result = list(callbacks)
+    for place, callback in enumerate(result):
+        if not isinstance(callback, Callback):
+            raise NervaError(f"callbacks[{place}] must be a Callback, not {callback!r}{_cure(callback)}")
+    return result
+
+
+def _cure(given: Any) -> str:
+    if isinstance(given, str):
+        return f"; a topology method is made from its specification by method({given!r})"
+    if isinstance(given, type) and issubclass(given, Callback):
+        return f"; make one: {given.__name__}()"
+    return "; write [...] around it" if isinstance(given, Callback) else ""
+
+
 def overriding(callbacks: Sequence[Callback], method: str) -> list[Callback]:
     """Those that really do something in this method: a call that does nothing still costs time."""
     return [callback for callback in callbacks if getattr(type(callback), method) is not getattr(Callback, method)]
+
+
+@contextmanager
+def warned() -> Iterator[None]:
+    """A context in which what cannot be written is a warning: a log is no reason to end a run."""
+    try:
+        yield
+    except (OSError, NervaError) as error:
+        warnings.warn(f"training goes on, but {error}", stacklevel=3)
 
 
 def end_all(callbacks: Sequence[Callback], run: Run) -> None:

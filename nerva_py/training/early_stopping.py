@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nerva_py.checkpoints.fields import integer
+from nerva_py.checkpoints import fields
 from nerva_py.checkpoints.networks import build_snapshot, snapshot_tree
-from nerva_py.errors import NervaError
+from nerva_py.network import MLP
 from nerva_py.network.snapshot import Snapshot, restore, snapshot
+from nerva_py.quantities import integer
 
 from .callbacks import Callback, Order
 from .history import Epoch
@@ -16,7 +17,8 @@ from .run import Run
 
 
 class EarlyStopping(Callback):
-    """Ends training when `monitor` has not improved by more than `min_delta` for `patience` epochs.
+    """Ends training when `monitor` has not improved by more than `min_delta` for `patience` epochs. Epochs count from when the
+    network is what is wanted: with gradual pruning, from when it has its final density.
 
     `monitor` is a number of the epoch: "test_loss", "test_accuracy", "train_loss", "score", ..., or a measure of another
     callback with its `mode`, "min" or "max"; see `Monitor`. With `restore_best` the network that training leaves is that of
@@ -35,15 +37,14 @@ class EarlyStopping(Callback):
         mode: Mode | None = None,
         restore_best: bool = True,
     ):
-        if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
-            raise NervaError(f"patience must be a number of epochs of at least 1, not {patience!r}")
-        self.patience = patience
+        self.patience = integer("patience", patience, 1, allowed="a number of epochs of at least 1")
         self.restore_best = restore_best
         self._options = (monitor, mode, min_delta)
         self.monitor = Monitor(*self._options)
         self.stopped_epoch = 0
         self.waited = 0
         self._kept: Snapshot | None = None
+        self._network: MLP | None = None  # while training goes on
 
     @property
     def best(self) -> float | None:
@@ -62,6 +63,8 @@ class EarlyStopping(Callback):
         self._network = run.network
 
     def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
+        if not epoch.final:
+            return
         if self.monitor.improved(epoch):
             self.waited = 0
             if self.restore_best:
@@ -75,7 +78,7 @@ class EarlyStopping(Callback):
     def on_train_end(self, run: Run) -> None:
         if self._kept is not None:
             restore(run.network, self._kept)
-            self._kept = None
+        self._kept = self._network = None
 
     def state_dict(self) -> dict[str, Any]:
         kept = None if self._kept is None else snapshot_tree(self._kept)
@@ -85,6 +88,7 @@ class EarlyStopping(Callback):
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.monitor.load_state_dict(saved["monitor"])
-        self.waited, self.stopped_epoch = integer(saved, "waited"), integer(saved, "stopped_epoch")
+        self.waited, self.stopped_epoch = fields.integer(saved, "waited"), fields.integer(saved, "stopped_epoch")
         if self.restore_best and saved["kept"] is not None:
+            assert self._network is not None
             self._kept = build_snapshot(saved["kept"], self._network)

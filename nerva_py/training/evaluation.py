@@ -12,6 +12,8 @@ from nerva_py.equations.losses import Loss
 from nerva_py.network import MLP
 from nerva_py.network.mlp import fitting_batch
 
+from .weighting import scaled
+
 
 class Normalized(Protocol):
     """Samples u of which x = u · scale + shift is what a network sees."""
@@ -43,6 +45,7 @@ def evaluate(
 
     With `sample_weight` (M,) both are weighted means.
     """
+    sample_weight = None if sample_weight is None else scaled(sample_weight)
     totals = batch_totals(network, data, loss, part, sample_weight)
     return means(totals, data, part, sample_weight)
 

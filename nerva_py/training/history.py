@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nerva_py.errors import MissingBackendError
 
+from .writable import Measures
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -17,7 +19,8 @@ class Epoch:
     """One epoch: number (from 1), learning rate, seconds of training (evaluation apart), and its statistics if wanted.
 
     Losses are means over the samples; accuracies are shares of right answers, None in a regression. `measures` is what
-    callbacks have measured, by their names.
+    callbacks have measured, by their names: what cannot be written, by a logger or into a checkpoint, is refused.
+    `final`: whether the network was what is wanted, false while gradual pruning has not reached its density.
     """
 
     epoch: int
@@ -28,6 +31,10 @@ class Epoch:
     test_loss: float | None = None
     test_accuracy: float | None = None
     measures: dict[str, Any] = field(default_factory=dict, compare=False)
+    final: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measures", Measures(self.measures))
 
     @property
     def score(self) -> float | None:
@@ -55,6 +62,7 @@ class Epoch:
         """The fields by name, for a log; what callbacks measured beside them."""
         fields = asdict(self)
         measures = fields.pop("measures")
+        del fields["final"]
         return fields | measures
 
 
@@ -88,6 +96,6 @@ class History:
 
     @property
     def best(self) -> Epoch | None:
-        """The epoch of the highest test accuracy, in a regression of the lowest test loss; None without statistics."""
-        scored = [(score, epoch) for epoch in self.epochs if (score := epoch.score) is not None]
+        """The `final` epoch of the highest test accuracy, in a regression of the lowest test loss; None without statistics."""
+        scored = [(score, epoch) for epoch in self.epochs if epoch.final and (score := epoch.score) is not None]
         return max(scored, key=lambda pair: pair[0])[1] if scored else None

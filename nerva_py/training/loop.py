@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import fields
 from os import PathLike
 from typing import Any, Literal
@@ -21,9 +22,10 @@ from nerva_py.network import MLP, Layer
 from nerva_py.network.layers import check_sparse_input
 from nerva_py.network.specs import build
 from nerva_py.parts import find
+from nerva_py.quantities import as_integer, integer, optional_integer
 
 from . import resuming
-from .callbacks import Callback, end_all
+from .callbacks import Callback, checked_callbacks, end_all
 from .clock import Phase, no_phases
 from .history import History
 from .optimizers import OPTIMIZERS, Optimizer
@@ -61,10 +63,10 @@ def train(
     "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training and test
     data after each epoch, outside the measured time; "running" takes for the training loss the mean of the losses that the
     mini-batches had when they were met, which costs no pass over the training data. `sample_weight`: one number of at least
-    0 for each training sample, the w of `Loss.mean_gradient`, with which the training loss is a mean, too; samples
-    of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples, augmentation,
-    dropout masks and the choices of callbacks. `timer` adds up the seconds of each phase
-    of a step in `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs`
+    0 for each training sample, the w of `Loss.mean_gradient`, with which the training loss is a mean, too; only their ratios
+    matter. Samples of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples,
+    augmentation, dropout masks and the choices of callbacks. `timer` adds up the seconds of each phase of a step in
+    `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs`
     epochs. All other arguments must be those with which it began, `epochs` and what is still to come of the learning rates
     apart; the network's parameters become those of the file. `distributed`: how several processes, all of which call this
     function with the same arguments, train the network together; see `nerva_py.distributed`.
@@ -90,10 +92,8 @@ def train(
                 begun.append(callback)
             if continue_callbacks is not None:
                 continue_callbacks()
-            for number in range(max(1, run.epoch), epochs + 1):
-                if (
-                    run.stops() and len(run.history) == run.epoch
-                ):  # a run resumed in the middle of its last epoch ends it
+            for number in range(max(1, run.epoch), run.epochs + 1):
+                if run.stops() and len(run.history) == run.epoch:  # one resumed in the middle of its last epoch ends it
                     break
                 run.run_epoch(number)
         except KeyboardInterrupt:
@@ -124,8 +124,11 @@ def begin(
     distributed: Distribution | None = None,
 ) -> Run:
     """A run before its first step; see `train`. Everything that can be wrong is looked at before anything is changed."""
-    chosen_loss, schedule = resolve_loss(loss), resolve_schedule(learning_rate)
-    check_run(network, data, epochs, batch_size, augmentation)
+    chosen_loss, schedule, seed = resolve_loss(loss), resolve_schedule(learning_rate), optional_integer("seed", seed, 0)
+    callbacks = checked_callbacks(callbacks)
+    epochs, batch_size = check_run(network, data, epochs, batch_size, augmentation)
+    check_loss(network, chosen_loss)
+    warn_of_no_path(network)
     weights, pool = checked_weights(sample_weight, data)
     if distributed is not None:
         given = {
@@ -186,6 +189,8 @@ def resolve_loss(loss: str | Loss) -> Loss:
     """The loss of that name."""
     if isinstance(loss, Loss):
         return loss
+    if not isinstance(loss, str):
+        raise NervaError(f"loss must be a name or a Loss(name, samples, gradient), not {loss!r}")
     return LOSSES[find("loss", loss, LOSSES)]
 
 
@@ -194,13 +199,22 @@ def resolve_schedule(learning_rate: float | str | Schedule) -> Schedule:
     if callable(learning_rate):
         return learning_rate
     if isinstance(learning_rate, str):
+        with suppress(ValueError):
+            return Constant(float(learning_rate))
         return build("learning rate schedule", learning_rate, SCHEDULES)
     return Constant(learning_rate)
 
 
 def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str | Optimizer]) -> dict[Layer, Optimizer]:
     """The optimizer of each layer: one for the whole network, or one for each linear layer and what follows it."""
-    given = [optimizer] if isinstance(optimizer, str | Optimizer) else list(optimizer)
+    given = (
+        [optimizer]
+        if isinstance(optimizer, str | Optimizer) or not isinstance(optimizer, Sequence)
+        else list(optimizer)
+    )
+    for one in given:
+        if not isinstance(one, str | Optimizer):
+            raise NervaError(f"optimizer must be a name, an Optimizer, or one of these a linear layer, not {one!r}")
     linear = network.linear_layers
     if len(given) not in (1, len(linear)):
         raise NervaError(f"optimizer must be one, or {len(linear)}, one a linear layer; got {len(given)}")
@@ -213,8 +227,51 @@ def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str |
     return result
 
 
-def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augmentation: CropFlip | None) -> None:
-    """Refuse a run that cannot work, before anything is changed."""
+# Losses that take the logarithm of the outputs, and outputs that may be 0 or negative.
+OF_PROBABILITIES = ("CrossEntropy", "NegativeLogLikelihood")
+NO_PROBABILITIES = (
+    "Linear", "ReLU", "LeakyReLU", "AllReLU", "TReLU", "SReLU", "HyperbolicTangent", "LogSoftmax",
+)  # fmt: skip
+
+
+def check_loss(network: MLP, loss: Loss) -> None:
+    """Refuse a loss that takes the logarithm of outputs that may be negative, which would look like a divergence."""
+    last = network.layers[-1].name
+    if loss.name in OF_PROBABILITIES and last in NO_PROBABILITIES:
+        raise NervaError(
+            f"loss {loss.name} takes the logarithm of the outputs, which those of {last} have not: the last layer must be "
+            "Softmax or Sigmoid; or choose SoftmaxCrossEntropy, which is what PyTorch calls CrossEntropyLoss"
+        )
+
+
+def warn_of_no_path(network: MLP) -> None:
+    """A warning if the weights make no path from any input to any output: then every output is a constant."""
+    reached = np.ones(network.sizes[0], bool)
+    for layer in network.linear_layers:
+        support = layer.W.value.support
+        has_inputs = np.diff(support.indptr) > 0
+        if support.full or reached.all():
+            reached = has_inputs & reached.any()
+        else:
+            from_reached = reached[support.indices]
+            reached = np.zeros(len(has_inputs), bool)
+            reached[has_inputs] = np.logical_or.reduceat(from_reached, support.indptr[:-1][has_inputs])
+    if not reached.any():
+        warnings.warn(
+            f"no path of weights leads from an input to any of the {len(reached)} outputs, at density "
+            f"{network.density:.2g}: what the network computes does not depend on its input. Take a larger density",
+            stacklevel=3,
+        )
+
+
+def check_run(
+    network: MLP, data: Dataset, epochs: int, batch_size: int, augmentation: CropFlip | None
+) -> tuple[int, int]:
+    """Refuse a run that cannot work, before anything is changed; else (epochs, batch_size)."""
+    kinds: list[tuple[str, Any, type]] = [("network", network, MLP), ("data", data, Dataset)]
+    for name, given, kind in kinds:
+        if not isinstance(given, kind):
+            raise NervaError(f"{name} must be of type {kind.__name__}, as in train(network, data), not {given!r}")
     sizes = network.sizes
     if sizes[0] != data.num_features:
         raise ShapeError(
@@ -222,9 +279,8 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
         )
     if sizes[-1] != data.num_outputs:
         raise ShapeError(f"network has {sizes[-1]} outputs, but {data.name!r} needs {data.num_outputs}")
-    if not isinstance(epochs, int) or epochs < 0:
-        raise NervaError(f"epochs must be an integer of at least 0, not {epochs!r}")
-    if not isinstance(batch_size, int) or not 1 <= batch_size <= len(data.Ttrain):
+    epochs, samples = integer("epochs", epochs, 0), as_integer(batch_size)
+    if samples is None or not 1 <= samples <= len(data.Ttrain):
         raise NervaError(
             f"batch_size must be from 1 to the number of training samples, {len(data.Ttrain)}, not {batch_size!r}"
         )
@@ -232,3 +288,4 @@ def check_run(network: MLP, data: Dataset, epochs: int, batch_size: int, augment
         check_sparse_input(network.layers)
     if augmentation is not None and not data.augmentable:
         raise NervaError(f"augmentation needs images stored as bytes, which {data.name!r} is not")
+    return epochs, samples

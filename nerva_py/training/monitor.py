@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from nerva_py.checkpoints.fields import integer, optional_number
 from nerva_py.errors import NervaError, unknown
+from nerva_py.quantities import real
 
 from .history import Epoch
 
@@ -38,11 +39,9 @@ class Monitor:
                 f'monitor {name!r}: say whether it should be small or large, by mode="min" or "max". '
                 f"Known without it: {', '.join(BETTER)}"
             )
-        if not isinstance(min_delta, int | float) or not 0 <= min_delta < math.inf:
-            raise NervaError(f"min_delta must be a finite number of at least 0, not {min_delta!r}")
         self.name = name
         self.sign = 1 if (mode or BETTER[name]) == "max" else -1
-        self.min_delta = min_delta
+        self.min_delta = real("min_delta", min_delta, 0)
         self.best: float | None = None
         self.best_epoch = 0
 

@@ -17,6 +17,7 @@ from nerva_py.errors import NervaError
 from nerva_py.matrix import Outer, updated
 from nerva_py.network import Layer, Parameter
 from nerva_py.parts import registry_of
+from nerva_py.quantities import as_real, real
 
 
 @dataclass(frozen=True)
@@ -48,29 +49,35 @@ class Optimizer:
 
 def GradientDescent(weight_decay: float = 0.0) -> Optimizer:
     """θ′ = θ − η (g + λ θ)"""
-    return Optimizer("GradientDescent", updates.gradient_descent, 0, _Fixed(), _at_least_0(weight_decay))
+    return Optimizer("GradientDescent", updates.gradient_descent, 0, _Fixed(), real("weight_decay", weight_decay, 0))
 
 
 def Momentum(mu: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     """Δ′ = μ Δ − η (g + λ θ),   θ′ = θ + Δ′"""
-    _share("mu", mu)
-    return Optimizer("Momentum", updates.momentum, 1, _Fixed((mu,)), _at_least_0(weight_decay))
+    return Optimizer(
+        "Momentum", updates.momentum, 1, _Fixed((_share("mu", mu),)), real("weight_decay", weight_decay, 0)
+    )
 
 
 def Nesterov(mu: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
     """Δ′ = μ Δ − η (g + λ θ),   θ′ = θ + μ Δ′ − η (g + λ θ)"""
-    _share("mu", mu)
-    return Optimizer("Nesterov", updates.nesterov, 1, _Fixed((mu,)), _at_least_0(weight_decay))
+    return Optimizer(
+        "Nesterov", updates.nesterov, 1, _Fixed((_share("mu", mu),)), real("weight_decay", weight_decay, 0)
+    )
 
 
 def Adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.0) -> Optimizer:
     """Adam with bias correction; see `equations.updates.adam`."""
-    return Optimizer("Adam", updates.adam, 2, _adam_constants(beta1, beta2, epsilon), _at_least_0(weight_decay))
+    return Optimizer(
+        "Adam", updates.adam, 2, _adam_constants(beta1, beta2, epsilon), real("weight_decay", weight_decay, 0)
+    )
 
 
 def AdamW(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.01) -> Optimizer:
     """Adam with decoupled weight decay; see `equations.updates.adamw`."""
-    return Optimizer("AdamW", updates.adamw, 2, _adam_constants(beta1, beta2, epsilon), _at_least_0(weight_decay))
+    return Optimizer(
+        "AdamW", updates.adamw, 2, _adam_constants(beta1, beta2, epsilon), real("weight_decay", weight_decay, 0)
+    )
 
 
 def SMET(
@@ -81,14 +88,14 @@ def SMET(
 
     At 1 % density η is multiplied by 100: begin with a rate that is smaller than Adam's by that much.
     """
-    _share("beta1", beta1)
-    _share("beta2", beta2)
+    beta1, beta2 = _share("beta1", beta1), _share("beta2", beta2)
     if beta1 == 0 or beta2 == 0:
-        raise NervaError(f"beta1 and beta2 must be positive, not {beta1!r}, {beta2!r}")
-    if not epsilon > 0 or not 1 <= warm_up < np.inf:
-        raise NervaError(f"epsilon > 0 and warm_up ≥ 1 are needed, not epsilon={epsilon!r}, warm_up={warm_up!r}")
-    constants = (beta1, beta2, epsilon, float(np.log(beta1)), float(np.log(beta2)), float(warm_up))
-    return Optimizer("SMET", updates.smet, 3, _Fixed(constants), _at_least_0(weight_decay), _per_density)
+        raise NervaError(f"beta1 and beta2 must be positive, not {beta1:g}, {beta2:g}")
+    given, (epsilon, warm_up) = (epsilon, warm_up), (as_real(epsilon) or 0.0, as_real(warm_up) or 0.0)
+    if not 0 < epsilon < np.inf or not 1 <= warm_up < np.inf:
+        raise NervaError(f"epsilon > 0 and warm_up ≥ 1 are needed, not epsilon={given[0]!r}, warm_up={given[1]!r}")
+    constants = (beta1, beta2, epsilon, float(np.log(beta1)), float(np.log(beta2)), warm_up)
+    return Optimizer("SMET", updates.smet, 3, _Fixed(constants), real("weight_decay", weight_decay, 0), _per_density)
 
 
 # Classes, not nested functions, so that an optimizer can be pickled.
@@ -123,22 +130,13 @@ def _per_density(parameter: Parameter) -> float:
 
 
 def _adam_constants(beta1: float, beta2: float, epsilon: float) -> Callable[[int], tuple[float, ...]]:
-    _share("beta1", beta1)
-    _share("beta2", beta2)
-    if not epsilon > 0:
-        raise NervaError(f"epsilon must be positive, not {epsilon!r}")
-    return _AdamConstants(beta1, beta2, epsilon)
+    return _AdamConstants(
+        _share("beta1", beta1), _share("beta2", beta2), real("epsilon", epsilon, above=0, allowed="positive")
+    )
 
 
-def _share(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise NervaError(f"{name} must be at least 0 and less than 1, not {value!r}")
-
-
-def _at_least_0(weight_decay: float) -> float:
-    if not 0 <= weight_decay < np.inf:
-        raise NervaError(f"weight_decay must be a finite number of at least 0, not {weight_decay!r}")
-    return weight_decay
+def _share(name: str, value: float) -> float:
+    return real(name, value, 0, below=1, allowed="at least 0 and less than 1")
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = registry_of(GradientDescent, Momentum, Nesterov, Adam, AdamW, SMET)

@@ -23,17 +23,16 @@ class ProgressBar(Callback):
         self._batches: Any = None
 
     def on_train_begin(self, run: Run) -> None:
-        from tqdm.auto import tqdm
-
-        self._tqdm = tqdm
         self._epochs = self._batches = None
 
     def on_epoch_begin(self, run: Run) -> None:
         if self._epochs is None:  # here, as a resumed run knows its epoch now
-            self._epochs = self._tqdm(
+            from tqdm.auto import tqdm
+
+            self._epochs = tqdm(
                 total=run.epochs, initial=len(run.history), desc="epochs", unit="epoch", leave=self.leave
             )
-            self._batches = self._tqdm(total=run.steps_per_epoch, unit="batch", leave=False)
+            self._batches = tqdm(total=run.steps_per_epoch, unit="batch", leave=False)
         self._batches.reset(total=run.steps_per_epoch)
         self._batches.set_description(f"epoch {run.epoch}")
         self._batches.update(run.step_of_epoch)
@@ -54,3 +53,8 @@ class ProgressBar(Callback):
         for bar in (self._batches, self._epochs):
             if bar is not None:
                 bar.close()
+        self._epochs = self._batches = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the bars, which no copy and no pickle can hold."""
+        return vars(self) | {"_epochs": None, "_batches": None}

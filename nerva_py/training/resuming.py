@@ -281,7 +281,9 @@ def _history(tree: Tree) -> History:
         if fields.integer(one, "epoch") != number or not isinstance(measures, dict):
             raise DataError(f"malformed: epoch {number} of its history")
         rate, seconds = fields.number(one, "learning_rate"), fields.number(one, "seconds")
-        epochs.append(Epoch(number, rate, seconds, **statistics, measures=measures))
+        epochs.append(
+            Epoch(number, rate, seconds, **statistics, measures=measures, final=one.get("final") is not False)
+        )
     return History(epochs)
 
 

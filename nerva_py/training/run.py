@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,8 +15,9 @@ from nerva_py.engine import one_blas_thread, workspace
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import DivergedError
 from nerva_py.network import MLP, Layer
+from nerva_py.quantities import real
 
-from .callbacks import Callback, overriding
+from .callbacks import Callback, Order, overriding, warned
 from .clock import Phases, no_phases, timed
 from .evaluation import evaluate
 from .history import Epoch, History
@@ -148,7 +150,7 @@ class Run:
             return  # a run is resumed after this epoch
         if number > self.epoch:
             self.epoch, self.step_of_epoch, self.seconds = number, 0, 0.0
-        self.learning_rate = self.schedule(number - 1)
+        self.learning_rate = real(f"the learning rate of epoch {number}", self.schedule(number - 1))
         for callback in self.callbacks:
             callback.on_epoch_begin(self)
         self.epoch_start = time.perf_counter() - self.seconds
@@ -164,11 +166,12 @@ class Run:
                 self.after_step()
         seconds = time.perf_counter() - self.epoch_start
         self._check_finite(self.outputs)
-        record = Epoch(number, self.learning_rate, seconds, *self._evaluation())
+        record = Epoch(number, self.learning_rate, seconds, *self._evaluation(), final=self.unfinished() is None)
         self._check_finite(record.train_loss)
         self.history.epochs.append(record)
         for callback in self.callbacks:
-            callback.on_epoch_end(self, record)
+            with warned() if callback.order == Order.WRITES else nullcontext():
+                callback.on_epoch_end(self, record)
 
     def _order(self) -> np.ndarray:
         """The order of the samples in the next epoch, and note of the state from which it can be drawn again."""
@@ -213,6 +216,10 @@ class Run:
     def steps_per_epoch(self) -> int:
         """Mini-batches of an epoch."""
         return -(-len(self.pool) // self.batch_size)
+
+    def unfinished(self) -> str | None:
+        """What a callback has still to do before the network is what is wanted; None if nothing."""
+        return next((text for callback in self.callbacks if (text := callback.unfinished(self))), None)
 
     def generator(self) -> np.random.Generator:
         """Another random generator at each call, decided by the seed of the run."""

@@ -12,7 +12,9 @@ from nerva_py.errors import DivergedError
 from nerva_py.matrix import Outer
 from nerva_py.network import Layer, LinearLayer
 from nerva_py.network.parameter import vector_of
+from nerva_py.quantities import integer
 
+from . import intervals
 from .callbacks import Callback, Order
 from .run import Run
 
@@ -34,11 +36,12 @@ class TerminateOnNaN(Callback):
     order = Order.DECIDES
 
     def __init__(self, every: int = 1):
-        self.every = every
+        self.every = integer("every", every, 1)
         self.report: str | None = None
 
     def on_train_begin(self, run: Run) -> None:
         self.report = None
+        intervals.every(self.every).check("TerminateOnNaN", run.epochs, run.steps_per_epoch)
         self._seen: list[Seen] = []
 
     def on_gradients(self, run: Run, layer: Layer, tape: Any, gradients: tuple[Any, ...]) -> None:

@@ -13,9 +13,13 @@ from nerva_py.data import Dataset
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
 
+NEGLIGIBLE = 2.0**-100  # of weights the largest of which is about 1; a batch of such weights alone has none in float32
+
 
 def checked_weights(sample_weight: ArrayLike | None, data: Dataset) -> tuple[np.ndarray | None, np.ndarray]:
-    """(weights (M,) of float64 or None, the training samples that count: those of a weight that is not 0).
+    """(weights (M,) of float64, the largest about 1, or None; the training samples that count, of a weight that is not 0).
+
+    Equal weights are none; one of less than 2⁻¹⁰⁰ of the largest is taken as 0.
 
     Raises NervaError.
     """
@@ -26,14 +30,26 @@ def checked_weights(sample_weight: ArrayLike | None, data: Dataset) -> tuple[np.
     if weights.shape != (M,) or weights.dtype.kind not in "buif":
         got = f"shape {weights.shape}, dtype {weights.dtype}"
         raise NervaError(f"sample_weight must be {M} numbers, one a training sample, not {got}")
-    weights = weights.astype(np.float64)
+    weights = np.array(weights, np.float64)
     wrong = np.flatnonzero(~(weights >= 0) | np.isinf(weights))
     if wrong.size:
         raise NervaError(f"sample_weight[{wrong[0]}] is {weights[wrong[0]]}; finite numbers of at least 0 are allowed")
-    pool = np.flatnonzero(weights)
-    if not pool.size:
+    if not weights.any():
         raise NervaError("sample_weight is 0 for every sample; at least one must count")
-    return weights, pool
+    if (weights == weights[0]).all():
+        return None, np.arange(M)
+    weights = scaled(weights)
+    weights[weights < NEGLIGIBLE] = 0
+    return weights, np.flatnonzero(weights)
+
+
+def scaled(weights: np.ndarray) -> np.ndarray:
+    """The same weights on such a scale that the largest is from ½ to 1. Only their ratios matter, but float32 holds no 10³⁹.
+
+    The factor is a power of two, which changes no digit.
+    """
+    weights = np.asarray(weights, np.float64)
+    return np.ldexp(weights, -np.frexp(weights.max(initial=0.0))[1])
 
 
 def described_weights(weights: np.ndarray | None) -> str | None:

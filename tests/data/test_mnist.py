@@ -46,11 +46,6 @@ BROKEN = {
     "too long": (TRAIN_IMAGES, IMAGES + b"\0", r"157 bytes; values of shape \(7, 5, 4\) need 156"),
     "no images": (TRAIN_IMAGES, formats.idx(np.zeros((0, 5, 4))), r"shape \(0, 5, 4\); at least one"),
     "too few labels": (TRAIN_LABELS, formats.idx(np.zeros(6)), f"6 labels; {TRAIN_IMAGES} has 7 images"),
-    "label 10": (
-        TRAIN_LABELS,
-        formats.idx(np.array([0, 1, 10, 0, 0, 0, 0])),
-        "label 10 of image 2; 0 to 9 are allowed",
-    ),
 }
 
 
@@ -75,3 +70,33 @@ def test_missing_files(tmp_path):
         load_mnist(tmp_path)
     with pytest.raises(DataError, match="no such directory"):
         load_mnist(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("place", ["raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw"])
+def test_where_torchvision_puts_them(tmp_path, rng, place):
+    arrays = formats.mnist_arrays(rng)
+    (tmp_path / place).mkdir(parents=True)
+    formats.write_mnist(tmp_path / place, arrays)
+    assert np.array_equal(load_mnist(tmp_path).Ttrain, arrays["Ttrain"])
+
+
+def test_all_files_come_from_one_place(tmp_path, rng):
+    """MNIST where both are; and never the images of one with the labels of the other."""
+    mnist, fashion = formats.mnist_arrays(rng), formats.mnist_arrays(rng)
+    for place, arrays in (("FashionMNIST/raw", fashion), ("MNIST/raw", mnist)):
+        (tmp_path / place).mkdir(parents=True)
+        formats.write_mnist(tmp_path / place, arrays)
+    assert np.array_equal(load_mnist(tmp_path).Xtrain, mnist["Xtrain"].reshape(7, 20))
+    assert np.array_equal(load_mnist(tmp_path / "FashionMNIST").Xtrain, fashion["Xtrain"].reshape(7, 20))
+    (tmp_path / "MNIST/raw" / TRAIN_LABELS).unlink()
+    with pytest.raises(DataError, match="MNIST/raw: has no file train-labels"):
+        load_mnist(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["Ttrain", "Ttest"])
+def test_labels_above_9_are_more_classes(tmp_path, rng, part):
+    """As EMNIST's letters and Kuzushiji-49 have them."""
+    arrays = formats.mnist_arrays(rng)
+    arrays[part][1] = 48
+    formats.write_mnist(tmp_path, arrays)
+    assert load_mnist(tmp_path).num_classes == 49

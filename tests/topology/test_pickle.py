@@ -17,6 +17,8 @@ ARGUMENTS = {
     "GradualMagnitude": "(0.1, every=2)",
     "RigL": "(0.3, every=2)",
     "GSE": "(0.3, every=2)",
+    "SMET": "(0.3, every=2)",
+    "ImportancePruning": "(every='1 epoch')",
 }
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import nerva_py as nv
+from nerva_py import threads
 from nerva_py.equations.losses import LOSSES, Loss
 from nerva_py.errors import NervaError
+from nerva_py.training import GradientCheck
 from nerva_py.training.gradient_check import check_gradients
 
 
@@ -39,3 +41,64 @@ def test_a_wrong_gradient_is_noticed() -> None:
 def test_impossible_steps(step: float) -> None:
     with pytest.raises(NervaError, match="step"):
         check_gradients(small(), nv.load_dataset("mini"), LOSSES["SquaredError"], 50, step)
+
+
+KINKED = [
+    "ReLU;ReLU;Linear",
+    "LeakyReLU(0.1);AllReLU(0.6);Linear",
+    "ReLU;BatchNormalization;SReLU;Linear",
+    "AllReLU(-0.6);ReLU;Linear",
+]
+
+
+def kinked(seed: int) -> tuple[nv.MLP, nv.data.Dataset]:
+    """A network with kinks, and samples of which many numbers, whole features or whole samples are 0."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((40, 8)).astype(np.float32)
+    if seed % 4 == 1:
+        X[:, rng.random(8) < 0.5] = 0
+    if seed % 4 == 2:
+        X[rng.random(40) < 0.5] = 0
+    if seed % 4 == 3:
+        X = np.round(X)
+    data = nv.from_arrays(X, rng.integers(0, 3, 40), num_classes=3)
+    return nv.mlp(KINKED[seed // 4 % 4], [8, 12, 9, 3], overall_density=0.6, seed=seed), data
+
+
+def test_kinks_are_no_errors_and_one_percent_is_found() -> None:
+    """Also with steps so long that they go over many kinks; over 1,000 seeds there was none, see CHANGELOG.md."""
+    right = LOSSES["SoftmaxCrossEntropy"]
+    wrong = Loss("wrong", right.samples, lambda Y, T: 1.01 * right.gradient(Y, T))
+    tolerance = GradientCheck().tolerance
+    with threads.limited(1):  # so small networks gain nothing by another
+        for seed in range(32):
+            network, data = kinked(seed)
+            for step in (1e-6, 1e-4):
+                assert max(e.error for e in check_gradients(network, data, right, 40, step, 4)) < tolerance, seed
+            assert max(e.error for e in check_gradients(network, data, wrong, 40, 1e-6, 4)) > 2 * tolerance, seed
+
+
+def test_a_gradient_that_is_wrong_at_one_weight_is_found() -> None:
+    """Where a kink is, too: between its slopes everything is right, beside them nothing is."""
+    network, data = kinked(3)
+    layer = network.layers[0]
+
+    class Wrong(type(layer)):  # type: ignore[misc]
+        def backward(self, tape: object, DY: object, needs_DX: bool = True) -> tuple[object, tuple[object, ...]]:
+            DX, (DW, Db, *rest) = super().backward(tape, DY, needs_DX)
+            return DX, (DW, 1.01 * Db, *rest)
+
+    layer.__class__ = Wrong
+    with threads.limited(1):
+        errors = [e.error for e in check_gradients(network, data, LOSSES["SoftmaxCrossEntropy"], 40)]
+    assert errors[1] > 0.005
+    assert max(errors[:1] + errors[2:]) < 1e-6
+
+
+def test_a_check_on_the_fly_finds_one_percent() -> None:
+    network, data = kinked(0)
+    right = LOSSES["SoftmaxCrossEntropy"]
+    wrong = Loss("wrong", right.samples, lambda Y, T: 1.01 * right.gradient(Y, T))
+    nv.train(network, data, loss=right, epochs=2, batch_size=20, callbacks=[GradientCheck(1, numbers=4)], seed=1)
+    with pytest.raises(NervaError, match=r"step 1 of epoch 1: the gradient D.* differs from differences by 0\.0"):
+        nv.train(network, data, loss=wrong, epochs=1, batch_size=20, callbacks=[GradientCheck(1, numbers=4)], seed=1)

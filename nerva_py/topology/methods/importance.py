@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from nerva_py.errors import NervaError
+from nerva_py.quantities import real
 from nerva_py.topology import drop, grow
 from nerva_py.topology.neurons import remove_neurons, weakest
 from nerva_py.topology.strategy import DynamicTopology
@@ -30,19 +32,28 @@ class ImportancePruning(DynamicTopology):
         grow_weights: str = "Xavier",
     ):
         super().__init__(drop.SET(zeta), grow.Random(), grow_weights, name="ImportancePruning")
-        if not 0 <= percentile < 100:
-            raise NervaError(f"percentile must be at least 0 and less than 100, not {percentile!r}")
-        if not 0 <= start <= stop <= 1:
-            raise NervaError(f"0 ≤ start ≤ stop ≤ 1 is needed, not start={start!r}, stop={stop!r}")
-        self.percentile = percentile
+        self.percentile = real("percentile", percentile, 0, below=100, allowed="at least 0 and less than 100")
         self.removing = intervals.every(every)
-        self.start, self.end = start, stop
+        self.start, self.end = real("start", start, 0, 1), real("stop", stop, 0, 1)
+        if not self.start <= self.end:
+            raise NervaError(f"0 ≤ start ≤ stop ≤ 1 is needed, not start={start!r}, stop={stop!r}")
 
     def on_step_end(self, run: Run) -> None:
         super().on_step_end(run)
         due = self.t % self.removing.steps(run.steps_per_epoch) == 0
         if due and self.start * self.total <= self.t <= self.end * self.total:
             self.remove(run)
+
+    def _check(self) -> None:
+        super()._check()
+        steps = self.removing.steps(self.steps_per_epoch)
+        first = steps * max(1, math.ceil(self.start * self.total / steps))
+        if self.total and first > self.end * self.total:
+            raise NervaError(
+                f"{self.name}: neurons are removed {self.removing} from step {self.start * self.total:g} to step "
+                f"{self.end * self.total:g} of the {self.total} steps of this run, which is never; give another interval, "
+                "as in every='1 epoch', or more epochs"
+            )
 
     def settings(self) -> dict[str, Any]:
         own = {"percentile": self.percentile, "removing": str(self.removing), "start": self.start, "end": self.end}
