@@ -14,7 +14,7 @@ Function = Callable[..., Any]
 def degenerate(right: Function) -> Iterator[tuple[str, Function]]:
     """(what it does, function). Where such an answer cannot be made of a result, that is not changed."""
     for change in (
-        zero, negative, twice, nearly, one_more, transposed, reversed_order, all_alike, last_is_zero, not_a_number,
+        zero, negative, twice, nearly, one_more, transposed, reversed_order, all_alike, largest_is_zero, not_a_number,
     ):  # fmt: skip
         yield change.__name__, _changed(right, change)
     yield "always the first", _first(right)
@@ -80,11 +80,11 @@ def all_alike(x: Any) -> Any:
     return np.full_like(x, x.mean()) if isinstance(x, np.ndarray) and x.size else 0 * x
 
 
-def last_is_zero(x: Any) -> Any:
+def largest_is_zero(x: Any) -> Any:
     if not isinstance(x, np.ndarray) or not x.size:
         return 0 * x
     x = x.copy()
-    x.flat[-1] = 0
+    x.flat[np.argmax(abs(x))] = 0
     return x
 
 
