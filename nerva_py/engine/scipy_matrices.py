@@ -51,6 +51,8 @@ def _within_shape(name: str, X: Any, error: type[NervaError]) -> csr_array:
 
 def sorted_csr(name: str, X: Any, error: type[NervaError]) -> csr_array:
     """As `checked_csr`, with sorted indices; a position that is stored twice raises `error`, too."""
+    if not issparse(X) or X.ndim != 2:
+        raise error(f"{name} must be a two-dimensional SciPy sparse array, not {type(X).__name__}")
     csr = checked_csr(name, X, error)
     if not csr.has_sorted_indices:
         csr = csr.sorted_indices()
