@@ -113,9 +113,9 @@ def _move_rows(network: MLP) -> None:
 class GradientCheck(Callback):
     """`check_gradients` while training goes on, after every so many epochs or steps, on the first samples of the data.
 
-    The largest error of each parameter goes into the measures of the epoch, as `gradient_error`; one above `tolerance` is a
-    NervaError (infinity: none is). Kinks are no errors, where differences have two slopes. Raises NervaError for a run that ends before the first
-    check.
+    The largest error of each parameter goes into the measures of the epoch, as `gradient_error`; one above `tolerance`, which
+    may be infinite, is a NervaError. Kinks are no errors, where differences have two slopes. Raises NervaError for a run that
+    ends before the first check.
     """
 
     def __init__(

@@ -237,11 +237,12 @@ def warn_of_no_path(network: MLP) -> None:
     reached = np.ones(network.sizes[0], bool)
     for layer in network.linear_layers:
         support = layer.W.value.support
-        if reached.all():
+        if support.full:
+            reached = np.full(support.shape[0], reached.any())
+        elif reached.all():
             reached = np.diff(support.indptr) > 0
         else:
-            rows = np.repeat(np.arange(support.shape[0]), np.diff(support.indptr))
-            reached = np.bincount(rows, reached[support.columns(slice(None))], support.shape[0]) > 0
+            reached = np.bincount(support.rows(), reached[support.indices], support.shape[0]) > 0
     if not reached.any():
         warnings.warn(
             f"no path of weights leads from an input to any of the {len(reached)} outputs, at density "
