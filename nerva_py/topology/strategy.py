@@ -100,7 +100,6 @@ class DynamicTopology(Callback):
         """Look at the layers, and compile what the updates need."""
         self.rng = run.generator()
         self.t = 0
-        self._has_looked = False  # whether an update has looked for weights to drop
         self.steps_per_epoch = run.steps_per_epoch
         self.total = run.epochs * run.steps_per_epoch
         self.interval = self.every.steps(run.steps_per_epoch)
@@ -133,16 +132,20 @@ class DynamicTopology(Callback):
         if self.drop is not None and due and self.t <= self.stop * self.total:
             decay = self.decay(self.t / (self.stop * self.total))
             dropped = self.update(decay)
-            if dropped == 0 and not self._has_looked and all(np.isfinite(layer.values).all() for layer in self.layers):
-                weights = ", ".join(f"{layer.nnz:,}" for layer in self.layers)
-                warnings.warn(
-                    f"{self.name}: the first update, after step {self.t}, has moved no weight: {self.drop.name} with "
-                    f"{self.drop.amount * decay:.3g} drops none of layers with {weights} weights",
-                    stacklevel=2,
-                )
-            self._has_looked |= dropped is not None
+            if dropped == 0 and self._updates_until(self.t) == 1:
+                self._tell_of_nothing(self.drop.name, self.drop.amount * decay)
             for layer in self.layers:
                 layer.forget()
+
+    def _tell_of_nothing(self, rule: str, amount: float) -> None:
+        """A warning that the first update has moved no weight; a run that diverges has NaN, of which none is dropped."""
+        if all(np.isfinite(layer.values).all() for layer in self.layers):
+            weights = ", ".join(f"{layer.nnz:,}" for layer in self.layers)
+            warnings.warn(
+                f"{self.name}: the first update, after step {self.t}, has moved no weight: {rule} with {amount:.3g} drops none "
+                f"of layers with {weights} weights",
+                stacklevel=3,
+            )
 
     def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         epoch.measures["topology"] = measures.measured(self.layers, self.changes) | {

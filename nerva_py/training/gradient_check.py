@@ -113,9 +113,9 @@ def _move_rows(network: MLP) -> None:
 class GradientCheck(Callback):
     """`check_gradients` while training goes on, after every so many epochs or steps, on the first samples of the data.
 
-    The largest error of each parameter goes into the measures of the epoch, as `gradient_error`; one above `tolerance` is a
-    NervaError. Kinks are no errors, where differences have two slopes. Raises NervaError for a run that ends before the first
-    check.
+    The largest error of each parameter goes into the measures of the epoch, as `gradient_error`; one above `tolerance`, which
+    may be infinite, is a NervaError. Kinks are no errors, where differences have two slopes. Raises NervaError for a run that
+    ends before the first check.
     """
 
     def __init__(
@@ -124,7 +124,8 @@ class GradientCheck(Callback):
     ):  # fmt: skip
         self.every = intervals.every(every)
         self.step, self.numbers = real("step", step, above=0), integer("numbers", numbers, 1)
-        self.samples, self.tolerance = integer("samples", samples, 1), real("tolerance", tolerance, 0)
+        self.samples = integer("samples", samples, 1)
+        self.tolerance = np.inf if tolerance == np.inf else real("tolerance", tolerance, 0)
         self.errors: dict[str, float] = {}
 
     def on_train_begin(self, run: Run) -> None:

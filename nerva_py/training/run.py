@@ -201,7 +201,7 @@ class Run:
         if numbers is not None and not np.isfinite(numbers).all():
             raise DivergedError(
                 f"training diverged in epoch {self.epoch}: the loss is no longer finite. "
-                f"Try a learning rate below {self.learning_rate:g}"
+                f"Try a learning rate below {self.learning_rate:g}{', or scale samples and targets' * (self.epoch == 1)}"
             )
 
     def end(self) -> None:

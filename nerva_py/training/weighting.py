@@ -13,13 +13,13 @@ from nerva_py.data import Dataset
 from nerva_py.equations.losses import Loss
 from nerva_py.errors import NervaError
 
-NEGLIGIBLE = 2.0**-100  # of weights the largest of which is about 1; a batch of such weights alone has none in float32
+NEGLIGIBLE = 2.0**-80  # of the largest weight: a batch of such weights alone would have none in float32
 
 
 def checked_weights(sample_weight: ArrayLike | None, data: Dataset) -> tuple[np.ndarray | None, np.ndarray]:
-    """(weights (M,) of float64, the largest about 1, or None; the training samples that count, of a weight that is not 0).
+    """(weights (M,) of float64 or None; the training samples that count, of a weight that is not 0).
 
-    Equal weights are none; one of less than 2⁻¹⁰⁰ of the largest is taken as 0.
+    Equal weights are none; one of less than 2⁻⁸⁰ of the largest is taken as 0.
 
     Raises NervaError.
     """
@@ -39,17 +39,16 @@ def checked_weights(sample_weight: ArrayLike | None, data: Dataset) -> tuple[np.
     if (weights == weights[0]).all():
         return None, np.arange(M)
     weights = scaled(weights)
-    weights[weights < NEGLIGIBLE] = 0
+    weights[weights < NEGLIGIBLE * weights.max()] = 0
     return weights, np.flatnonzero(weights)
 
 
 def scaled(weights: np.ndarray) -> np.ndarray:
-    """The same weights on such a scale that the largest is from ½ to 1. Only their ratios matter, but float32 holds no 10³⁹.
-
-    The factor is a power of two, which changes no digit.
-    """
+    """The same weights on a scale that float32 holds: only their ratios matter. The factor is a power of two, which changes no
+    digit; it is 1 where the largest weight is from 2⁻³⁰ to 2³⁰."""
     weights = np.asarray(weights, np.float64)
-    return np.ldexp(weights, -np.frexp(weights.max(initial=0.0))[1])
+    exponent = np.frexp(weights.max(initial=0.0))[1]
+    return weights if abs(exponent) <= 30 else np.ldexp(weights, -exponent)
 
 
 def described_weights(weights: np.ndarray | None) -> str | None:

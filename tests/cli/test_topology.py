@@ -79,7 +79,11 @@ def test_the_options_of_prune_reach_the_method() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_runs(nerva_py: Run, small_npz: Path, name: str) -> None:
-    argument = "(0.2)" if name in ("GradualMagnitude", "GraNet") else ""
+    argument = {
+        "GradualMagnitude": "(0.2, every=2)",
+        "GraNet": "(0.2, every=2)",
+        "ImportancePruning": "(every='1 epoch')",
+    }.get(name, "(every=2)" if name in ("RigL", "GSE", "SMET") else "")
     optimizer = "SMET" if name == "SMET" else "Nesterov(0.9)"
     outcome = nerva_py(
         "train", "--load-dataset", small_npz, *SMALL, f"--method={name}{argument}", f"--optimizers={optimizer}"

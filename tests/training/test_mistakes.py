@@ -98,6 +98,13 @@ def test_no_path_from_any_input(data):
         nv.train(net, data, epochs=1)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("densities", [[0.05, 1.0], [0.05, 0.5, 1.0], [1.0, 0.05]])
+def test_some_paths_are_enough(densities, data):
+    nv.train(nv.mlp("ReLU;" * (len(densities) - 1) + "Linear", [8, *[20] * (len(densities) - 1), 3],
+                    layer_densities=densities, seed=1), data, epochs=1)  # fmt: skip
+
+
 def test_rules_of_one_s_own(data):
     with pytest.raises(NervaError, match=r"drop must be .* topology.drop.by_score makes a rule of a function"):
         DynamicTopology(lambda layer, rng: layer.values)

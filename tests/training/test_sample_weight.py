@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nerva_py.data import from_arrays
+import nerva_py as nv
+from nerva_py.data import from_arrays, make_mini
 from nerva_py.equations.losses import LOSSES
 from nerva_py.errors import NervaError
 from nerva_py.network import mlp
@@ -111,3 +112,34 @@ def test_running_loss_changes_no_weight(X, labels):
 def test_errors(X, labels, weight, message):
     with pytest.raises(NervaError, match=message):
         trained(X, labels, sample_weight=weight)
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-300, 1e-30, 1e30, 1e39, 1e300])
+def test_the_scale_of_all_weights_does_not_matter(scale, rng):
+    """In float32, which holds neither 10³⁹ nor 10⁻⁵⁰; up to the rounding of the weights to it."""
+    data = make_mini(60, 0, rng)
+    for pattern in (np.ones(60), rng.integers(0, 4, 60).astype(float)):
+        runs = []
+        for w in (pattern, scale * pattern):
+            network = nv.mlp("ReLU;Linear", [8, 6, 3], overall_density=0.5, seed=1)
+            history = nv.train(network, data, epochs=2, batch_size=20, sample_weight=w, seed=1)
+            runs.append([history[-1].train_loss, *np.concatenate([p.vector for p in network.parameters()])])
+            loss, accuracy = nv.evaluate(network, data, LOSSES["SoftmaxCrossEntropy"], "train", w)
+            assert loss == pytest.approx(history[-1].train_loss, rel=1e-3)
+            assert 0 <= accuracy <= 1
+        np.testing.assert_allclose(runs[1], runs[0], rtol=1e-3, atol=1e-5)
+
+
+def test_weights_that_float32_cannot_hold_beside_the_largest_are_none(rng):
+    """A batch of them alone has no gradient, not one of 0/0."""
+    data = make_mini(40, 0, rng)
+    w = np.where(np.arange(40) < 20, 1.0, 1e-60)
+    network = nv.mlp("ReLU;Linear", [8, 6, 3], overall_density=0.5, seed=1)
+    steps = []
+
+    class Count(nv.Callback):
+        def on_step_end(self, run):
+            steps.append(run.t)
+
+    nv.train(network, data, epochs=1, batch_size=10, sample_weight=w, shuffle=False, seed=1, callbacks=[Count()])
+    assert steps == [1, 2]
