@@ -56,7 +56,7 @@ def train(
 ) -> History:
     """Train with mini-batches; the last partial batch of an epoch is used too. Returns the history.
 
-    `optimizer`: one for all parameters, or one a linear layer. `learning_rate`: a number, a spec such as
+    `optimizer`: one for all parameters, one a linear layer, or one a layer that has parameters. `learning_rate`: a number, a spec such as
     "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training and test
     data after each epoch, outside the measured time; "running" takes for the training loss the mean of the losses that the
     mini-batches had when they were met, which costs no pass over the training data. `sample_weight`: one number of at least
@@ -185,16 +185,20 @@ def resolve_schedule(learning_rate: float | str | Schedule) -> Schedule:
 
 
 def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str | Optimizer]) -> dict[Layer, Optimizer]:
-    """The optimizer of each layer: one for the whole network, or one for each linear layer and what follows it."""
+    """The optimizer of each layer: one for the whole network, one for each linear layer and what follows it, or, as in Nerva,
+    one for each layer that has parameters, batch normalization included."""
     given = [optimizer] if isinstance(optimizer, str | Optimizer) else list(optimizer)
-    linear = network.linear_layers
-    if len(given) not in (1, len(linear)):
-        raise NervaError(f"optimizer must be one, or {len(linear)}, one a linear layer; got {len(given)}")
+    counted, trained = network.linear_layers, [layer for layer in network.layers if layer.parameters]
+    if len(given) not in (1, len(counted), len(trained)):
+        more = f", or {len(trained)}, one a layer that has parameters" if len(trained) > len(counted) else ""
+        raise NervaError(f"optimizer must be one, or {len(counted)}, one a linear layer{more}; got {len(given)}")
+    if len(given) == len(trained):
+        counted = trained
     built = [build("optimizer", one, OPTIMIZERS) if isinstance(one, str) else one for one in given]
-    built *= len(linear) if len(built) == 1 else 1
+    built *= len(counted) if len(built) == 1 else 1
     result, position = {}, -1
     for layer in network.layers:
-        position += any(layer is one for one in linear)
+        position += any(layer is one for one in counted)
         result[layer] = built[max(position, 0)]
     return result
 

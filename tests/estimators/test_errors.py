@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
         ({"density": 0}, "density must be more than 0 and at most 1, not 0"),
         ({"density": "sparse"}, "density must be \"auto\", a number from 0 to 1 or one for each layer, not 'sparse'"),
         ({"density": None}, "density must be .* not None"),
-        ({"density": [0.1]}, r"densities must be 2 numbers, one a layer, not 1"),
+        ({"density": [0.1] * 3}, r"densities must be one, or 2, one a linear layer; got 3"),
         ({"method": "Rigle"}, "unknown method 'Rigle'; did you mean 'RigL'"),
         ({"method": 3}, "method must be None, a name, a specification or a DynamicTopology, not 3"),
         ({"method": "SET", "density": 1.0}, "SET: all layers are dense, so no weight can move"),
