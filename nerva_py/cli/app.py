@@ -25,7 +25,7 @@ nerva-py train
 
 nerva-py train --dataset mnist --data-dir DIR --overall-density 0.02
 
-nerva-py train --layers "ReLU;Linear" --layer-sizes "64;200;10" --epochs 5
+nerva-py train --layers "ReLU;Linear" --layer-sizes "64;200;10" --overall-density 0.1
 
 nerva-py train --method "RigL(0.3)" --overall-density 0.05 --topology-plot topology.png
 
@@ -39,7 +39,7 @@ Lists are separated by ';' and need quotes.
 @app.callback(invoke_without_command=True)
 def nerva_py(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", metavar="")] = False,
 ) -> None:
     """Multilayer perceptrons that are truly sparse, and fast on a CPU."""
     if version:

@@ -132,7 +132,10 @@ def _data_set(checkpoint: Checkpoint, data: str | None, data_dir: Path | None) -
     options = kept_options(checkpoint)
     rng = np.random.default_rng([options.get("seed", Options().seed), 1])
     if data is None:
-        of_data = ("dataset", "data_dir", "cifar10", "mnist", "generate_dataset", "load_dataset", "seed")
+        of_data = (
+            "dataset", "data_dir", "cifar10", "mnist", "generate_dataset", "dataset_size", "load_dataset", "preprocessed",
+            "normalize", "seed",
+        )  # fmt: skip
         if options and data_dir is None:
             return chosen_data(Options(**{name: value for name, value in options.items() if name in of_data}))
         if checkpoint.data is None or checkpoint.data.name not in DATASETS:

@@ -123,7 +123,9 @@ def checked_sizes(layer_sizes: Sequence[int]) -> list[tuple[int, int]]:
 def one_for_each(items: Sequence[Item], count: int, name: str) -> list[Item]:
     """One item for each layer; a single one serves all."""
     if len(items) not in (1, count):
-        raise NervaError(f"{name} must be one, or {count}, one a linear layer; got {len(items)}: {';'.join(map(str, items))}")
+        raise NervaError(
+            f"{name} must be one, or {count}, one a linear layer; got {len(items)}: {';'.join(map(str, items))}"
+        )
     return list(items) * (count if len(items) == 1 else 1)
 
 

@@ -151,9 +151,7 @@ def _zero(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: n
 
 
 INITIALIZERS: dict[str, Callable[..., Initializer]] = {
-    **registry_of(
-        Xavier, XavierNormalized, XavierNormal, He, HeUniform, SparseHe, PyTorch, Uniform, Normal, Zero
-    ),
+    **registry_of(Xavier, XavierNormalized, XavierNormal, He, HeUniform, SparseHe, PyTorch, Uniform, Normal, Zero),
     # What Nerva calls these, too.
     "XavierUniform": XavierNormalized,
     "HeNormal": He,

@@ -56,11 +56,11 @@ def train(
 ) -> History:
     """Train with mini-batches; the last partial batch of an epoch is used too. Returns the history.
 
-    `optimizer`: one for all parameters, one a linear layer, or one a layer that has parameters. `learning_rate`: a number, a spec such as
-    "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training and test
-    data after each epoch, outside the measured time; "running" takes for the training loss the mean of the losses that the
-    mini-batches had when they were met, which costs no pass over the training data. `sample_weight`: one number of at least
-    0 for each training sample, the w of `Loss.mean_gradient`, with which the training loss is a mean, too; samples
+    `optimizer`: one for all parameters, one a linear layer, or one a layer that has parameters. `learning_rate`: a number, a
+    spec such as "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training
+    and test data after each epoch, outside the measured time; "running" takes for the training loss the mean of the losses
+    that the mini-batches had when they were met, which costs no pass over the training data. `sample_weight`: one number of
+    at least 0 for each training sample, the w of `Loss.mean_gradient`, with which the training loss is a mean, too; samples
     of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples, augmentation,
     dropout masks and the choices of callbacks. `timer` adds up the seconds of each phase
     of a step in `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs`
@@ -188,7 +188,8 @@ def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str |
     """The optimizer of each layer: one for the whole network, one for each linear layer and what follows it, or, as in Nerva,
     one for each layer that has parameters, batch normalization included."""
     given = [optimizer] if isinstance(optimizer, str | Optimizer) else list(optimizer)
-    counted, trained = network.linear_layers, [layer for layer in network.layers if layer.parameters]
+    counted: list[Layer] = list(network.linear_layers)
+    trained = [layer for layer in network.layers if layer.parameters]
     if len(given) not in (1, len(counted), len(trained)):
         more = f", or {len(trained)}, one a layer that has parameters" if len(trained) > len(counted) else ""
         raise NervaError(f"optimizer must be one, or {len(counted)}, one a linear layer{more}; got {len(given)}")

@@ -26,39 +26,45 @@ def check(outcome: object, *fragments: str) -> None:
         (["--epochs=many"], "--epochs"),
         (["--epochs=-1"], "-1"),
         (["--seed=-1"], "-1"),
-        (["--precision=16"], "float32"),
-        (["--threads=0"], "threads"),
-        (["--computation=eigen"], "mkl, numba, scipy"),
-        (["--layers=ReLU;Relu;Lineer"], "did you mean 'Linear'?"),
+        (["--precision=float16"], "float32"),
+        (["--timer=long"], "brief"),
+        (["--epoch=3"], "No such option: --epoch; did you mean --epochs?"),
+        (["--epochs=-1"], "--epochs must be at least 0, not -1"),
+        (["--threads=0"], "--threads must be"),
+        (["--computation=cuda"], "unknown --computation 'cuda'"),
+        (["--layers=ReLU;Relu;Lineer"], "unknown --layers 'Lineer'; did you mean 'Linear'?"),
         (["--layers=ReLU("], "ReLU("),
         (["--layers=ReLU;Linear"], "2 linear layers"),
         (["--layer-sizes=4;8;a;3"], "4;8;a;3"),
         (["--layer-sizes=4;0;8;3"], "[4, 0, 8, 3]"),
         (["--layer-sizes=5;8;8;3"], "4;...;3"),
-        (["--layer-sizes=3"], "4;...;3"),
-        (["--overall-density=1.5"], "1.5"),
-        (["--overall-density=nan"], "nan"),
+        (["--layer-sizes=3"], "--layer-sizes must be at least two"),
+        (["--overall-density=1.5"], "--overall-density must be a number from 0 to 1, not 1.5"),
+        (["--overall-density=nan"], "--overall-density must be a number from 0 to 1, not nan"),
         (["--densities=0.5;0.5;0.5"], "only one of"),
         (["--dropouts=0.5;0.5;1"], "dropout"),
-        (["--dropouts=0.5"], "dropouts"),
+        (["--dropouts=0.5;0.5"], "--dropouts must be one, or 3"),
+        (["--clip=-1"], "--clip must be"),
+        (["--edgeitems=0"], "--edgeitems must be at least 1"),
+        (["--dataset-size=10"], "--dataset-size belongs to a data set that is drawn"),
         (["--distribution=Flat"], "ErdosRenyi, Uniform"),
-        (["--layer-weights=Glorot"], "Xavier"),
-        (["--optimizers=Nestrov(0.9)"], "did you mean 'Nesterov'?"),
+        (["--layer-weights=Glorot"], "unknown --layer-weights 'Glorot'"),
+        (["--layer-weights=He;He"], "--layer-weights must be one, or 3"),
+        (["--optimizers=Nestrov(0.9)"], "unknown --optimizers 'Nestrov'; did you mean 'Nesterov'?"),
         (["--optimizers=Nesterov(2)"], "mu"),
-        (["--optimizers=Adam;Adam"], "got 2"),
+        (["--optimizers=Adam;Adam"], "--optimizers must be one, or 3, one a linear layer; got 2"),
         (["--optimizers="], "--optimizers"),
         (["--weight-decay=-1"], "--weight-decay"),
         (["--loss=Hinge"], "SoftmaxCrossEntropy"),
         (["--loss=CrossEntropy"], "Softmax or Sigmoid"),
         (["--learning-rate=fast"], "MultiStepLR"),
-        (["--learning-rate=-1"], "-1"),
+        (["--learning-rate=-1"], "--learning-rate must be a finite number of at least 0, not -1"),
         (["--learning-rate=nan"], "nan"),
-        (["--learning-rate=1", "--learning-rate-scheduler=Constant(1)"], "only one of"),
         (["--learning-rate=1e30"], "diverged"),
         (["--gradient-step=0"], "gradient check"),
-        (["--batch-size=71"], "70"),
-        (["--batch-size=0"], "batch_size"),
-        (["--augment"], "augmentation"),
+        (["--batch-size=71"], "--batch-size must be from 1 to the number of training samples, 70, not 71"),
+        (["--batch-size=0"], "--batch-size"),
+        (["--augment"], "--augment needs images"),
         (["--cifar10=."], "only one of --cifar10 and --load-dataset"),
         (["--data-dir=."], "--data-dir"),
         (["--load-weights=missing.npz"], "missing.npz: no such file"),
@@ -77,13 +83,41 @@ def test_wrong_arguments(nerva_py: Run, small_npz: Path, arguments: list[str], f
         (["--dataset=mnist", "--data-dir=/does/not/exist"], "/does/not/exist: no such directory"),
         (["--dataset=digits", "--data-dir=."], "digits"),
         (["--generate-dataset=digits"], "checkerboard, mini"),
-        (["--cifar10=/does/not/exist"], "/does/not/exist"),
-        (["--mnist=/does/not/exist"], "/does/not/exist"),
-        (["--load-dataset=missing.npz"], "missing.npz: no such file"),
+        (["--cifar10=/does/not/exist"], "--cifar10 /does/not/exist: no such"),
+        (["--mnist=/does/not/exist"], "--mnist /does/not/exist: no such"),
+        (["--load-dataset=missing.npz"], "--load-dataset missing.npz: no such file"),
+        (["--dataset=missing.npz"], "--dataset missing.npz: no such file"),
+        (["--preprocessed=/does/not/exist"], "--preprocessed /does/not/exist: has no epoch0.npz"),
+        (["--data-dir=/does/not/exist"], "--data-dir /does/not/exist: no such directory"),
+        (["--dataset-size=100"], "--dataset-size belongs to a data set that is drawn"),
     ],
 )
 def test_data_that_is_not_there(nerva_py: Run, arguments: list[str], fragment: str) -> None:
     check(nerva_py("train", *arguments), fragment)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["--layers=ReLU;Lineer"], "--layers"),
+        (["--layer-sizes=4"], "--layer-sizes"),
+        (["--layer-weights=Glorot"], "--layer-weights"),
+        (["--densities=2"], "densities"),
+        (["--overall-density=2"], "--overall-density"),
+        (["--dropouts=2"], "dropout"),
+        (["--optimizers=Nestrov"], "--optimizers"),
+        (["--loss=Hinge"], "--loss"),
+        (["--learning-rate=fast"], "--learning-rate"),
+        (["--computation=cuda"], "--computation"),
+        (["--distribution=Flat"], "--distribution"),
+        (["--epochs=-1"], "--epochs"),
+        (["--method=RigL(2)"], "--method"),
+    ],
+)
+def test_options_are_looked_at_before_data_are_read(nerva_py: Run, arguments: list[str], fragment: str) -> None:
+    outcome = nerva_py("train", "--load-dataset=/does/not/exist.npz", *arguments)
+    check(outcome, fragment)
+    assert "exist.npz" not in outcome.err
 
 
 def test_unknown_command(nerva_py: Run) -> None:
@@ -157,4 +191,4 @@ def test_debug_shows_the_traceback(nerva_py: Run) -> None:
     outcome = nerva_py("train", "--loss=Hinge", "--debug")
     assert outcome.code == 2
     assert "Traceback" in outcome.err
-    assert "\nerror: unknown loss" in outcome.err
+    assert "\nerror: unknown --loss" in outcome.err

@@ -47,7 +47,10 @@ def test_what_cannot_be_read_is_an_error(spec):
         ("A(1;2,3);B", ["A(1;2,3)", "B"]),
         ("ReLU;", ["ReLU"]),
         ("ReLU,LeakyReLU(0.1),Linear", ["ReLU", "LeakyReLU(0.1)", "Linear"]),
-        ("Momentum(0.9),Nesterov(momentum=0.9);Adam(0.9, 0.99)", ["Momentum(0.9)", "Nesterov(momentum=0.9)", "Adam(0.9, 0.99)"]),
+        (
+            "Momentum(0.9),Nesterov(momentum=0.9);Adam(0.9, 0.99)",
+            ["Momentum(0.9)", "Nesterov(momentum=0.9)", "Adam(0.9, 0.99)"],
+        ),
         ("", []),
     ],
 )
