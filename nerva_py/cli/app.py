@@ -108,7 +108,8 @@ def predict(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="Raw samples: a file .npz (X or Xtest), .npy or .csv, or the test part of a data set."
+            metavar="DATA",
+            help="Raw samples: a file .npz (X or Xtest), .npy or .csv with or without names, or the test part of a data set.",
         ),
     ],
     data_dir: DATA_DIR = None,
@@ -147,12 +148,15 @@ def verify(
     chapter: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this chapter; can be given several times.")
     ] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to this file, too.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every claim to this file, too.")] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="A line for each claim, with its sizes.", metavar="")
+    ] = False,
 ) -> None:
-    """Prove every equation that is executed, and show a table of what was proved and for which sizes."""
+    """Prove every equation that is executed, and show how many claims each chapter has; all take more than a minute."""
     from .verify import run
 
-    code = run(chapter or [], json)
+    code = run(chapter or [], json, verbose)
     if code:
         raise typer.Exit(code)
 

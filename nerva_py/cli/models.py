@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nerva_py.data import DATASETS, Dataset, load_dataset, load_npz
+from nerva_py.data.tables import read_table
 from nerva_py.errors import DataError, NervaError, ShapeError, unknown
 from nerva_py.files import reading, write_atomically
 from nerva_py.training import Checkpoint, evaluate, read_checkpoint
@@ -157,10 +158,10 @@ def _samples(checkpoint: Checkpoint, data: str, data_dir: Path | None) -> np.nda
         raise NervaError(
             f"DATA is {data!r}; a data set ({', '.join(DATASETS)}) or a file .npz, .npy or .csv is allowed"
         )
+    if path.suffix == ".csv":
+        return read_table(path)
     with reading(path):
         try:
-            if path.suffix == ".csv":
-                return np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float64)
             with path.open("rb") as file:
                 loaded = np.load(file, allow_pickle=False)
                 if isinstance(loaded, np.ndarray):
