@@ -27,6 +27,7 @@ from .clock import Phase, no_phases
 from .history import History
 from .optimizers import OPTIMIZERS, Optimizer
 from .parallel import Distribution, SharedRun
+from .progress_bar import ProgressBar
 from .run import Run
 from .schedules import SCHEDULES, Constant, Schedule
 from .weighting import RunningLoss, checked_weights, described_weights
@@ -53,6 +54,7 @@ def train(
     timer: bool = False,
     resume: str | PathLike[str] | None = None,
     distributed: Distribution | None = None,
+    verbose: bool = False,
 ) -> History:
     """Train with mini-batches; the last partial batch of an epoch is used too. Returns the history.
 
@@ -66,10 +68,12 @@ def train(
     of a step in `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs`
     epochs. All other arguments must be those with which it began, `epochs` and what is still to come of the learning rates
     apart; the network's parameters become those of the file. `distributed`: how several processes, all of which call this
-    function with the same arguments, train the network together; see `nerva_py.distributed`.
+    function with the same arguments, train the network together; see `nerva_py.distributed`. `verbose`: show a
+    `ProgressBar` with losses and accuracies, in a terminal or a notebook.
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
     with the epochs so far.
     """
+    callbacks = [*callbacks, ProgressBar()] if verbose else callbacks
     run = begin(
         network, data, loss, optimizer, learning_rate, epochs, batch_size, shuffle, augmentation, statistics,
         sample_weight, seed, callbacks, timer, distributed,

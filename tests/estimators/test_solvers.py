@@ -150,9 +150,8 @@ def test_metadata_routing_and_set_output(three):
     w = np.linspace(0.1, 2, len(y))
     model = nv.SparseMLPClassifier((10,), max_iter=3, random_state=0)
     with sklearn.config_context(enable_metadata_routing=True):
-        pipeline = make_pipeline(StandardScaler(), model.set_fit_request(sample_weight=True)).set_output(
-            transform="default"
-        )
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(scaler, model.set_fit_request(sample_weight=True)).set_output(transform="default")
         routed = pipeline.fit(X, y, sample_weight=w)[-1]
     plain = nv.SparseMLPClassifier((10,), max_iter=3, random_state=0).fit(StandardScaler().fit_transform(X), y, w)
     np.testing.assert_array_equal(routed.coefs_[0].toarray(), plain.coefs_[0].toarray())
