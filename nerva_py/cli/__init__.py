@@ -17,7 +17,7 @@ from nerva_py.errors import NervaError
 from nerva_py.launch import place
 
 from .app import app
-from .nerva import translated
+from .dialect import translated
 from .options import in_options
 
 INTERRUPTED = 130

@@ -24,13 +24,13 @@ from .defaults import defaults_for
 from .distributed import distribution, first, make_ranks, of_rank, together
 from .environment import environment
 from .layer_table import layer_memory, layer_table
-from .matrices import MatrixLines, network_lines
 from .options import Options, Timer, option
 from .output_files import check_outputs
 from .progress import BatchBar, EpochLines, PhaseLines, StepPhaseLines
 from .results import SHOWN_CLASSES, class_names, class_table, mistakes, predicted_classes
 from .saved_run import check_resume, resumed, saver
 from .screen import aligned, make_console
+from .shown_matrices import MatrixLines, network_lines
 from .sources import DataOfEpoch, chosen_data
 from .summary import gradient_table, parameter_table, phase_table, summary
 from .topology import Clip, check_method, topology_row, topology_settings

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nerva_py.cli.nerva import translated
+from nerva_py.cli.dialect import translated
 from nerva_py.errors import NervaError
 
 from .conftest import SMALL, Run
