@@ -60,7 +60,11 @@ def check(options: Options) -> None:
     small = replace(choices, sizes=[1] * len(choices.sizes), method=None)
     network = make_network(replace(options, load_weights=None), small)
     resolve_loss(choices.loss)
-    resolve_schedule(choices.learning_rate)
+    try:
+        resolve_schedule(choices.learning_rate)
+    except NervaError as error:
+        given = "--learning-rate" if options.learning_rate_scheduler is None else "--learning-rate-scheduler"
+        raise NervaError(str(error).replace("learning rate schedule", given, 1)) from error
     resolve_optimizers(network, choices.optimizers)
     if options.preprocessed is not None:
         check_epoch_files(options.preprocessed, choices.epochs)
@@ -142,10 +146,16 @@ def _sizes(options: Options, data: Dataset, defaults: Defaults) -> list[int]:
 
 def _given_sizes(options: Options) -> tuple[list[int] | None, str]:
     """Those of --layer-sizes or of the weights to load, with words for an error; None where the data decide."""
+    of_file = None
+    if options.load_weights is not None:
+        try:
+            of_file = layer_sizes(options.load_weights)
+        except NervaError as error:
+            raise type(error)(f"--load-weights {error}") from None
     if options.layer_sizes is not None:
         return numbers("--layer-sizes", options.layer_sizes, int), f"--layer-sizes {options.layer_sizes!r}"
-    if options.load_weights is not None:
-        return layer_sizes(options.load_weights), f"--load-weights {options.load_weights}: a network of other sizes"
+    if of_file is not None:
+        return of_file, f"--load-weights {options.load_weights}: a network of other sizes"
     return None, ""
 
 

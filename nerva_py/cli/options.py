@@ -271,6 +271,8 @@ class Options:
         for name, number in least.items():
             if (value := getattr(self, name)) is not None and value < number:
                 raise NervaError(f"{name} must be at least {number}, not {value}")
+        if self.gradient_step is not None and not 0 < self.gradient_step < float("inf"):
+            raise NervaError(f"gradient_step must be a positive finite number, not {self.gradient_step}")
         if self.clip is not None and not 0 <= self.clip < float("inf"):
             raise NervaError(f"clip must be a finite number of at least 0, not {self.clip}")
 
@@ -280,6 +282,7 @@ _FIELDS = {
     "lr": "learning_rate", "learning rate schedule": "learning_rate", "optimizer": "optimizers",
     "initializer": "layer_weights", "weights": "layer_weights", "layer": "layers", "backend": "computation",
     "layer_densities": "densities", "augmentation": "augment", "size": "dataset_size",
+    "a dropout rate": "dropouts",
 } | {name: name for name in Options.__annotations__}  # fmt: skip
 _FIRST = re.compile(rf"^(unknown )?({'|'.join(sorted(_FIELDS, key=len, reverse=True))})(?=[:\[ ])")
 _INSIDE = re.compile(rf"(?<![\w/.-])({'|'.join(name for name in Options.__annotations__ if '_' in name)})(?![\w/.-])")
