@@ -158,6 +158,8 @@ def _functions_of_numbers() -> Iterator[Call]:
     yield rates.exponential, (r"\eta_i",), (i, eta, d)
     yield initial.xavier_bound, ("a",), (K, D)
     yield initial.xavier_normalized_bound, ("a",), (K, D)
+    yield initial.xavier_normal_deviation, (r"\sigma",), (K, D)
+    yield initial.he_bound, ("a",), (D,)
     yield initial.he_deviation, (r"\sigma",), (D,)
 
 

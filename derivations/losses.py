@@ -12,6 +12,8 @@ $\mathcal{L} = \mathbf{1}^\top \ell$, a number, their sum over the batch. Traini
 * **Logistic cross-entropy** (the paper's) $-\sum t_{ij} \log \sigma(y_{ij})$: as $\tfrac{d}{dx} \log \sigma(x) = 1 - \sigma(x)$, the gradient is
   $T \odot \sigma(Y) - T$. It has no term for $1 - t$; **binary cross-entropy** adds $-(1 - t) \log(1 - \sigma(y))$, and as
   $\log (1 - \sigma(y)) = \log \sigma(y) - y$, its gradient is $\sigma(Y) - T$.
+* **Poisson likelihood** $\sum (e^{y_{ij}} - t_{ij} y_{ij})$, minus the logarithm of the probability of counts $t$ with means $e^y$ but for
+  $\log t!$: gradient $e^Y - T$.
 * **Negative log-likelihood** $-\sum_i \log s_i$ with $s_i = \sum_k y_{ik} t_{ik}$, the probability of the right class for one-hot targets:
   $$\frac{\partial}{\partial y_{pq}} \Big(-\log \sum_k y_{pk} t_{pk}\Big) = -\frac{t_{pq}}{s_p} .$$
 
@@ -65,6 +67,7 @@ FORMULAS = {
     "MeanSquaredError": lambda y, t, N, K: (y - t) ** 2 / (K * N),
     "CrossEntropy": lambda y, t, N, K: -t * sp.log(y),
     "LogisticCrossEntropy": lambda y, t, N, K: t * sp.log(1 + sp.exp(-y)),
+    "PoissonLikelihood": lambda y, t, N, K: sp.exp(y) - t * y,
     "BinaryCrossEntropy": lambda y, t, N, K: t * sp.log(1 + sp.exp(-y)) + (1 - t) * (y + sp.log(1 + sp.exp(-y))),
 }
 

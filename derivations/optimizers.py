@@ -375,11 +375,16 @@ def test_moments() -> None:
     confirm_equal(sp.integrate(w * density, (w, -a, a)), sp.Integer(0))
     variance = sp.integrate(w**2 * density, (w, -a, a))
     confirm_equal(variance, a**2 / 3)
-    for bound in (initial.xavier_bound(K, D), initial.xavier_normalized_bound(K, D), initial.he_deviation(D)):
+    for bound in (
+        initial.xavier_bound(K, D), initial.xavier_normalized_bound(K, D), initial.xavier_normal_deviation(K, D),
+        initial.he_bound(D), initial.he_deviation(D),
+    ):  # fmt: skip
         if not bound.is_positive:
             raise NotProved(f"{bound} is not positive")
     confirm_equal(sp.simplify(variance.subs(a, initial.xavier_bound(K, D))), 1 / (3 * D))
     confirm_equal(sp.simplify(variance.subs(a, initial.xavier_normalized_bound(K, D)) - 2 / (D + K)), sp.Integer(0))
+    confirm_equal(initial.xavier_normal_deviation(K, D) ** 2, 2 / (D + K))
+    confirm_equal(sp.simplify(variance.subs(a, initial.he_bound(D)) - 2 / D), sp.Integer(0))
     confirm_equal(initial.he_deviation(D) ** 2, 2 / D)
 
 
@@ -393,6 +398,8 @@ def test_he_keeps_the_mean_square() -> None:
 MOMENTS = {
     "Xavier()": lambda K, D, n: (0, 1 / (3 * D)),
     "XavierNormalized()": lambda K, D, n: (0, 2 / (D + K)),
+    "XavierNormal()": lambda K, D, n: (0, 2 / (D + K)),
+    "HeUniform()": lambda K, D, n: (0, 2 / D),
     "PyTorch()": lambda K, D, n: (0, 1 / (3 * D)),
     "He()": lambda K, D, n: (0, 2 / D),
     "SparseHe()": lambda K, D, n: (0, 2 / n),

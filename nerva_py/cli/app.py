@@ -25,7 +25,7 @@ nerva-py train
 
 nerva-py train --dataset mnist --data-dir DIR --overall-density 0.02
 
-nerva-py train --layers "ReLU;Linear" --layer-sizes "64;200;10" --epochs 5
+nerva-py train --layers "ReLU;Linear" --layer-sizes "64;200;10" --overall-density 0.1
 
 nerva-py train --method "RigL(0.3)" --overall-density 0.05 --topology-plot topology.png
 
@@ -39,7 +39,7 @@ Lists are separated by ';' and need quotes.
 @app.callback(invoke_without_command=True)
 def nerva_py(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", metavar="")] = False,
 ) -> None:
     """Multilayer perceptrons that are truly sparse, and fast on a CPU."""
     if version:
@@ -108,7 +108,8 @@ def predict(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="Raw samples: a file .npz (X or Xtest), .npy or .csv, or the test part of a data set."
+            metavar="DATA",
+            help="Raw samples: a file .npz (X or Xtest), .npy or .csv with or without names, or the test part of a data set.",
         ),
     ],
     data_dir: DATA_DIR = None,
@@ -147,12 +148,15 @@ def verify(
     chapter: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this chapter; can be given several times.")
     ] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to this file, too.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every claim to this file, too.")] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="A line for each claim, with its sizes.", metavar="")
+    ] = False,
 ) -> None:
-    """Prove every equation that is executed, and show a table of what was proved and for which sizes."""
+    """Prove every equation that is executed, and show how many claims each chapter has; all take more than a minute."""
     from .verify import run
 
-    code = run(chapter or [], json)
+    code = run(chapter or [], json, verbose)
     if code:
         raise typer.Exit(code)
 

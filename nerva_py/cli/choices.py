@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nerva_py.data import CropFlip, Dataset
+import numpy as np
+
+from nerva_py.data import CropFlip, Dataset, from_arrays
 from nerva_py.errors import NervaError
 from nerva_py.exchange.nerva import layer_sizes, replace_weights
 from nerva_py.network import MLP, mlp
@@ -13,9 +15,11 @@ from nerva_py.network.footprint import check_memory, footprint
 from nerva_py.network.specs import build, numbers, split
 from nerva_py.topology import DynamicTopology
 from nerva_py.training import OPTIMIZERS, Optimizer
+from nerva_py.training.loop import resolve_loss, resolve_optimizers, resolve_schedule
 
 from .defaults import Defaults, defaults_for
 from .options import Options
+from .sources import check_epoch_files, chosen_source
 from .topology import chosen_method
 
 DISTRIBUTION = "ErdosRenyi"
@@ -45,8 +49,30 @@ class Choices:
     distribution: str
 
 
+def check(options: Options) -> None:
+    """Refuse options that are wrong whatever the data are, before these are read: what they choose is tried with a sample of
+    zeros and a network that has the same layers, of one neuron each. Raises NervaError."""
+    name = chosen_source(options).name
+    ends = _given_sizes(options)[0] or [1, 1]
+    checked_sizes(ends)
+    stand_in = from_arrays(np.zeros((1, ends[0]), np.float32), np.zeros((1, ends[-1]), np.float32), name=name)
+    choices = choose(options, stand_in)
+    small = replace(choices, sizes=[1] * len(choices.sizes), method=None)
+    network = make_network(replace(options, load_weights=None), small)
+    resolve_loss(choices.loss)
+    try:
+        resolve_schedule(choices.learning_rate)
+    except NervaError as error:
+        given = "--learning-rate" if options.learning_rate_scheduler is None else "--learning-rate-scheduler"
+        raise NervaError(str(error).replace("learning rate schedule", given, 1)) from error
+    resolve_optimizers(network, choices.optimizers)
+    if options.preprocessed is not None:
+        check_epoch_files(options.preprocessed, choices.epochs)
+
+
 def choose(options: Options, data: Dataset) -> Choices:
-    """The options; what they leave open is taken from the data set's row of defaults. Raises NervaError."""
+    """The options; what they leave open is taken from the data set's row of defaults, whose density is that of its network:
+    other layers are dense. Raises NervaError."""
     defaults = defaults_for(data.name)
     epochs = defaults.epochs if options.epochs is None else options.epochs
     if options.overall_density is not None and options.densities is not None:
@@ -55,7 +81,8 @@ def choose(options: Options, data: Dataset) -> Choices:
     layers = split(options.layers) if options.layers is not None else ["ReLU"] * (len(sizes) - 2) + ["Linear"]
     loss = options.loss or ("SquaredError" if data.num_classes is None else "SoftmaxCrossEntropy")
     _check_loss(loss, layers)
-    density = defaults.density if options.overall_density is None else options.overall_density
+    own = options.layers is None and options.layer_sizes is None
+    density = (defaults.density if own else 1.0) if options.overall_density is None else options.overall_density
     method = chosen_method(options)
     return Choices(
         layers=layers,
@@ -104,11 +131,8 @@ def make_network(options: Options, choices: Choices) -> MLP:
 def _sizes(options: Options, data: Dataset, defaults: Defaults) -> list[int]:
     """Those given, those of the weights to load, or the data's ends with the default hidden layers between."""
     inputs, outputs = data.num_features, data.num_outputs
-    if options.layer_sizes is not None:
-        sizes, source = numbers("--layer-sizes", options.layer_sizes, int), f"--layer-sizes {options.layer_sizes!r}"
-    elif options.load_weights is not None:
-        sizes, source = layer_sizes(options.load_weights), f"{options.load_weights}: a network of other sizes"
-    else:
+    sizes, source = _given_sizes(options)
+    if sizes is None:
         hidden = list(defaults.hidden)
         if options.layers is not None:
             linear = sum(not is_between(name) for name in split(options.layers))
@@ -118,6 +142,21 @@ def _sizes(options: Options, data: Dataset, defaults: Defaults) -> list[int]:
         needed = f"{inputs};...;{outputs}"
         raise NervaError(f"{source}: {data.name} has {inputs} features and {outputs} outputs, so {needed} is needed")
     return sizes
+
+
+def _given_sizes(options: Options) -> tuple[list[int] | None, str]:
+    """Those of --layer-sizes or of the weights to load, with words for an error; None where the data decide."""
+    of_file = None
+    if options.load_weights is not None:
+        try:
+            of_file = layer_sizes(options.load_weights)
+        except NervaError as error:
+            raise type(error)(f"--load-weights {error}") from None
+    if options.layer_sizes is not None:
+        return numbers("--layer-sizes", options.layer_sizes, int), f"--layer-sizes {options.layer_sizes!r}"
+    if of_file is not None:
+        return of_file, f"--load-weights {options.load_weights}: a network of other sizes"
+    return None, ""
 
 
 def _check_loss(loss: str, layers: list[str]) -> None:
@@ -131,10 +170,8 @@ def _check_loss(loss: str, layers: list[str]) -> None:
 
 
 def _learning_rate(options: Options, defaults: Defaults, epochs: int) -> float | str:
-    """A constant, a schedule, or the default: of four epochs and more, the second half and the last quarter are slower."""
-    if options.learning_rate is not None and options.learning_rate_scheduler is not None:
-        raise NervaError("only one of --learning-rate and --learning-rate-scheduler can be given")
-    given = options.learning_rate or options.learning_rate_scheduler
+    """A schedule, a constant, or the default: of four epochs and more, the second half and the last quarter are slower."""
+    given = options.learning_rate_scheduler or options.learning_rate
     if given is None and epochs < 4:
         return defaults.learning_rate
     if given is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nerva_py.data import DATASETS, Dataset, load_dataset, load_npz
+from nerva_py.data.tables import read_table
 from nerva_py.errors import DataError, NervaError, ShapeError, unknown
 from nerva_py.files import reading, write_atomically
 from nerva_py.training import Checkpoint, evaluate, read_checkpoint
@@ -132,7 +133,10 @@ def _data_set(checkpoint: Checkpoint, data: str | None, data_dir: Path | None) -
     options = kept_options(checkpoint)
     rng = np.random.default_rng([options.get("seed", Options().seed), 1])
     if data is None:
-        of_data = ("dataset", "data_dir", "cifar10", "mnist", "generate_dataset", "load_dataset", "seed")
+        of_data = (
+            "dataset", "data_dir", "cifar10", "mnist", "generate_dataset", "dataset_size", "load_dataset", "preprocessed",
+            "normalize", "seed",
+        )  # fmt: skip
         if options and data_dir is None:
             return chosen_data(Options(**{name: value for name, value in options.items() if name in of_data}))
         if checkpoint.data is None or checkpoint.data.name not in DATASETS:
@@ -154,10 +158,10 @@ def _samples(checkpoint: Checkpoint, data: str, data_dir: Path | None) -> np.nda
         raise NervaError(
             f"DATA is {data!r}; a data set ({', '.join(DATASETS)}) or a file .npz, .npy or .csv is allowed"
         )
+    if path.suffix == ".csv":
+        return read_table(path)
     with reading(path):
         try:
-            if path.suffix == ".csv":
-                return np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float64)
             with path.open("rb") as file:
                 loaded = np.load(file, allow_pickle=False)
                 if isinstance(loaded, np.ndarray):

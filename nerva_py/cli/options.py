@@ -1,5 +1,6 @@
 """The options of `nerva-py train`. Names and spec strings are Nerva's, so that its command lines can be pasted."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,14 @@ from nerva_py.errors import NervaError
 DATA, NETWORK, TRAINING, TOPOLOGY = "Data", "Network", "Training", "Topology"
 OUTPUT, MACHINE = "Results", "Computation"
 OUTPUTS = ("log", "plot", "topology_plot", "save_weights", "save_dataset", "save")  # files that are written
+
+
+class Timer(StrEnum):
+    """Which times of feedforward, backpropagate and optimize are shown."""
+
+    disabled = "disabled"
+    brief = "brief"
+    full = "full"
 
 
 class Precision(StrEnum):
@@ -32,21 +41,39 @@ class Options:
 
     # ------------------------------------------------------------------------------------------------------------ data
     dataset: Annotated[
-        str | None, _option(DATA, "digits (the default), mnist, cifar10, text, checkerboard or mini.", metavar="NAME")
+        str | None,
+        _option(
+            DATA, "digits (the default), mnist, cifar10, text, checkerboard, mini, or an npz file.", metavar="NAME"
+        ),
     ] = None
     data_dir: Annotated[
-        Path | None, _option(DATA, "Where the files of --dataset are; without it they are downloaded.", metavar="DIR")
+        Path | None,
+        _option(
+            DATA,
+            "Where the files of --dataset are, which without it are downloaded; alone: the data set whose files are there.",
+            metavar="DIR",
+        ),
     ] = None
     cifar10: Annotated[
         Path | None, _option(DATA, "CIFAR-10 in this directory or tar.gz, binary or pickled.", metavar="DIR")
     ] = None
-    mnist: Annotated[Path | None, _option(DATA, "MNIST's idx files in this directory.", metavar="DIR")] = None
+    mnist: Annotated[
+        Path | None, _option(DATA, "MNIST's idx files, or mnist.npz, in this directory.", metavar="DIR")
+    ] = None
     generate_dataset: Annotated[
         str | None, _option(DATA, "Draw a data set at random: checkerboard or mini.", metavar="NAME")
+    ] = None
+    dataset_size: Annotated[
+        int | None, _option(DATA, "How many training samples are drawn, and a fifth as many to test.", metavar="N")
     ] = None
     load_dataset: Annotated[
         Path | None, _option(DATA, "An npz file with Xtrain, Ttrain, Xtest, Ttest.", metavar="FILE")
     ] = None
+    preprocessed: Annotated[
+        Path | None,
+        _option(DATA, "A data set for each epoch in this directory: epoch0.npz, epoch1.npz, ...", metavar="DIR"),
+    ] = None
+    normalize: Annotated[bool, _option(DATA, "Scale each feature to mean 0 and deviation 1.", "--normalize")] = False
     save_dataset: Annotated[
         Path | None, _option(DATA, "Write the data set to an npz file before training.", metavar="FILE")
     ] = None
@@ -66,7 +93,12 @@ class Options:
         str | None, _option(NETWORK, "Inputs, hidden layers, outputs: 64;256;128;10.", metavar="SIZES")
     ] = None
     overall_density: Annotated[
-        float | None, _option(NETWORK, "Share of weights that exist, shared out among the layers.", metavar="D")
+        float | None,
+        _option(
+            NETWORK,
+            "Share of weights that exist, shared out among the layers; with --layers or --layer-sizes by default 1.",
+            metavar="D",
+        ),
     ] = None
     distribution: Annotated[
         str | None,
@@ -76,9 +108,12 @@ class Options:
             metavar="NAME",
         ),
     ] = None
-    densities: Annotated[str | None, _option(NETWORK, "Instead: one density a layer.", metavar="D;D;D")] = None
+    densities: Annotated[
+        str | None, _option(NETWORK, "Instead: one density for all layers, or one a layer.", metavar="D;D;D")
+    ] = None
     dropouts: Annotated[
-        str | None, _option(NETWORK, "Rate of dropout on the weights of each layer: 0.3;0.3;0.", metavar="P;P;P")
+        str | None,
+        _option(NETWORK, "Rate of dropout on the weights of all layers, or of each: 0.3;0.3;0.", metavar="P;P;P"),
     ] = None
     layer_weights: Annotated[
         str | None,
@@ -90,7 +125,9 @@ class Options:
     # -------------------------------------------------------------------------------------------------------- training
     epochs: Annotated[int | None, _option(TRAINING, "Passes over the training data.", metavar="N")] = None
     batch_size: Annotated[int | None, _option(TRAINING, "Samples a step.", metavar="N")] = None
-    learning_rate: Annotated[str | None, _option(TRAINING, "A number, or a schedule as below.", metavar="RATE")] = None
+    learning_rate: Annotated[
+        str | None, _option(TRAINING, "A number, or a schedule as below, which counts more.", metavar="RATE")
+    ] = None
     learning_rate_scheduler: Annotated[
         str | None,
         _option(TRAINING, "A rate for each epoch: MultiStepLR(0.1;50,75;0.1), Cosine(0.1;100).", metavar="SPEC"),
@@ -98,7 +135,9 @@ class Options:
     optimizers: Annotated[
         str,
         _option(
-            TRAINING, "GradientDescent, Momentum, Nesterov, Adam, AdamW, SMET: one, or one a layer.", metavar="SPECS"
+            TRAINING,
+            "GradientDescent, Momentum, Nesterov, Adam, AdamW, SMET: one, one a linear layer, or one a layer with parameters.",
+            metavar="SPECS",
         ),
     ] = "Nesterov(0.9)"
     weight_decay: Annotated[
@@ -107,6 +146,10 @@ class Options:
     loss: Annotated[
         str | None,
         _option(TRAINING, "SoftmaxCrossEntropy (SquaredError in a regression), or another.", metavar="NAME"),
+    ] = None
+    clip: Annotated[
+        float | None,
+        _option(TRAINING, "Before each epoch but the first, set parameters nearer to 0 than T to 0.", metavar="T"),
     ] = None
     no_shuffle: Annotated[bool, _option(TRAINING, "Keep the order of the samples.", "--no-shuffle")] = False
     seed: Annotated[int, _option(TRAINING, "Decides everything random; one seed, one result.", metavar="N")] = 1
@@ -176,9 +219,23 @@ class Options:
         Path | None,
         _option(OUTPUT, "Go on with the run that --save has written, and with its options.", metavar="FILE.npz"),
     ] = None
-    timer: Annotated[bool, _option(OUTPUT, "Show the seconds by phase of a step.", "--timer")] = False
-    info: Annotated[bool, _option(OUTPUT, "Show versions, threads and the weights' statistics.", "--info")] = False
-    debug: Annotated[bool, _option(OUTPUT, "Show tracebacks of errors.", "--debug")] = False
+    timer: Annotated[
+        Timer,
+        _option(OUTPUT, "Seconds by phase of a step: brief, a line an epoch, as --timer alone; full, a line a step."),
+    ] = Timer.disabled
+    info: Annotated[
+        bool, _option(OUTPUT, "Show versions, threads and the network before and after training.", "--info")
+    ] = False
+    verbose: Annotated[bool, _option(OUTPUT, "Show what has been chosen, option by option.", "--verbose", "-v")] = False
+    debug: Annotated[bool, _option(OUTPUT, "Show the matrices of each step, and tracebacks of errors.", "--debug")] = (
+        False
+    )
+    decimals: Annotated[
+        int, _option(OUTPUT, "Of matrices that are shown; Nerva's --precision=N is this.", metavar="N")
+    ] = 4
+    edgeitems: Annotated[
+        int, _option(OUTPUT, "How many first and last rows and columns of a matrix are shown.", metavar="N")
+    ] = 3
     # ----------------------------------------------------------------------------------------------------- computation
     threads: Annotated[int | None, _option(MACHINE, "By default all cores.", metavar="N")] = None
     distributed: Annotated[
@@ -210,5 +267,33 @@ class Options:
     ] = None
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise NervaError(f"--seed must be at least 0, not {self.seed}")
+        least = {"seed": 0, "epochs": 0, "batch_size": 1, "dataset_size": 5, "decimals": 0, "edgeitems": 1}
+        for name, number in least.items():
+            if (value := getattr(self, name)) is not None and value < number:
+                raise NervaError(f"{name} must be at least {number}, not {value}")
+        if self.gradient_step is not None and not 0 < self.gradient_step < float("inf"):
+            raise NervaError(f"gradient_step must be a positive finite number, not {self.gradient_step}")
+        if self.clip is not None and not 0 <= self.clip < float("inf"):
+            raise NervaError(f"clip must be a finite number of at least 0, not {self.clip}")
+
+
+# What errors of the library say first, where it is not the name of a field, and the field.
+_FIELDS = {
+    "lr": "learning_rate", "learning rate schedule": "learning_rate", "optimizer": "optimizers",
+    "initializer": "layer_weights", "weights": "layer_weights", "layer": "layers", "backend": "computation",
+    "layer_densities": "densities", "augmentation": "augment", "size": "dataset_size",
+    "a dropout rate": "dropouts",
+} | {name: name for name in Options.__annotations__}  # fmt: skip
+_FIRST = re.compile(rf"^(unknown )?({'|'.join(sorted(_FIELDS, key=len, reverse=True))})(?=[:\[ ])")
+_INSIDE = re.compile(rf"(?<![\w/.-])({'|'.join(name for name in Options.__annotations__ if '_' in name)})(?![\w/.-])")
+
+
+def in_options(message: str) -> str:
+    """An error's message with the names of options in the place of Python's parameters."""
+    message = _FIRST.sub(lambda match: (match[1] or "") + option(_FIELDS[match[2]]), message)
+    return _INSIDE.sub(lambda match: option(match[1]), message)
+
+
+def option(field: str) -> str:
+    """What is typed for a field."""
+    return "--import" if field == "imports" else f"--{field.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""Callbacks that show how training goes on: a line an epoch, and on a terminal a bar over the batches."""
+"""Callbacks that show how training goes on: a line an epoch, seconds by phase, and on a terminal a bar over the batches."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from nerva_py.training import Callback, Epoch, Order, Run
 
+PHASES = ("feedforward", "backpropagate", "optimize")
 INTERVAL = 0.1  # seconds between two pictures of the bar; drawing one takes 0.3 ms
 
 
@@ -23,6 +24,37 @@ class EpochLines(Callback):
     def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         topology = epoch.measures.get("topology")
         self.console.print(str(epoch) if topology is None else f"{epoch}  R_s: {topology['R_s']:#.3g}")
+
+
+class PhaseLines(Callback):
+    """Prints the seconds of each phase after an epoch: Nerva's --timer=brief."""
+
+    order = Order.WRITES
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.until: dict[str, float] = {}
+
+    def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
+        self.until = self._show(run, f"epoch {epoch.epoch:3}", self.until)
+
+    def _show(self, run: Run, what: str, until: dict[str, float]) -> dict[str, float]:
+        """What each phase took since then; returns what it has taken until now."""
+        now = {name: phase.seconds for name, phase in run.phases.items()}
+        parts = [f"{name}: {now[name] - until.get(name, 0.0):.8f}s" for name in PHASES if name in now]
+        self.console.print("  ".join([what, *parts]))
+        return now
+
+
+class StepPhaseLines(PhaseLines):
+    """Prints them after each step, too: --timer=full."""
+
+    def __init__(self, console: Console):
+        super().__init__(console)
+        self.until_step: dict[str, float] = {}
+
+    def on_step_end(self, run: Run) -> None:
+        self.until_step = self._show(run, f"epoch {run.epoch:3} batch {run.step_of_epoch:5}", self.until_step)
 
 
 class BatchBar(Callback):

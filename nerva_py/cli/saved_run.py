@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from rich.console import Console
 
+from nerva_py.data import Dataset
 from nerva_py.errors import DataError, NervaError
-from nerva_py.training import Checkpoint, ModelCheckpoint, Run, read_checkpoint
+from nerva_py.network import MLP
+from nerva_py.training import Callback, Checkpoint, ModelCheckpoint, Order, Run, read_checkpoint
 from nerva_py.training.intervals import every
+from nerva_py.training.loop import begin
+from nerva_py.training.resuming import AFRESH, resume
 
 from .busy import busy
 from .choices import Choices
@@ -29,6 +35,9 @@ NOT_KEPT = {
     "local_steps",
     "debug",
     "info",
+    "verbose",
+    "decimals",
+    "edgeitems",
     "timer",
     "gradient_step",
     "load_weights",
@@ -58,10 +67,30 @@ def resumed(options: Options) -> tuple[Options, Checkpoint | None]:
         raise NervaError(f"--resume {options.resume}: holds a network, but no run to go on with")
     kept = kept_options(checkpoint)
     given = {name: value for name, value in vars(options).items() if value != getattr(_DEFAULTS, name)}
-    if options.learning_rate_scheduler is not None:
-        kept.pop("learning_rate", None)
     merged = replace(_DEFAULTS, **kept | given)
     return replace(merged, save=merged.save or options.resume), checkpoint
+
+
+def check_resume(
+    options: Options, choices: Choices, network: MLP, data: Dataset, callbacks: Sequence[Callback]
+) -> None:
+    """Let a run like it go on from the file, so that what cannot is refused before anything is said. Raises NervaError."""
+    if options.distributed is not None:  # all ranks would have to agree; they find out when they begin
+        return
+    changing = [copy.copy(callback) for callback in callbacks if callback.order == Order.CHANGES]
+    run = begin(
+        network, data, choices.loss, choices.optimizers, choices.learning_rate, choices.epochs, choices.batch_size,
+        not options.no_shuffle, choices.augmentation, not options.no_statistics, None, options.seed, changing,
+    )  # fmt: skip
+    try:
+        remember = resume(run, options.resume or Path())
+        for callback in run.callbacks:
+            callback.on_train_begin(run)
+        remember()
+    except NervaError as error:
+        raise type(error)(f"--resume {str(error).replace(AFRESH, 'To begin a new run, leave out --resume')}") from None
+    finally:
+        run.end()
 
 
 def notes(options: Options, choices: Choices) -> dict[str, Any]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nerva_py.data import Dataset
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP
 from nerva_py.network.initializers import INITIALIZERS
 from nerva_py.network.specs import build
 from nerva_py.topology import DROP_RULES, GROW_RULES, METHODS, DynamicTopology
-from nerva_py.training import History
+from nerva_py.training import Callback, History, Order, Run
 from nerva_py.training.intervals import every
 from nerva_py.training.loop import begin
 
@@ -60,6 +62,22 @@ def check_method(options: Options, choices: Choices, network: MLP, data: Dataset
         raise NervaError(f"{given}: {error}") from error
     finally:
         run.end()
+
+
+class Clip(Callback):
+    """Before each epoch but the first, parameters whose magnitude is less than t become 0; the weights stay where they are."""
+
+    order = Order.CHANGES
+
+    def __init__(self, t: float):
+        self.t = t
+
+    def on_epoch_begin(self, run: Run) -> None:
+        if run.epoch == 1 or run.step_of_epoch:  # an epoch that is resumed in its middle has been clipped
+            return
+        for parameter in run.network.parameters():
+            numbers = parameter.vector
+            numbers[np.abs(numbers) < self.t] = 0
 
 
 def topology_row(history: History, network: MLP, weights_before: int, sizes_before: list[int]) -> list[str] | None:

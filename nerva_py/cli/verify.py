@@ -1,4 +1,4 @@
-"""`nerva-py verify` and `python -m derivations`: run the proofs of the book, and print a table of them."""
+"""`nerva-py verify` and `python -m derivations`: run the proofs of the book, and print a line a chapter, or a claim."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import importlib
 import json
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
 from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ NOT_PROVED = 1
 HEAD = ("equation", "carrier", "sizes", "proved", "seconds")
 WIDEST = (17, 12, 6, 7)  # columns but the first, which gets what remains
 INDENT, GAP = 2, 2
+SECONDS = 0.1  # that a claim takes, a mean over the book on a core of an ordinary machine
 
 
-def run(chapters: Sequence[str], file: Path | None) -> int:
-    """Prove the claims of these chapters (of all if there are none); returns the exit code."""
+def run(chapters: Sequence[str], file: Path | None, verbose: bool = False) -> int:
+    """Prove the claims of these chapters (of all if there are none); returns the exit code. `verbose`: a line a claim."""
     book = _book()
     for chapter in chapters:
         if chapter not in book.CHAPTERS:
@@ -37,7 +39,7 @@ def run(chapters: Sequence[str], file: Path | None) -> int:
     chosen = [chapter for chapter in book.CHAPTERS if chapter in chapters or not chapters]
     console = make_console()
     start = time.perf_counter()
-    results = _run(book, chosen, console)
+    results = _run(book, chosen, console, verbose)
     seconds = time.perf_counter() - start
     failed = [result for result in results if not result.proved]
     for result in failed:
@@ -66,11 +68,12 @@ def _book() -> Any:
         ) from error
 
 
-def _run(book: Any, chapters: Sequence[str], console: Console) -> list[Any]:
-    """Prove one after another; each is a row of the table, and on a terminal a bar shows which comes next."""
+def _run(book: Any, chapters: Sequence[str], console: Console, verbose: bool) -> list[Any]:
+    """Prove one after another, and show them; on a terminal a bar shows which comes next."""
     claims = list(book.claims(chapters))
-    widths = _widths(claims, console.width)
-    equations = _equations(claims, widths[0])
+    console.print(f"{len(claims):,} claims, about {max(1, round(len(claims) * SECONDS))} s\n")
+    rows = (_claim_rows if verbose else _chapter_rows)(claims, console)
+    next(rows)
     results: list[Any] = []
     with _bar(console) as bar:
         task = bar.add_task("", total=len(claims))
@@ -81,20 +84,48 @@ def _run(book: Any, chapters: Sequence[str], console: Console) -> list[Any]:
             bar.refresh()
 
         announce()
-        console.print("\n".join(_row([HEAD[0]], HEAD[1:], widths)), style="bold")
-        for equation, result in zip(equations, book.run(chapters), strict=True):
-            if not results or results[-1].claim.chapter != result.claim.chapter:
-                console.print(f"\n{result.claim.chapter}", style="bold")
+        for result in book.run(chapters):
             results.append(result)
-            cells = (
-                result.claim.carrier,
-                result.claim.sizes,
-                "yes" if result.proved else "NO",
-                f"{result.seconds:.2f}",
-            )
-            console.print("\n".join(_row(equation, cells, widths)), style=None if result.proved else "red")
+            rows.send(result)
             announce()
     return results
+
+
+Rows = Generator[None, Any, None]  # is sent one result after another, and shows them
+
+
+def _chapter_rows(claims: Sequence[Any], console: Console) -> Rows:
+    """A line a chapter, once its last claim has been tried."""
+    left = Counter(claim.chapter for claim in claims)
+    width = max([len("chapter"), *map(len, left)])
+    console.print(f"{'chapter':{width}}  claims  proved  seconds", style="bold")
+    results: list[Any] = []
+    while True:
+        result = yield
+        results.append(result)
+        chapter = result.claim.chapter
+        left[chapter] -= 1
+        if not left[chapter]:
+            own = [one for one in results if one.claim.chapter == chapter]
+            proved, seconds = sum(one.proved for one in own), sum(one.seconds for one in own)
+            line = f"{chapter:{width}}  {len(own):6}  {proved:6}  {seconds:7.1f}"
+            console.print(line, style=None if proved == len(own) else "red")
+
+
+def _claim_rows(claims: Sequence[Any], console: Console) -> Rows:
+    """A line a claim, below the name of its chapter."""
+    widths = _widths(claims, console.width)
+    console.print("\n".join(_row([HEAD[0]], HEAD[1:], widths)), style="bold")
+    chapter = ""
+    result = yield
+    for equation in _equations(claims, widths[0]):
+        claim = result.claim
+        if claim.chapter != chapter:
+            chapter = claim.chapter
+            console.print(f"\n{chapter}", style="bold")
+        cells = (claim.carrier, claim.sizes, "yes" if result.proved else "NO", f"{result.seconds:.2f}")
+        console.print("\n".join(_row(equation, cells, widths)), style=None if result.proved else "red")
+        result = yield
 
 
 def _bar(console: Console) -> Progress:

@@ -51,6 +51,13 @@ def as_targets(name: str, T: ArrayLike) -> np.ndarray:
     return array.reshape(-1, 1) if array.ndim == 1 else array
 
 
+def is_one_hot(T: np.ndarray) -> bool:
+    """Whether T is (M, K) of numbers with K > 1, each row a single 1 among zeros."""
+    if T.ndim != 2 or T.shape[1] < 2 or T.dtype.kind not in "buif":
+        return False
+    return bool((np.count_nonzero(T, axis=1) == 1).all() and (T.max(axis=1, initial=0) == 1).all())
+
+
 def check_samples(name: str, X: Samples) -> None:
     """DataError unless X is (M, D), of a type and layout that the kernels read, and finite."""
     if issparse(X):

@@ -73,6 +73,12 @@ class Dataset:
         if shape is not None and (len(shape) != 3 or min(shape) < 1 or math.prod(shape) != D):
             raise DataError(f"image_shape: {shape}; (channels, height, width) with a product of {D} is allowed")
 
+    def normalized(self, normalization: Normalization) -> Dataset:
+        """The same samples, normalised as `from_arrays` does with this `normalization`. Raises NervaError, DataError."""
+        channels = 1 if self.image_shape is None else self.image_shape[0]
+        scale, shift = scale_and_shift_of(self.Xtrain, channels, normalization)
+        return replace(self, scale=scale, shift=shift)
+
     @property
     def sparse(self) -> bool:
         """Whether only the nonzeros of the samples are stored."""
@@ -146,6 +152,4 @@ def from_arrays(
     D = X.shape[-1]
     # Checked before the statistics are computed, so that these see finite values of the right shape.
     unscaled = Dataset(name, X, T, X_test, T_test, num_classes, np.ones(D), np.zeros(D), image_shape)
-    default: Normalization = "channel" if X.dtype == np.uint8 else "none"
-    scale, shift = scale_and_shift_of(X, image_shape[0] if image_shape else 1, normalization or default)
-    return replace(unscaled, scale=scale, shift=shift)
+    return unscaled.normalized(normalization or ("channel" if X.dtype == np.uint8 else "none"))

@@ -1,4 +1,4 @@
-"""MNIST, and other data sets in its idx format (Fashion-MNIST, for instance).
+"""MNIST, and other data sets in its idx format (Fashion-MNIST, for instance) or in the mnist.npz of Keras.
 
 Source: Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,20 +25,27 @@ MD5 = {
     "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
 }
 NUM_CLASSES = 10  # at least: EMNIST and Kuzushiji-49 have more
-# Where the four files are, below the directory that is given: there, or where torchvision puts them.
-PLACES = (".", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw", "QMNIST/raw")
+# Where the files may be, below the directory that is given: there, or where Nerva and torchvision have them.
+FOLDERS = ("", "raw", "mnist", "MNIST", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw", "QMNIST/raw")
+NPZ = "mnist.npz"
+KERAS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def load_mnist(path: str | PathLike[str] | None = None) -> Dataset:
     """60,000 training and 10,000 test images of 28×28 bytes, 10 classes.
 
-    `path` is a directory with the four idx files, compressed by gzip or not, or one in which torchvision has put them
-    (MNIST/raw, else FashionMNIST/raw, ...); None downloads them into the user's cache. Files are taken as they are, whatever
-    their number and size of images, if they agree; labels above 9, as EMNIST has, are more classes. Raises DataError.
+    `path` is a directory with the four idx files, compressed by gzip or not, or with an mnist.npz of x_train (M, 28, 28),
+    y_train, x_test and y_test; or that file; or the directory above, with them in mnist, or where torchvision puts them
+    (MNIST/raw, FashionMNIST/raw, ...). None downloads the idx files into the user's cache. Files are taken as they are,
+    whatever their number and size of images, if they agree; labels above 9, as EMNIST has, are more classes. Raises DataError.
     """
-    path = None if path is None else _folder(Path(path))
-    Xtrain, Ttrain, image_shape = _read_pair(path, "train-images-idx3-ubyte", "train-labels-idx1-ubyte")
-    Xtest, Ttest, test_shape = _read_pair(path, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+    if path is not None:
+        path = _directory(Path(path))
+    if path is not None and path.is_file():
+        Xtrain, Ttrain, image_shape, Xtest, Ttest, test_shape = _read_npz(path)
+    else:
+        Xtrain, Ttrain, image_shape = _read_pair(path, "train-images-idx3-ubyte", "train-labels-idx1-ubyte")
+        Xtest, Ttest, test_shape = _read_pair(path, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
     if test_shape != image_shape:
         raise DataError(f"{path}: test images of {test_shape[1:]} pixels; the training images have {image_shape[1:]}")
     num_classes = max(NUM_CLASSES, int(Ttrain.max()) + 1, int(Ttest.max()) + 1)
@@ -62,6 +70,47 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
     return np.frombuffer(contents, np.uint8, offset=header).reshape(shape)
 
 
+def _directory(path: Path) -> Path:
+    """Where the files are, this directory or one in it; or the npz file."""
+    if path.is_file():
+        return path
+    for folder in FOLDERS:
+        if any(any((path / folder).glob(f"{name.partition('-idx')[0]}*")) for name in MD5):
+            return path / folder
+        if (path / folder / NPZ).is_file():
+            return path / folder / NPZ
+    return path
+
+
+def _read_npz(path: Path) -> tuple[Any, ...]:
+    """Images as rows, labels and the shape of an image, of the training and of the test part."""
+    with reading(path):
+        try:
+            with path.open("rb") as file:
+                npz = np.load(file, allow_pickle=False)
+                names = () if isinstance(npz, np.ndarray) else npz.files
+                if missing := [key for key in KERAS if key not in names]:
+                    raise DataError(f"has no {', '.join(missing)}; its keys are {', '.join(names) or 'none'}")
+                x_train, y_train, x_test, y_test = (npz[key] for key in KERAS)
+        except DataError:
+            raise
+        except (ValueError, RuntimeError) as error:
+            raise DataError(f"not an npz file of numeric arrays ({error})") from None
+        for name, x in (("x_train", x_train), ("x_test", x_test)):
+            if x.ndim != 3 or x.dtype.kind not in "uif" or not x.size:
+                raise DataError(f"{name}: shape {x.shape}, dtype {x.dtype}; (M, height, width) of numbers is allowed")
+    return *_rows(_bytes(x_train), y_train), *_rows(_bytes(x_test), y_test)
+
+
+def _bytes(x: np.ndarray) -> np.ndarray:
+    """Pixels from 0 to 255 as bytes, whatever type of integer holds them."""
+    return x.astype(np.uint8) if x.dtype.kind in "ui" and x.min() >= 0 and x.max() <= 255 else x
+
+
+def _rows(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int]]:
+    return images.reshape(len(images), -1), labels, (1, *images.shape[1:])
+
+
 def _read_pair(
     path: str | PathLike[str] | None, images: str, labels: str
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int]]:
@@ -71,15 +120,7 @@ def _read_pair(
     with reading(label_file):
         if len(T) != len(X):
             raise DataError(f"{len(T)} labels; {image_file.name} has {len(X)} images")
-    return X.reshape(len(X), -1), T, (1, *X.shape[1:])
-
-
-def _folder(path: Path) -> Path:
-    """The first of the places below `path` with images to train on, from which all files are taken; else `path`."""
-    for place in PLACES:
-        if any((path / place).glob("train-images?idx3-ubyte*")):
-            return path / place
-    return path
+    return _rows(X, T)
 
 
 def _find(path: str | PathLike[str] | None, name: str) -> Path:
@@ -90,5 +131,5 @@ def _find(path: str | PathLike[str] | None, name: str) -> Path:
     for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
         if (Path(path) / candidate).is_file():
             return Path(path) / candidate
-    what = f"has no file {name} or {name}.gz" if Path(path).is_dir() else "no such directory"
+    what = f"has no file {name} or {name}.gz, nor {NPZ}" if Path(path).is_dir() else "no such directory"
     raise DataError(f"{path}: {what}")

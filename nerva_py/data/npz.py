@@ -1,4 +1,5 @@
-"""Data sets as npz files with Nerva's keys Xtrain, Ttrain, Xtest, Ttest; integer targets are class indices.
+"""Data sets as npz files with Nerva's keys Xtrain, Ttrain, Xtest, Ttest; targets that are integers are class indices, and
+so are rows with a single 1 among zeros, integers or floating-point numbers.
 
 Sparse samples are stored as the arrays of their CSR form, under the keys Xtrain.data, Xtrain.indices, Xtrain.indptr and
 Xtrain.shape, and so for Xtest.
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from nerva_py.data.checks import is_one_hot
 from nerva_py.data.dataset import Dataset, from_arrays
 from nerva_py.errors import DataError
 from nerva_py.files import reading, write_atomically
@@ -33,6 +35,9 @@ def load_npz(path: str | PathLike[str]) -> Dataset:
     path = Path(path)
     with reading(path):
         arrays = _read(path)
+        if all(is_one_hot(arrays[key]) for key in ("Ttrain", "Ttest") if arrays[key].size) and arrays["Ttrain"].size:
+            arrays = {"num_classes": np.int64(arrays["Ttrain"].shape[1]), **arrays}
+            arrays |= {key: arrays[key].argmax(axis=1) for key in ("Ttrain", "Ttest")}
         num_classes = int(arrays["num_classes"]) if "num_classes" in arrays else None
         image_shape = tuple(arrays["image_shape"].tolist()) if "image_shape" in arrays else None
         dataset = from_arrays(

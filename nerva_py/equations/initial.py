@@ -16,6 +16,16 @@ def xavier_normalized_bound(K, D):
     return sqrt(6 / (D + K))
 
 
+def xavier_normal_deviation(K, D):
+    """σ = √(2/(D + K)):   w ~ N(0, σ) has the variance of the normalized Xavier bound"""
+    return sqrt(2 / (D + K))
+
+
+def he_bound(D):
+    """a = √6/√D:   w ~ U(−a, a) has the variance of `he_deviation`, 2/D"""
+    return sqrt(6 / D)
+
+
 def he_deviation(D):
     """σ = √(2/D):   w ~ N(0, σ) has variance 2/D, which keeps the mean square of activations through a ReLU layer"""
     return sqrt(2 / D)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nerva_py.matrix import column_repeat, dot, elements_sum, hadamard, log, log_sigmoid, reciprocal, rows_sum
+from nerva_py.matrix import column_repeat, dot, elements_sum, exp, hadamard, log, log_sigmoid, reciprocal, rows_sum
 from nerva_py.matrix.dispatch import primitive
 from nerva_py.parts import registry_of
 
@@ -135,6 +135,16 @@ def binary_cross_entropy_gradient(Y, T):
     return sigmoid(Y) - T
 
 
+def poisson(Y, T):
+    """(exp Y − T ⊙ Y) 1_K: −log of the probability of counts T with means exp Y, without log T!        [scikit-learn]"""
+    return rows_sum(exp(Y) - hadamard(T, Y))
+
+
+def poisson_gradient(Y, T):
+    """exp Y − T"""
+    return exp(Y) - T
+
+
 def negative_log_likelihood(Y, T):
     """−log((Y ⊙ T) 1_K)        Y > 0"""
     return -log(rows_sum(hadamard(Y, T)))
@@ -152,6 +162,7 @@ CrossEntropy = Loss("CrossEntropy", cross_entropy, cross_entropy_gradient)
 SoftmaxCrossEntropy = Loss("SoftmaxCrossEntropy", softmax_cross_entropy, softmax_cross_entropy_gradient)
 LogisticCrossEntropy = Loss("LogisticCrossEntropy", logistic_cross_entropy, logistic_cross_entropy_gradient)
 BinaryCrossEntropy = Loss("BinaryCrossEntropy", binary_cross_entropy, binary_cross_entropy_gradient)
+PoissonLikelihood = Loss("PoissonLikelihood", poisson, poisson_gradient)
 NegativeLogLikelihood = Loss("NegativeLogLikelihood", negative_log_likelihood, negative_log_likelihood_gradient)
 
 LOSSES = registry_of(
@@ -162,5 +173,6 @@ LOSSES = registry_of(
     SoftmaxCrossEntropy,
     LogisticCrossEntropy,
     BinaryCrossEntropy,
+    PoissonLikelihood,
     NegativeLogLikelihood,
 )

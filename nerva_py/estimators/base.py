@@ -16,7 +16,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from nerva_py import threads
-from nerva_py.errors import NervaError
+from nerva_py.data import Dataset
+from nerva_py.errors import DivergedError, NervaError
 from nerva_py.network import MLP, mlp
 from nerva_py.quantities import integer, real
 from nerva_py.sparse import get_backend
@@ -24,14 +25,24 @@ from nerva_py.topology import DynamicTopology
 from nerva_py.topology import method as resolve_method
 from nerva_py.training import Callback, EarlyStopping, History, Optimizer, ProgressBar, train
 from nerva_py.training.callbacks import checked_callbacks
-from nerva_py.training.loop import resolve_schedule
+from nerva_py.training.loop import begin, resolve_schedule
 
-from . import settings
+from . import settings, step_sizes
 from .fitted import DTYPES, FittedNetwork, read_only, taken
+from .full_batch import descend
 from .incremental import Increments
 from .monitoring import ABSURD, OBJECTIVE, VALIDATION, Lines, Watch, losses, penalty
 from .samples import Examples, hold_out, product, relative
 from .settings import Given, changed
+
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+)
+
+
+def has_mini_batches(estimator: SparseMLP) -> bool:
+    """Whether a step takes a part of the samples, so that there is a `partial_fit`."""
+    return not (isinstance(estimator.solver, str) and estimator.solver.strip().lower() == "lbfgs")
 
 
 class SparseMLP(FittedNetwork):
@@ -42,27 +53,37 @@ class SparseMLP(FittedNetwork):
         hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: str = "relu",
         *,
+        loss: str = "squared_error",
         density: float | str | Sequence[float] = "auto",
         method: str | DynamicTopology | None = None,
         dropout: float = 0.0,
         solver: str | Optimizer = "adam",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
+        learning_rate: str = "constant",
         learning_rate_init: float | str = 0.001,
+        power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool | int = False,
         warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
         n_iter_no_change: int = 10,
+        max_fun: int = 15_000,
         weights: str | Sequence[str] = "XavierNormalized",
         callbacks: Sequence[Callback] | None = None,
         backend: str = "numba",
         n_threads: int | None = None,
     ):
+        self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.density = density
@@ -71,16 +92,24 @@ class SparseMLP(FittedNetwork):
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
+        self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
         self.max_iter = max_iter
         self.shuffle = shuffle
         self.random_state = random_state
         self.tol = tol
         self.verbose = verbose
         self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
         self.weights = weights
         self.callbacks = callbacks
         self.backend = backend
@@ -122,6 +151,9 @@ class SparseMLP(FittedNetwork):
         """The classes that validation data have in the same proportion."""
         return None
 
+    def _check_warm_start(self, y: Any) -> None:
+        """Refuse targets that the network of a warm start has not been made for."""
+
     @property
     def _num_classes(self) -> int | None:
         """Of a `Dataset` of class numbers."""
@@ -148,6 +180,8 @@ class SparseMLP(FittedNetwork):
         """
         first = not (self.warm_start and hasattr(self, "network_"))
         max_iter = integer("max_iter", self.max_iter, 1)
+        if not first:
+            self._check_warm_start(y)
         samples = self._samples(X, y, sample_weight, first)
         validation = self._validation(X_val, y_val, sample_weight_val)
         network_seed, split_seed, order_seed = self._seeds()
@@ -166,33 +200,43 @@ class SparseMLP(FittedNetwork):
         batch_size = settings.batch_samples(self.batch_size, len(samples.T))
         optimizer, decay = self._optimizer(samples, batch_size)
         watch = Watch(decay, None if validation is None else lambda net: self._validation_score(net, validation))
-        stopping = EarlyStopping(
-            VALIDATION if self.early_stopping else OBJECTIVE,
-            mode="max" if self.early_stopping else "min",
-            patience=settings.patience(self.n_iter_no_change, max_iter),
-            min_delta=real("tol", self.tol, 0),
-            restore_best=bool(self.early_stopping),
-        )
-        callbacks = self._own_callbacks()
-        history = train(
-            network,
-            data,
-            loss=self._loss(),
-            optimizer=optimizer,
-            learning_rate=self.learning_rate_init,
-            epochs=max_iter,
-            batch_size=batch_size,
-            shuffle=bool(self.shuffle),
-            statistics="running",
-            sample_weight=samples.w,
-            seed=seed,
-            callbacks=[*self._method(), watch, *callbacks, stopping, *self._shown()],
-        )
-        self.network_, self.callbacks_ = network, callbacks
+        ending = {
+            "monitor": VALIDATION if self.early_stopping else OBJECTIVE,
+            "mode": "max" if self.early_stopping else "min",
+            "patience": settings.patience(self.n_iter_no_change, max_iter),
+            "min_delta": real("tol", self.tol, 0),
+            "restore_best": bool(self.early_stopping),
+        }
+        eta, stopping = self._step_sizes(samples, first, ending)
+        own = self._own_callbacks()
+        callbacks = [*self._method(), watch, *own, stopping, *self._shown()]
+        try:
+            if self._full_batch:
+                callbacks = callbacks if self.early_stopping else [one for one in callbacks if one is not stopping]
+                history, converged = self._descend(network, data, samples, decay, max_iter, seed, callbacks)
+            else:
+                history = train(
+                    network,
+                    data,
+                    loss=self._loss(),
+                    optimizer=optimizer,
+                    learning_rate=eta,
+                    epochs=max_iter,
+                    batch_size=batch_size,
+                    shuffle=bool(self.shuffle),
+                    statistics="running",
+                    sample_weight=samples.w,
+                    seed=seed,
+                    callbacks=callbacks,
+                )
+                converged = bool(stopping.stopped_epoch) or len(history) < max_iter
+        except DivergedError as error:
+            raise DivergedError(f"{NOT_FINITE} ({error})") from None
+        self.network_, self.callbacks_ = network, own
         self._record(history, watch.objectives, watch.scores if validation else None, len(samples.T), first)
         if self.early_stopping and stopping.best is not None:
             self.best_validation_score_ = stopping.best
-        self._increments = None
+        self._increments, self._no_improvement_count = None, stopping.waited
         if first:
             self._built = self._structure()
         if history.interrupted:
@@ -205,17 +249,57 @@ class SparseMLP(FittedNetwork):
                 f"learning_rate_init below {history[-1].learning_rate:g}, or scale X and, in a regression, y"
             )
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
-        elif not stopping.stopped_epoch and self.n_iter_ == max_iter and not math.isinf(self.n_iter_no_change):
+        elif not converged:
             what = "validation score" if self.early_stopping else "loss"
-            message = f"training ended after max_iter={max_iter} epochs, before the {what} had stopped improving"
+            most = f"max_iter={max_iter}" + (f" (or max_fun={self.max_fun} evaluations)" if self._full_batch else "")
+            message = f"training ended after {most} epochs, before the {what} had stopped improving"
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
+
+    @property
+    def _full_batch(self) -> bool:
+        """Whether each step takes all samples."""
+        return not has_mini_batches(self)
+
+    def _descend(
+        self,
+        network: MLP,
+        data: Dataset,
+        samples: Examples,
+        decay: float,
+        max_iter: int,
+        seed: int,
+        callbacks: list[Callback],
+    ) -> tuple[History, bool]:
+        """L-BFGS; the history, and whether it has converged."""
+        if self.method is not None or self.dropout:
+            raise NervaError('solver="lbfgs" minimises one function: method must be None, and dropout 0')
+        run = begin(
+            network, data, self._loss(), "GradientDescent", 0.0, max_iter, len(samples.T), shuffle=False,
+            statistics="running", sample_weight=samples.w, seed=seed, callbacks=callbacks,
+        )  # fmt: skip
+        return run.history, descend(run, decay, integer("max_fun", self.max_fun, 1), real("tol", self.tol, 0))
+
+    def _step_sizes(self, samples: Examples, first: bool, ending: dict[str, Any]) -> tuple[Any, EarlyStopping]:
+        """The learning rate of each epoch, and what ends training."""
+        name = step_sizes.checked(self.learning_rate, self.power_t, self.learning_rate_init)
+        if self.solver != "sgd" or name == "constant":
+            return self.learning_rate_init, EarlyStopping(**ending)
+        if name == "adaptive":
+            adaptive = step_sizes.AdaptiveRate(float(self.learning_rate_init), **ending)
+            return adaptive, adaptive
+        seen = 0 if first else self.t_
+        scaling = step_sizes.InverseScaling(float(self.learning_rate_init), self.power_t, len(samples.T), seen)
+        return scaling, EarlyStopping(**ending)
 
     def _partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, classes: ArrayLike | None = None
     ) -> None:
         """One epoch on these samples, with the optimizer as the last one left it."""
         if self.early_stopping:
-            raise NervaError("early_stopping must be False for partial_fit, which sees a part of the data at a time")
+            raise NervaError(
+                "partial_fit does not support early_stopping=True: early_stopping must be False for partial_fit, which sees a "
+                "part of the data at a time"
+            )
         first = not hasattr(self, "network_")
         max_iter = integer("max_iter", self.max_iter, 1)
         samples = self._samples(X, y, sample_weight, first, classes)
@@ -233,7 +317,8 @@ class SparseMLP(FittedNetwork):
             changed("partial_fit", self._given, self._steps())
         batch_size = settings.batch_samples(self.batch_size, len(samples.T))
         optimizer, decay = self._optimizer(samples, batch_size)
-        eta = resolve_schedule(self.learning_rate_init)(len(increments.history))
+        eta = self._step_sizes(samples, True, {"monitor": OBJECTIVE, "mode": "min"})[0]
+        eta = resolve_schedule(eta)(len(increments.history))
         with threads.limited(self._threads(network, batch_size)):
             loss = increments.epoch(
                 network, samples.dataset(self._num_classes), self._loss(), optimizer, eta, batch_size,
@@ -255,7 +340,7 @@ class SparseMLP(FittedNetwork):
         self.best_validation_score_ = max(self.validation_scores_) if self.validation_scores_ else None
         self.loss_curve_ = objectives if first else [*self.loss_curve_, *objectives]
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
-        self.best_loss_ = min(self.loss_curve_, default=math.nan)
+        self.best_loss_ = None if self.early_stopping else min(self.loss_curve_, default=math.nan)
         self.t_ = len(objectives) * count + (0 if first else self.t_)
 
     # ------------------------------------------------------------------------------------------- from parameters to parts
@@ -349,7 +434,9 @@ class SparseMLP(FittedNetwork):
     def _optimizer(self, samples: Examples, batch_size: int) -> tuple[Optimizer, float]:
         """(the optimizer, λ): alpha/2 ‖W‖² is added to the summed loss of a batch, so λ = alpha over its total weight."""
         total = batch_size * samples.mean_weight
-        return settings.optimizer(self.solver, self.alpha, total), float(self.alpha) / total
+        moments = {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
+        chosen = settings.optimizer(self.solver, self.alpha, total, self.momentum, self.nesterovs_momentum, moments)
+        return chosen, float(self.alpha) / total
 
     def _own_callbacks(self) -> list[Callback]:
         """Copies of those of the parameter, which stay as they are."""
@@ -368,7 +455,7 @@ class SparseMLP(FittedNetwork):
         }
 
     def _shown(self) -> list[Callback]:
-        return [] if not self.verbose else [Lines()] if self.verbose < 2 else [ProgressBar()]
+        return [] if not self.verbose else [ProgressBar()] if self.verbose == 2 else [Lines()]
 
     def _seeds(self) -> list[int]:
         """Of the network, the validation split and the order of the samples."""
@@ -376,7 +463,8 @@ class SparseMLP(FittedNetwork):
         return [int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=3)]
 
     def _validation_score(self, network: MLP, validation: Examples) -> float:
-        return self._score(network.predict(validation.X), validation.T, validation.w)
+        Y = network.predict(validation.X)
+        return self._score(Y, validation.T, validation.w) if np.isfinite(Y).all() else math.nan
 
 
 def _float_type(X: np.ndarray) -> np.dtype:

@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from nerva_py.equations.losses import sigmoid
@@ -20,7 +21,7 @@ from nerva_py.matrix import log_sigmoid
 from nerva_py.topology import DynamicTopology
 from nerva_py.training import Callback, Optimizer
 
-from .base import SparseMLP
+from .base import SparseMLP, has_mini_batches
 from .parameters import PARAMETERS
 
 
@@ -45,16 +46,24 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         solver: str | Optimizer = "adam",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
+        learning_rate: str = "constant",
         learning_rate_init: float | str = 0.001,
+        power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool | int = False,
         warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
         n_iter_no_change: int = 10,
+        max_fun: int = 15_000,
         weights: str | Sequence[str] = "XavierNormalized",
         callbacks: Sequence[Callback] | None = None,
         backend: str = "numba",
@@ -69,16 +78,24 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
             solver=solver,
             alpha=alpha,
             batch_size=batch_size,
+            learning_rate=learning_rate,
             learning_rate_init=learning_rate_init,
+            power_t=power_t,
             max_iter=max_iter,
             shuffle=shuffle,
             random_state=random_state,
             tol=tol,
             verbose=verbose,
             warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
             n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
             weights=weights,
             callbacks=callbacks,
             backend=backend,
@@ -86,6 +103,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         )
         self.class_weight = class_weight
 
+    @available_if(has_mini_batches)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -196,7 +214,14 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         return compute_sample_weight(self.class_weight, dense if self._kind == "multilabel" else np.ravel(dense))
 
     def _strata(self, T: np.ndarray) -> np.ndarray | None:
-        return {"multiclass": T, "binary": T.reshape(-1), "multilabel": None}[self._kind]
+        return {"multiclass": T, "binary": (T.reshape(-1) > 0).astype(str), "multilabel": None}[self._kind]
+
+    def _check_warm_start(self, y: Any) -> None:
+        if self._kind != "multilabel" and not np.array_equal(np.unique(y), self.classes_):
+            raise NervaError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {self.classes_}, `y` has {np.unique(y)}"
+            )
 
     def _score(self, Y: np.ndarray, T: np.ndarray, w: np.ndarray | None) -> float:
         if self._kind == "multiclass":

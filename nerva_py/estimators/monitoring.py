@@ -77,8 +77,8 @@ class Lines(Callback):
 
 
 def line(epochs: int, epoch: Epoch) -> str:
-    """epoch 12/200  loss 0.12345678  validation score 0.9500"""
+    """Iteration 12/200, loss = 0.12345678, validation score = 0.9500"""
     measures: dict[str, Any] = epoch.measures
     width = len(str(epochs))
-    text = f"epoch {epoch.epoch:{width}}/{epochs}  loss {measures[OBJECTIVE]:.8f}"
-    return text + (f"  validation score {measures[VALIDATION]:.4f}" if VALIDATION in measures else "")
+    text = f"Iteration {epoch.epoch:{width}}/{epochs}, loss = {measures[OBJECTIVE]:.8f}"
+    return text + (f", validation score = {measures[VALIDATION]:.4f}" if VALIDATION in measures else "")

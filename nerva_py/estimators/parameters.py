@@ -12,16 +12,22 @@ PARAMETERS = """
         Erdős–Rényi's rule shares out; or one number a layer, the output layer included.
     method : None, or a topology method that moves weights while the network learns: "SET(0.3)", "RigL(0.3, every=50)", ...
     dropout : share of the outputs of each hidden layer that a training step sets to zero, 0.
-    solver : "adam", "sgd" (Nesterov momentum 0.9), or a specification such as "AdamW(weight_decay=0.1)".
+    solver : "adam", "sgd", "lbfgs" (SciPy's, with all samples in each step; max_iter counts its iterations), or a specification
+        such as "AdamW(weight_decay=0.1)".
+    momentum, nesterovs_momentum : of "sgd", 0.9 and True.   beta_1, beta_2, epsilon : of "adam", 0.9, 0.999 and 1e-8.
+    max_fun : evaluations at most of "lbfgs", 15,000.
     alpha : strength of the L2 penalty, 0.0001; alpha/2 ‖W‖² is added to the summed loss of a mini-batch.
     batch_size : samples in a mini-batch; "auto" is min(200, M).
     learning_rate_init : the learning rate, 0.001; or a schedule such as "Cosine(0.001; 200)".
+    learning_rate, power_t : of "sgd": "constant"; "invscaling", by which the rate of an epoch before which t samples have been
+        seen is learning_rate_init / (t + 1)^power_t, power_t = 0.5; or "adaptive", which divides the rate by 5 whenever
+        training would end for want of improvement, until it is 1e-6.
     max_iter : epochs at most, 200.
     shuffle : whether the samples of an epoch come in a new order.
     random_state : of initial weights, topology, order of samples, dropout and validation split.
     tol, n_iter_no_change : training ends when the loss, or with early_stopping the validation score, has not improved by more
         than tol (0.0001) for that many epochs (10; infinity is never).
-    verbose : True prints a line an epoch, 2 shows a progress bar.
+    verbose : True prints a line an epoch, as every number but 2 does, which shows a progress bar.
     warm_start : whether `fit` continues with the network that there is; then what makes a network cannot be changed.
     early_stopping : whether to stop by the score on validation data, and to keep the network of the best epoch.
     validation_fraction : share of the samples that is set apart for it, 0.1, unless fit gets X_val and y_val.

@@ -63,10 +63,11 @@ def hold_out(samples: Examples, fraction: float, classes: np.ndarray | None, see
     """
     fraction = real("validation_fraction", fraction, above=0, below=1, allowed="between 0 and 1")
     M = len(samples.T)
-    if not 2 <= round(fraction * M) <= M - 1:
+    alone = classes is not None and np.unique(classes, return_counts=True)[1].min() < 2  # which no fraction cures
+    if not alone and not 2 <= round(fraction * M) <= M - 1:
         raise NervaError(
-            f"validation_fraction={fraction:g} of {M} samples is {round(fraction * M)}; at least 2 must be set apart and 1 "
-            "kept. Change validation_fraction or give X_val and y_val"
+            f"The validation set is too small: validation_fraction={fraction:g} of {M} samples is {round(fraction * M)}; at "
+            "least 2 must be set apart and 1 kept. Change validation_fraction or give X_val and y_val"
         )
     try:
         kept, apart = train_test_split(np.arange(M), test_size=fraction, random_state=seed, stratify=classes)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import ChainMap
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,10 @@ from nerva_py.network.outputs import make_output
 from nerva_py.network.specs import build
 from nerva_py.quantities import as_integer, as_real, integer, plain, real
 from nerva_py.sparse.densities import erdos_renyi_epsilon
-from nerva_py.training.optimizers import OPTIMIZERS, Adam, Nesterov, Optimizer
+from nerva_py.training.optimizers import OPTIMIZERS, Adam, GradientDescent, Momentum, Nesterov, Optimizer
 
 # MLPClassifier's names -> ours; every other name is looked up among ours.
 ACTIVATIONS = {"identity": "Linear", "logistic": "Sigmoid", "tanh": "HyperbolicTangent", "relu": "ReLU"}
-SOLVERS: dict[str, Callable[..., Optimizer]] = {"adam": Adam, "sgd": Nesterov}
 AUTO_BATCH = 200  # samples in a mini-batch of "auto", as in MLPClassifier
 EPSILON = 20  # of density="auto": SET's ε, about so many weights for each neuron        [Mocanu et al. 2018]
 
@@ -66,15 +67,24 @@ def layer_densities(
     return choose_densities(shapes, 1.0, _listed(density), distribution)
 
 
-def optimizer(solver: str | Optimizer, alpha: float, batch_weight: float) -> Optimizer:
-    """`solver` with the L2 penalty alpha/2 ‖W‖² a batch, that is, a weight decay of alpha / batch_weight for the mean loss."""
-    alpha = real("alpha", alpha, 0)
+def optimizer(
+    solver: str | Optimizer,
+    alpha: float,
+    batch_weight: float,
+    momentum: float = 0.9,
+    nesterovs_momentum: bool = True,
+    moments: Mapping[str, float] = MappingProxyType({}),
+) -> Optimizer:
+    """`solver` with the L2 penalty alpha/2 ‖W‖² a batch, that is, a weight decay of alpha / batch_weight for the mean loss.
+
+    "sgd" takes `momentum`, "adam" its `moments`; specifications have numbers of their own. L-BFGS needs no optimizer.
+    """
+    momentum, alpha = real("momentum", momentum, 0, below=1), real("alpha", alpha, 0)
     if isinstance(solver, str):
-        if solver.lower() == "lbfgs":
-            raise NervaError("solver 'lbfgs' is not there: it needs full batches. Known: adam, sgd, or a specification "
-                             f"of {', '.join(OPTIMIZERS)}")  # fmt: skip
+        sgd = partial(Nesterov if nesterovs_momentum else Momentum, momentum) if momentum else GradientDescent
+        solvers = {"adam": partial(Adam, **moments), "sgd": sgd, "lbfgs": GradientDescent}
         chosen = build(
-            "solver", solver, ChainMap(SOLVERS, OPTIMIZERS)
+            "solver", solver, ChainMap(solvers, OPTIMIZERS)
         )  # no copy, to which a late registration would not come
     elif isinstance(solver, Optimizer):
         chosen = solver

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from nerva_py.data import Dataset
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP, DropoutLayer, LinearLayer
 
@@ -54,17 +55,27 @@ def from_sklearn(
     return from_scipy(weights, biases, names, dtype=dtype, backend=backend)
 
 
-def to_sklearn(network: MLP, classes: ArrayLike | None = None) -> Any:
+def to_sklearn(network: MLP | Any, classes: ArrayLike | Dataset | None = None) -> Any:
     """A fitted, dense MLPClassifier or MLPRegressor of the same numbers.
 
-    With `classes`, the labels of outputs 0, 1, ..., or with a Softmax or LogSoftmax at the end (labels 0, 1, ...), it is a
-    classifier; with Sigmoid outputs a multi-label one; else a regressor. `predict_proba` is the softmax of the last layer,
-    whether the network has it or leaves it to the loss. Absent weights become zeros, which `partial_fit` would change;
-    dropout, which only acts in training, is left out. What scikit-learn has no place for (batch normalisation, hidden layers
-    with different activations or with one of ours) is a NervaError.
+    Of a fitted estimator of ours it is scikit-learn's of the same kind, with the same classes. Of a network it is a classifier
+    with `classes`, the labels of outputs 0, 1, ..., or the data set that it has learnt, or with a Softmax or LogSoftmax at the
+    end (labels 0, 1, ...); with Sigmoid outputs a multi-label one; else a regressor, as a network that ends in Linear does not
+    say what its outputs mean. `predict_proba` is the softmax of the last layer, whether the network has it or leaves it to
+    the loss. Absent weights become zeros, which `partial_fit` would change; dropout, which only acts in training, is left out.
+    What scikit-learn has no place for (batch normalisation, hidden layers with different activations or with one of ours) is
+    a NervaError.
     """
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+    ours: Any = network if isinstance(getattr(network, "network_", None), MLP) else None
+    last = "" if ours is None else ours.out_activation_
+    if ours is not None:
+        if classes is not None:
+            raise NervaError(f"classes must be None for a {type(ours).__name__}, which has its own, not {classes!r}")
+        network, classes = ours.network_, getattr(ours, "classes_", None)
+    if isinstance(classes, Dataset):
+        classes = None if classes.num_classes is None else np.arange(classes.num_classes)
     hidden, output = _activations(checked_network(network))
     weights = [layer.W.value.toarray() for layer in network.linear_layers]
     biases = [layer.b.value[0] for layer in network.linear_layers]
@@ -73,7 +84,7 @@ def to_sklearn(network: MLP, classes: ArrayLike | None = None) -> Any:
     X = np.zeros((1, network.sizes[0]), network.dtype)
     estimator: Any
     # One step on nothing makes all that a fitted estimator has; then its numbers are replaced.
-    if output == "Sigmoid" and classes is None and K > 1:
+    if (last == "logistic" and K > 1) or (output == "Sigmoid" and classes is None and K > 1):
         estimator = MLPClassifier(**named)
         estimator.partial_fit(X, np.zeros((1, K), int), classes=np.arange(K))
     elif classes is not None or output in ("Softmax", "LogSoftmax", "Sigmoid"):
@@ -83,7 +94,7 @@ def to_sklearn(network: MLP, classes: ArrayLike | None = None) -> Any:
         estimator = MLPClassifier(**named)
         estimator.partial_fit(X, labels[:1], classes=labels[order])
     elif output == "Linear":
-        estimator = MLPRegressor(**named)
+        estimator = MLPRegressor(**named, loss="poisson") if last == "exp" else MLPRegressor(**named)
         estimator.partial_fit(X, np.zeros((1, K), network.dtype) if K > 1 else np.zeros(1, network.dtype))
     else:
         allowed = "Linear, Softmax, LogSoftmax or Sigmoid"

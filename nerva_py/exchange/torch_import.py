@@ -50,7 +50,7 @@ def from_torch(
     linear = [leaf for _, leaf in leaves if _is_linear(torch, leaf)]
     if not linear:
         raise NervaError(f"module must have at least one torch.nn.Linear, not only {_listed(leaves) or 'nothing'}")
-    double = any(leaf.weight.dtype == torch.float64 for leaf in linear)
+    double = any(_trained(leaf).dtype == torch.float64 for leaf in linear)
     chosen = np.dtype(dtype or (np.float64 if double else np.float32))
     layers: list[Layer] = []
     for name, leaf in leaves:
@@ -105,6 +105,12 @@ def _append(torch: Any, layers: list[Layer], leaf: Any, dtype: np.dtype, backend
             last.output = output
         else:
             layers.append(ActivationLayer(output))
+
+
+def _trained(leaf: Any) -> Any:
+    """The weight that is trained. In a module that has been pruned the attribute `weight` is what its last call computed, of
+    the type and on the device that the module had then."""
+    return getattr(leaf, "weight_orig", leaf.weight)
 
 
 def _is_linear(torch: Any, module: Any) -> bool:
@@ -196,7 +202,7 @@ def _array(tensor: Any) -> np.ndarray:
 
 def _compare(torch: Any, module: Any, network: MLP) -> None:
     """Raise NervaError if the module computes something else than its children in order."""
-    weight = next(module.parameters())  # not a layer's attribute `weight`: of one that is pruned it is of the last pass
+    weight = next(_trained(leaf) for _, leaf in _leaves(torch, module, "") if _is_linear(torch, leaf))
     X = np.random.default_rng(0).standard_normal((SAMPLES, network.sizes[0]))
     modes = {part: part.training for part in module.modules()}
     module.eval()

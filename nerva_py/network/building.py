@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -27,6 +27,7 @@ from .specs import build, parse, split
 BETWEEN: dict[str, Callable[..., Layer]] = {
     "BatchNormalization": BatchNormLayer, "BatchNorm": BatchNormLayer, "Dropout": DropoutLayer
 }  # fmt: skip
+Item = TypeVar("Item")
 LAYERS = ChainMap[str, Any](OUTPUTS, BETWEEN)  # all that a specification can name
 
 
@@ -47,8 +48,9 @@ def mlp(
 
     `layers`: "ReLU;ReLU;Linear", one name a linear layer; "BatchNormalization" and "Dropout(0.3)" may stand between.
     `layer_sizes`: [3072, 1024, 512, 10], inputs first. `overall_density` is shared out by `distribution`
-    (ErdosRenyi or Uniform), or `layer_densities` gives one density a linear layer. `weights`: initializer, one for all or
-    one a layer. `dropouts`: rate of dropout on the weights of each linear layer. A layer of density 1 is stored as a dense
+    (ErdosRenyi or Uniform), or `layer_densities` gives one density for all linear layers or one a linear layer. `weights`:
+    initializer, one for all or one a layer. `dropouts`: rate of dropout on the weights of a linear layer, as well. A layer of
+    density 1 is stored as a dense
     array, every other one in CSR.
     Raises NervaError for an unknown name and for a number that is out of range, ShapeError for sizes that do not fit.
     """
@@ -60,9 +62,7 @@ def mlp(
         raise ShapeError(f"{given}, layer_sizes {list(layer_sizes)} asks for {len(shapes)}")
     chosen = choose_densities(shapes, overall_density, layer_densities, distribution)
     initializers = one_for_each(split(weights) if isinstance(weights, str) else list(weights), len(shapes), "weights")
-    rates = list(dropouts) if dropouts is not None else [0.0] * len(shapes)
-    if len(rates) != len(shapes):
-        raise NervaError(f"dropouts must be {len(shapes)} rates, one a linear layer, not {rates}")
+    rates = one_for_each(list(dropouts) if dropouts is not None else [0.0], len(shapes), "dropouts")
     rng, dtype = np.random.default_rng(quantities.seed(seed)), element_type(dtype)
 
     result: list[Layer] = []
@@ -109,7 +109,7 @@ def choose_densities(
 ) -> list[float]:
     """One density a layer."""
     if layer_densities is not None:
-        return densities.per_layer(shapes, layer_densities)
+        return densities.per_layer(shapes, one_for_each(layer_densities, len(shapes), "densities"))
     known = find("distribution", distribution, densities.DISTRIBUTIONS)
     return densities.DISTRIBUTIONS[known](shapes, densities.checked_density(overall_density, "overall_density"))
 
@@ -123,10 +123,12 @@ def checked_sizes(layer_sizes: Sequence[int]) -> list[tuple[int, int]]:
     return [(K, D) for D, K in pairwise(sizes)]
 
 
-def one_for_each(items: Sequence[str], count: int, name: str) -> list[str]:
+def one_for_each(items: Sequence[Item], count: int, name: str) -> list[Item]:
     """One item for each layer; a single one serves all."""
     if len(items) not in (1, count):
-        raise NervaError(f"{name} must be one, or {count}, one a linear layer; got {len(items)}: {';'.join(items)}")
+        raise NervaError(
+            f"{name} must be one, or {count}, one a linear layer; got {len(items)}: {';'.join(map(str, items))}"
+        )
     return list(items) * (count if len(items) == 1 else 1)
 
 

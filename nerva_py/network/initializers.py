@@ -65,6 +65,17 @@ def XavierNormalized() -> Initializer:
     return Initializer("XavierNormalized", _WithinBound(initial.xavier_normalized_bound))
 
 
+def XavierNormal() -> Initializer:
+    """w ~ N(0, σ = √(2/(D + K)))"""
+    return Initializer("XavierNormal", _xavier_normal)
+
+
+def _xavier_normal(
+    shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    return rng.normal(0, initial.xavier_normal_deviation(*shape), int(counts.sum()))
+
+
 def PyTorch() -> Initializer:
     """w, b ~ U(−1/√D, 1/√D), as `torch.nn.Linear`"""
     return Initializer("PyTorch", _WithinBound(initial.xavier_bound), bias_bound=_bias_bound)
@@ -81,6 +92,15 @@ def He() -> Initializer:
 
 def _he(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return rng.normal(0, initial.he_deviation(shape[1]), int(counts.sum()))
+
+
+def HeUniform() -> Initializer:
+    """w ~ U(−√6/√D, √6/√D)"""
+    return Initializer("HeUniform", _WithinBound(_he_bound))
+
+
+def _he_bound(K: int, D: int) -> float:
+    return float(initial.he_bound(D))
 
 
 def SparseHe() -> Initializer:
@@ -130,6 +150,10 @@ def _zero(shape: tuple[int, int], counts: np.ndarray, fan_in: np.ndarray, rng: n
     return np.zeros(int(counts.sum()))
 
 
-INITIALIZERS: dict[str, Callable[..., Initializer]] = registry_of(
-    Xavier, XavierNormalized, He, SparseHe, PyTorch, Uniform, Normal, Zero
-)
+INITIALIZERS: dict[str, Callable[..., Initializer]] = {
+    **registry_of(Xavier, XavierNormalized, XavierNormal, He, HeUniform, SparseHe, PyTorch, Uniform, Normal, Zero),
+    # What Nerva calls these, too.
+    "XavierUniform": XavierNormalized,
+    "HeNormal": He,
+    "None": Zero,
+}

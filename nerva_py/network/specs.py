@@ -12,6 +12,12 @@ from nerva_py.errors import NervaError
 from nerva_py.parts import find
 
 Built = TypeVar("Built")
+# Names of arguments in Nerva's Python versions, and ours.
+SYNONYMS = {
+    "Momentum": {"momentum": "mu"},
+    "Nesterov": {"momentum": "mu"},
+    "Normal": {"a": "mean", "b": "std"},
+}
 _CALL = re.compile(r"\s*([A-Za-z]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 
 
@@ -24,6 +30,7 @@ def build(what: str, spec: str, registry: Mapping[str, Callable[..., Built]], **
     name, positional, named = parse(what, spec)
     known = find(what, name, registry)
     factory = registry[known]
+    named = {SYNONYMS.get(known, {}).get(key, key): value for key, value in named.items()}
     parameters = inspect.signature(factory).parameters
     placed = {key: value for key, value in place.items() if key in parameters}
     given = inspect.Signature([parameter for key, parameter in parameters.items() if key not in placed])
@@ -41,7 +48,7 @@ def parse(what: str, spec: str) -> tuple[str, list[Any], dict[str, Any]]:
     """(name, positional arguments, named arguments) of a spec string.
 
     Arguments are numbers, names or lists. They are separated by commas; or by semicolons, as in
-    `MultiStepLR(0.1;50,75;0.1)`, and then a comma makes a list.
+    `MultiStepLR(0.1;50,75;0.1)`, and then a comma makes a list. `50|75` is a list in both.
     """
     match = _CALL.fullmatch(spec)
     if not match:
@@ -49,7 +56,7 @@ def parse(what: str, spec: str) -> tuple[str, list[Any], dict[str, Any]]:
     name, inside = match[1], match[2] or ""
     if ";" in inside:
         pieces = [piece.strip() for piece in inside.split(";")]
-        inside = ", ".join(f"[{piece}]" if "," in piece and not piece.startswith("[") else piece for piece in pieces)
+        inside = ", ".join(_as_list(piece) if "," in piece else piece for piece in pieces)
     try:
         call = ast.parse(f"f({inside})", mode="eval").body
         assert isinstance(call, ast.Call)
@@ -61,11 +68,11 @@ def parse(what: str, spec: str) -> tuple[str, list[Any], dict[str, Any]]:
 
 
 def split(specs: str) -> list[str]:
-    """The parts of a list that is separated by semicolons; those inside parentheses do not separate."""
+    """The parts of a list that is separated by semicolons or commas; those inside parentheses do not separate."""
     parts, depth = [""], 0
     for character in specs:
         depth += (character == "(") - (character == ")")
-        if character == ";" and depth == 0:
+        if character in ";," and depth == 0:
             parts.append("")
         else:
             parts[-1] += character
@@ -80,10 +87,19 @@ def numbers(what: str, text: str, kind: Callable[[str], float] = float) -> list[
         raise NervaError(f"{what} must be numbers separated by semicolons, not {text!r}") from error
 
 
+def _as_list(argument: str) -> str:
+    """`50,75` as `[50,75]`, `milestones=50,75` as `milestones=[50,75]`."""
+    name, equals, value = argument.rpartition("=")
+    return argument if value.strip().startswith("[") else f"{name}{equals}[{value}]"
+
+
 def _literal(node: ast.expr) -> Any:
-    """A number, string or list; a bare name is a string."""
+    """A number, string or list; a bare name is a string, and 50|75 is a list."""
     if isinstance(node, ast.Name):
         return node.id
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        left = _literal(node.left)
+        return [*(left if isinstance(left, list) else [left]), _literal(node.right)]
     return ast.literal_eval(node)
 
 

@@ -30,6 +30,7 @@ from .clock import Phase, no_phases
 from .history import History
 from .optimizers import OPTIMIZERS, Optimizer
 from .parallel import Distribution, SharedRun
+from .progress_bar import ProgressBar
 from .run import Run
 from .schedules import SCHEDULES, Constant, Schedule
 from .weighting import RunningLoss, checked_weights, described_weights
@@ -56,20 +57,22 @@ def train(
     timer: bool = False,
     resume: str | PathLike[str] | None = None,
     distributed: Distribution | None = None,
+    verbose: bool = False,
 ) -> History:
     """Train with mini-batches; the last partial batch of an epoch is used too. Returns the history.
 
-    `optimizer`: one for all parameters, or one a linear layer. `learning_rate`: a number, a spec such as
-    "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training and test
-    data after each epoch, outside the measured time; "running" takes for the training loss the mean of the losses that the
-    mini-batches had when they were met, which costs no pass over the training data. `sample_weight`: one number of at least
-    0 for each training sample, the w of `Loss.mean_gradient`, with which the training loss is a mean, too; only their ratios
-    matter. Samples of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the samples,
-    augmentation, dropout masks and the choices of callbacks. `timer` adds up the seconds of each phase of a step in
+    `optimizer`: one for all parameters, one a linear layer, or one a layer that has parameters. `learning_rate`: a number, a
+    spec such as "MultiStepLR(0.1;50,75;0.1)", or a function of the epoch 0, 1, 2, ... `statistics`: evaluate on the training
+    and test data after each epoch, outside the measured time; "running" takes for the training loss the mean of the losses
+    that the mini-batches had when they were met, which costs no pass over the training data. `sample_weight`: one number of
+    at least 0 for each training sample, the w of `Loss.mean_gradient`, with which the training loss is a mean, too; only
+    their ratios matter. Samples of weight 0 are left out, so weights 0 and 1 choose samples. `seed` decides the order of the
+    samples, augmentation, dropout masks and the choices of callbacks. `timer` adds up the seconds of each phase of a step in
     `history.phases`. `resume`: the file of a `ModelCheckpoint`, whose run goes on until there are `epochs`
     epochs. All other arguments must be those with which it began, `epochs` and what is still to come of the learning rates
     apart; the network's parameters become those of the file. `distributed`: how several processes, all of which call this
-    function with the same arguments, train the network together; see `nerva_py.distributed`.
+    function with the same arguments, train the network together; see `nerva_py.distributed`. `verbose`: show a
+    `ProgressBar` with losses and accuracies, in a terminal or a notebook.
     Raises `DivergedError` when the loss stops being finite, and leaves the network as it then is. Ctrl-C ends training
     with the epochs so far.
     """
@@ -77,6 +80,8 @@ def train(
     with ExitStack() as stack:
         if distributed is not None:
             stack.enter_context(distributed.guard())
+        if verbose:
+            callbacks = [*checked_callbacks(callbacks), ProgressBar()]
         run = begin(
             network, data, loss, optimizer, learning_rate, epochs, batch_size, shuffle, augmentation, statistics,
             sample_weight, seed, callbacks, timer, distributed,
@@ -206,23 +211,25 @@ def resolve_schedule(learning_rate: float | str | Schedule) -> Schedule:
 
 
 def resolve_optimizers(network: MLP, optimizer: str | Optimizer | Sequence[str | Optimizer]) -> dict[Layer, Optimizer]:
-    """The optimizer of each layer: one for the whole network, or one for each linear layer and what follows it."""
-    given = (
-        [optimizer]
-        if isinstance(optimizer, str | Optimizer) or not isinstance(optimizer, Sequence)
-        else list(optimizer)
-    )
+    """The optimizer of each layer: one for the whole network, one for each linear layer and what follows it, or, as in Nerva,
+    one for each layer that has parameters, batch normalization included."""
+    single = isinstance(optimizer, str | Optimizer) or not isinstance(optimizer, Sequence)
+    given: list[Any] = [optimizer] if single else list(optimizer)  # type: ignore[arg-type]
     for one in given:
         if not isinstance(one, str | Optimizer):
             raise NervaError(f"optimizer must be a name, an Optimizer, or one of these a linear layer, not {one!r}")
-    linear = network.linear_layers
-    if len(given) not in (1, len(linear)):
-        raise NervaError(f"optimizer must be one, or {len(linear)}, one a linear layer; got {len(given)}")
+    counted: list[Layer] = list(network.linear_layers)
+    trained = [layer for layer in network.layers if layer.parameters]
+    if len(given) not in (1, len(counted), len(trained)):
+        more = f", or {len(trained)}, one a layer that has parameters" if len(trained) > len(counted) else ""
+        raise NervaError(f"optimizer must be one, or {len(counted)}, one a linear layer{more}; got {len(given)}")
+    if len(given) == len(trained):
+        counted = trained
     built = [build("optimizer", one, OPTIMIZERS) if isinstance(one, str) else one for one in given]
-    built *= len(linear) if len(built) == 1 else 1
+    built *= len(counted) if len(built) == 1 else 1
     result, position = {}, -1
     for layer in network.layers:
-        position += any(layer is one for one in linear)
+        position += any(layer is one for one in counted)
         result[layer] = built[max(position, 0)]
     return result
 

@@ -91,7 +91,7 @@ def test_no_epochs_save_the_network(nerva_py: Run, small_npz: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
-        (["--batch-size=20"], "run.npz cannot be resumed: batch_size is 20, but its run has 16"),
+        (["--batch-size=20"], "run.npz cannot be resumed: --batch-size is 20, but its run has 16"),
         (["--seed=2"], "seed is 2, but its run has 1"),
         (["--method=RigL(0.3)"], "the method is RigL; its run has SET"),
         (["--optimizers=Momentum(0.9)"], "the optimizer is Momentum"),
@@ -108,6 +108,9 @@ def test_what_cannot_be_resumed(nerva_py: Run, saved: Path, arguments: list[str]
     assert outcome.err.startswith("error: ")
     assert outcome.err.count("\n") == 1
     assert fragment in outcome.err
+    assert "load(" not in outcome.err
+    assert "going on" not in outcome.out  # a refused run says so first
+    assert "nonzeros" not in outcome.out
     assert saved.read_bytes() == before
 
 

@@ -57,12 +57,26 @@ def test_all_is_proved(nerva_py: Run) -> None:
     outcome = nerva_py("verify", "--chapter", "short")
     assert (outcome.code, outcome.err) == (0, "")
     assert re.fullmatch(r"2 claims, 2 proved, \d+\.\d seconds", outcome.lines[-1])
-    assert outcome.lines[0].split() == ["equation", "carrier", "sizes", "proved", "seconds"]
-    assert outcome.lines[2] == "short"
+    assert outcome.lines[0] == "2 claims, about 1 s"
+    assert outcome.lines[2].split() == ["chapter", "claims", "proved", "seconds"]
+    assert outcome.lines[3].split()[:3] == ["short", "2", "2"]
+
+
+@pytest.mark.parametrize("option", ["--verbose", "-v"])
+def test_a_line_for_each_claim(nerva_py: Run, option: str) -> None:
+    outcome = nerva_py("verify", "--chapter", "short", option)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.lines[2].split() == ["equation", "carrier", "sizes", "proved", "seconds"]
+    assert outcome.lines[4] == "short"
+
+
+def test_a_line_for_each_chapter(nerva_py: Run) -> None:
+    lines = nerva_py("verify").lines
+    assert [line.split()[:3] for line in lines[3:5]] == [["short", "2", "2"], ["wrong", "4", "2"]]
 
 
 def test_what_is_not_proved_is_told(nerva_py: Run) -> None:
-    outcome = nerva_py("verify")
+    outcome = nerva_py("verify", "-v")
     assert outcome.code == 1
     assert re.fullmatch(r"6 claims, 4 proved, \d+\.\d seconds", outcome.lines[-1])
     assert re.search(r"^  X is Y +sympy.Matrix +2×3 +NO +\d\.\d\d$", outcome.out, re.MULTILINE)
@@ -76,7 +90,7 @@ def test_what_is_not_proved_is_told(nerva_py: Run) -> None:
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_fits_the_terminal(nerva_py: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    lines = nerva_py("verify").lines
+    lines = nerva_py("verify", "-v").lines
     assert max(map(len, lines)) <= width
     rows = [line for line in lines if re.search(r"(yes|NO) +\d", line)]
     assert len(rows) == 6
@@ -84,14 +98,14 @@ def test_the_table_fits_the_terminal(nerva_py: Run, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_equation_with_several_cases_stands_beside_them(nerva_py: Run) -> None:
-    lines = nerva_py("verify", "--chapter", "short").lines[3:]
+    lines = nerva_py("verify", "--chapter", "short", "-v").lines[5:]
     assert "Y is Y" in lines[0]
     assert " ".join(" ".join(lines).split()).count("for one line") == 2
 
 
 def test_chapters_are_run_once_and_in_order(nerva_py: Run) -> None:
     outcome = nerva_py("verify", "--chapter", "wrong", "--chapter", "short", "--chapter", "short")
-    assert [line for line in outcome.lines if line in ("short", "wrong")] == ["short", "wrong"]
+    assert [line.split()[0] for line in outcome.lines if line[:5] in ("short", "wrong")] == ["short", "wrong"]
     assert "6 claims" in outcome.lines[-1]
 
 

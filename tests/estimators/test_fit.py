@@ -161,13 +161,14 @@ def test_it_ends_when_the_loss_no_longer_improves(binary):
 def test_a_warning_if_it_has_not_converged(binary):
     with pytest.warns(ConvergenceWarning, match=r"after max_iter=3 epochs, before the loss had stopped improving"):
         nv.SparseMLPClassifier(max_iter=3, random_state=0).fit(*binary)
+    with pytest.warns(ConvergenceWarning):
+        assert nv.SparseMLPClassifier(max_iter=3, n_iter_no_change=np.inf, random_state=0).fit(*binary).n_iter_ == 3
     with pytest.warns(ConvergenceWarning, match="the validation score"):
         nv.SparseMLPClassifier(max_iter=3, early_stopping=True, random_state=0).fit(*binary)
 
 
 @pytest.mark.filterwarnings("error")
 def test_no_warning_where_none_is_due(binary):
-    assert nv.SparseMLPClassifier(max_iter=3, n_iter_no_change=np.inf, random_state=0).fit(*binary).n_iter_ == 3
     nv.SparseMLPClassifier(max_iter=50, tol=10.0, random_state=0).fit(*binary)
 
 
@@ -372,8 +373,8 @@ def test_verbose_prints_a_line_an_epoch(three, capsys):
     nv.SparseMLPClassifier(verbose=True, early_stopping=True, max_iter=3, random_state=0).fit(*three)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert lines[2].startswith("epoch 3/3  loss 1.")
-    assert "validation score 0." in lines[2]
+    assert lines[2].startswith("Iteration 3/3, loss = 1.")
+    assert "validation score = 0." in lines[2]
     nv.SparseMLPClassifier(max_iter=3, random_state=0).fit(*three)
     assert capsys.readouterr() == ("", "")
     nv.SparseMLPClassifier(verbose=2, max_iter=3, random_state=0).fit(*three)

@@ -143,3 +143,36 @@ def test_estimators_must_be_fitted_ones_of_this_kind() -> None:
     estimator.out_activation_ = "exp"
     with pytest.raises(NervaError, match="has the output 'exp'; identity, logistic, softmax are allowed"):
         nv.from_sklearn(estimator)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("targets", ["classes", "two", "labels", "numbers", "counts"])
+def test_an_estimator_of_ours_becomes_theirs_of_the_same_kind(targets: str) -> None:
+    y = {
+        "classes": NAMES[T],
+        "two": NAMES[T % 2],
+        "labels": np.stack([T % 2, T > 4, T == 3], axis=1).astype(int),
+        "numbers": T,
+    }
+    kind = nv.SparseMLPRegressor if targets in ("numbers", "counts") else nv.SparseMLPClassifier
+    ours = kind((20,), max_iter=4, random_state=0)
+    if targets == "counts":
+        ours.set_params(loss="poisson")
+    ours.fit(X, y.get(targets, T))
+    theirs = nv.to_sklearn(ours)
+    assert type(theirs) is (MLPRegressor if kind is nv.SparseMLPRegressor else MLPClassifier)
+    assert theirs.out_activation_ == ours.out_activation_
+    if kind is nv.SparseMLPClassifier:
+        assert (theirs.predict(X) == ours.predict(X)).all()
+        np.testing.assert_allclose(theirs.predict_proba(X), ours.predict_proba(X), rtol=1e-4, atol=1e-6)
+        with pytest.raises(NervaError, match="classes must be None for a SparseMLPClassifier"):
+            nv.to_sklearn(ours, NAMES)
+    else:
+        np.testing.assert_allclose(theirs.predict(X), ours.predict(X), rtol=1e-4, atol=1e-5)
+
+
+def test_the_data_say_that_a_network_is_a_classifier() -> None:
+    net = nv.mlp("ReLU;Linear", [64, 20, 10], seed=1)
+    theirs = nv.to_sklearn(net, nv.load_dataset("digits"))
+    assert (theirs.predict(X) == net.predict(X).argmax(axis=1)).all()
+    assert isinstance(nv.to_sklearn(net), MLPRegressor)

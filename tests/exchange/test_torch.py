@@ -155,6 +155,19 @@ def test_a_pruned_module_becomes_sparse() -> None:
     assert nv.from_torch(module).linear_layers[1].W.value.full
 
 
+@pytest.mark.parametrize("called", [False, True])
+def test_a_module_that_was_pruned_and_then_converted(called: bool) -> None:
+    """Its attribute `weight` has the type that it had when the module was called last."""
+    module = pruned().double()
+    if called:
+        module(torch.zeros(1, 9, dtype=torch.float64))
+    net = nv.from_torch(module)
+    assert net.dtype == np.float64
+    assert net.linear_layers[0].W.value.nnz == 18
+    half = nv.from_torch(pruned().double().float())
+    assert half.dtype == np.float32
+
+
 def test_zeros_of_an_unmasked_weight_are_weights_unless_dropped() -> None:
     module = nn.Sequential(nn.Linear(9, 20), nn.ReLU(), nn.Linear(20, 5))
     with torch.no_grad():

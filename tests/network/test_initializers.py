@@ -16,12 +16,17 @@ UNIFORM = 1 / np.sqrt(3)  # standard deviation of U(−1, 1)
 MOMENTS = {
     "Xavier": (0, UNIFORM / np.sqrt(D), 1 / np.sqrt(D)),
     "XavierNormalized": (0, np.sqrt(2 / (D + K)), np.sqrt(6 / (D + K))),
+    "XavierUniform": (0, np.sqrt(2 / (D + K)), np.sqrt(6 / (D + K))),
+    "XavierNormal": (0, np.sqrt(2 / (D + K)), np.inf),
+    "HeUniform": (0, np.sqrt(2 / D), np.sqrt(6 / D)),
+    "HeNormal": (0, np.sqrt(2 / D), np.inf),
     "PyTorch": (0, UNIFORM / np.sqrt(D), 1 / np.sqrt(D)),
     "He": (0, np.sqrt(2 / D), np.inf),
     "SparseHe": (0, np.sqrt(2 / D), np.inf),
     "Uniform(-1, 3)": (1, 2 * UNIFORM, 3),
     "Normal(2, 0.5)": (2, 0.5, np.inf),
     "Zero": (0, 0, 0),
+    "None": (0, 0, 0),
 }
 
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from nerva_py.errors import NervaError
+from nerva_py.network.initializers import INITIALIZERS
 from nerva_py.network.specs import build, numbers, parse, split
+from nerva_py.training import OPTIMIZERS
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,9 @@ from nerva_py.network.specs import build, numbers, parse, split
         ("MultiStepLR(0.1;50,75;0.1)", ("MultiStepLR", [0.1, [50, 75], 0.1], {})),
         ("MultiStepLR(0.1, [50, 75], gamma=0.1)", ("MultiStepLR", [0.1, [50, 75]], {"gamma": 0.1})),
         ("MultiStepLR(0.1;50;0.1)", ("MultiStepLR", [0.1, 50, 0.1], {})),
+        ("MultiStepLR(0.1;milestones=50|75;gamma=0.1)", ("MultiStepLR", [0.1], {"milestones": [50, 75], "gamma": 0.1})),
+        ("MultiStepLR(lr=0.1; milestones=50,75)", ("MultiStepLR", [], {"lr": 0.1, "milestones": [50, 75]})),
+        ("MultiStepLR(0.1, 5|50|75, 0.1)", ("MultiStepLR", [0.1, [5, 50, 75], 0.1], {})),
         ("SET(random)", ("SET", ["random"], {})),
     ],
 )
@@ -41,6 +46,11 @@ def test_what_cannot_be_read_is_an_error(spec):
         ("AllReLU(0.3); Linear", ["AllReLU(0.3)", "Linear"]),
         ("A(1;2,3);B", ["A(1;2,3)", "B"]),
         ("ReLU;", ["ReLU"]),
+        ("ReLU,LeakyReLU(0.1),Linear", ["ReLU", "LeakyReLU(0.1)", "Linear"]),
+        (
+            "Momentum(0.9),Nesterov(momentum=0.9);Adam(0.9, 0.99)",
+            ["Momentum(0.9)", "Nesterov(momentum=0.9)", "Adam(0.9, 0.99)"],
+        ),
         ("", []),
     ],
 )
@@ -85,3 +95,16 @@ def test_numbers():
     assert numbers("densities", "0.5;1e-3") == [0.5, 0.001]
     with pytest.raises(NervaError, match="sizes must be numbers separated by semicolons, not '3;x'"):
         numbers("sizes", "3;x", int)
+
+
+@pytest.mark.parametrize(
+    ("spec", "same", "registry"),
+    [
+        ("Momentum(momentum=0.8)", "Momentum(0.8)", OPTIMIZERS),
+        ("nesterov(momentum=0.8, weight_decay=0.1)", "Nesterov(0.8, 0.1)", OPTIMIZERS),
+        ("Normal(a=1, b=0.5)", "Normal(1, 0.5)", INITIALIZERS),
+        ("Normal(mean=1, std=0.5)", "Normal(1, 0.5)", INITIALIZERS),
+    ],
+)
+def test_names_of_arguments_in_nervas_python_versions(spec, same, registry):
+    assert build("thing", spec, registry) == build("thing", same, registry)

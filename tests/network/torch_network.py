@@ -79,6 +79,7 @@ def _loss(torch: Any, name: str, Y: Any, T: Any) -> Any:
         "SoftmaxCrossEntropy": lambda: F.cross_entropy(Y, T, reduction="sum"),
         "LogisticCrossEntropy": lambda: -(T * F.logsigmoid(Y)).sum(),
         "BinaryCrossEntropy": lambda: F.binary_cross_entropy_with_logits(Y, T, reduction="sum"),
+        "PoissonLikelihood": lambda: F.poisson_nll_loss(Y, T, reduction="sum"),
         "NegativeLogLikelihood": lambda: F.nll_loss(torch.log(Y), T.argmax(dim=1), reduction="sum"),
     }
     return losses[name]()

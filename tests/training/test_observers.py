@@ -239,10 +239,13 @@ def test_without_tensorboard_the_error_tells_the_cure(monkeypatch, tmp_path):
 # ---------------------------------------------------------------------------------------------------------- progress
 
 
-def test_a_progress_bar(data, monkeypatch):
+@pytest.mark.parametrize("asked", [{"verbose": True}, {"callbacks": [nv.ProgressBar()]}])
+def test_a_progress_bar(data, monkeypatch, asked):
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
-    nv.train(network(), data, epochs=3, batch_size=20, callbacks=[nv.ProgressBar()], seed=1)
+    nv.train(network(), data, epochs=3, batch_size=20, seed=1)
+    assert written.getvalue() == ""
+    nv.train(network(), data, epochs=3, batch_size=20, seed=1, **asked)
     text = written.getvalue()
     assert re.search(r"epochs: 100%.* 3/3 .*train loss=[\d.]+, train accuracy=[\d.]+, test loss=", text)
     assert "epoch 3" in text
