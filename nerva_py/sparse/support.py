@@ -214,7 +214,7 @@ class Support:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles hold the positions, not what can be computed from them. Arrays that joblib maps from a file are not copied."""
+        """Pickles hold the positions, not what can be computed from them; what joblib maps from a file is not copied."""
         return Support._trusted, (self.shape, self.indptr, self.indices)
 
     def __eq__(self, other: object) -> bool:
