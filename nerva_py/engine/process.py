@@ -36,7 +36,8 @@ def forked() -> bool:
         _hooked = True
         # Other Numba code may have started threads, and the process may have been forked, before the first kernel here.
         _forked = parallel._is_initialized and os.getpid() != _imported_in
-        os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_begin_child)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_begin_child)
     return _forked
 
 
@@ -49,7 +50,7 @@ def threaded(kernel: Any, version: Callable[..., None]) -> Callable[..., None]:
     """A version of a kernel whose loops run in threads, as it may be called: by one caller at a time where the thread layer
     would end the process otherwise. A child forgets it."""
     _kernels.add(kernel)
-    if numba.threading_layer() != "workqueue":
+    if not parallel._is_initialized or numba.threading_layer() != "workqueue":
         return version
 
     def one_at_a_time(*arguments: Any) -> None:

@@ -217,8 +217,8 @@ class Support:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles hold the positions, not what can be computed from them."""
-        return Support, (self.shape, self.indptr, self.indices)
+        """Pickles hold the positions, not what can be computed from them; what joblib maps from a file is not copied."""
+        return Support._trusted, (self.shape, self.indptr, self.indices)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Support):
@@ -271,7 +271,7 @@ def check_positions(shape: tuple[int, int], indptr: np.ndarray, indices: np.ndar
         if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and numbers.size):
             raise NervaError(f"{name} must be a vector of integers, not {numbers.dtype} {numbers.shape}")
     if indptr.size != K + 1 or indptr[0] != 0 or indptr[-1] != indices.size or (indptr[1:] < indptr[:-1]).any():
-        raise NervaError(f"indptr must be {K + 1} numbers that rise from 0 to the number of positions, {indices.size}")
+        raise NervaError(f"indptr must rise from 0 to the number of positions, {indices.size}, in {K + 1} numbers")
     if indices.size:
         if not 0 <= indices.min() <= indices.max() < D:
             raise NervaError(f"indices from {indices.min()} to {indices.max()}; 0 to {D - 1} are allowed")
