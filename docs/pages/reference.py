@@ -21,7 +21,7 @@ ROOT = "nerva_py"
 # In the order of the arrows: what a package imports stands before it.
 PACKAGES = (
     "matrix", "engine", "equations", "sparse", "network", "data", "training", "topology", "checkpoints", "estimators",
-    "exchange", "distributed", "plots", "verify", "parts", "errors", "threads",
+    "exchange", "distributed", "plots", "verify", "parts", "quantities", "errors", "threads",
 )  # fmt: skip
 FORMULAS = ("nerva_py.equations", "nerva_py.matrix.primitives")  # where the first paragraph is a formula
 

@@ -149,7 +149,7 @@ class DynamicTopology(Callback):
 
     def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         epoch.measures["topology"] = measures.measured(self.layers, self.changes) | {
-            "updates": self._updates_until(self.t), "planned": self.updates
+            "updates": self._updates_until(self.t)
         }  # fmt: skip
 
     def unfinished(self, run: Run) -> str | None:

@@ -51,7 +51,7 @@ def check_gradients(
     biases have, is moved a little: a neuron that sees zeros only would be exactly at its bias, and a bias of 0 is the kink of
     ReLU. Raises NervaError for a step that is not positive.
     """
-    step, numbers = real("step", step, above=0), integer("numbers", numbers, 1)
+    step, numbers = real("the step of a gradient check", step, above=0), integer("numbers", numbers, 1)
     shadow = copy.deepcopy(network).astype(np.float64)
     rows = np.arange(min(batch_size, len(data.Ttrain)))
     X = gather(data.Xtrain, rows, data.scale, data.shift, np.float64)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import fields
 from os import PathLike
@@ -56,7 +57,7 @@ class LineLogger(Callback):
     def on_epoch_begin(self, run: Run) -> None:
         if not self._begun:  # here, as a resumed run knows its file now
             self.file, self._begun = claimed(self.file), True
-            self._open(lambda file: self._forget(file, run.epoch))
+            self._open(lambda file: self._begin(file, run.epoch))
 
     def on_epoch_end(self, run: Run, epoch: Epoch) -> None:
         self._open(lambda file: _append(file, self.line(epoch).encode() + b"\n"))
@@ -69,6 +70,14 @@ class LineLogger(Callback):
         self._lines = int(saved["lines"])
         if RUN in self.path.name:
             self.file = self.path.with_name(str(saved["file"]))
+
+    def _begin(self, file: int, first: int) -> None:
+        """Find out, before anything is trained, whether the file can be written to; and what the run will write again."""
+        size = os.fstat(file).st_size
+        os.write(file, b" ")
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            os.ftruncate(file, size)
+        self._forget(file, first)
 
     def _forget(self, file: int, first: int) -> None:
         """Cut off what was logged after the checkpoint, if it is nothing but lines of epochs from `first` on."""
