@@ -444,7 +444,7 @@ class SparseMLP(FittedNetwork):
 
     def _steps(self) -> Given:
         """The parameters that only the first of several calls of `partial_fit` looks at."""
-        solver = settings.optimizer(self.solver, 0.0, 1.0)
+        solver = settings.optimizer(self.solver, 0.0, 1.0, self.momentum, self.nesterovs_momentum)
         methods = self._method()
         return {
             "solver": (self.solver, (solver.name, solver.states)),

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
         ({"solver": "adam", "epsilon": 0}, "epsilon must be positive, not 0"),
         ({"learning_rate": "slow"}, "learning_rate must be one of constant, invscaling, adaptive, not 'slow'"),
         ({"learning_rate": "adaptive", "learning_rate_init": "Cosine(0.1; 9)"}, "needs a number as learning_rate_init"),
-        ({"power_t": -1}, "power_t must be a number of at least 0, not -1"),
+        ({"power_t": -1}, "power_t must be a finite number of at least 0, not -1"),
         ({"solver": "adem"}, "unknown solver 'adem'; did you mean 'adam'"),
         ({"solver": None}, "solver must be a name, a specification or an Optimizer, not None"),
         ({"alpha": -1}, "alpha must be a finite number of at least 0, not -1"),
