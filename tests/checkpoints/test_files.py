@@ -109,9 +109,7 @@ def test_what_cannot_be_kept(tmp_path):
             epoch.measures["mine"] = {"set": {1, 2}}
 
     network = nv.mlp("ReLU;Linear", [8, 5, 3])
-    with pytest.raises(
-        NervaError, match=r"training\.history\.0\.measures\.mine\.set: set cannot be kept in a checkpoint"
-    ):
+    with pytest.raises(NervaError, match=r"measure 'mine\.set' must be a number, .* not \{1, 2\} \(a set\)"):
         nv.train(network, mini(), epochs=1, callbacks=[Measure(), nv.ModelCheckpoint(tmp_path / "r.npz")])
     own = nv.mlp("ReLU;Linear", [8, 5, 3])
     own.layers[0].output = Pointwise(nv.equations.activations.Activation("ReLU", np.sin, np.cos))

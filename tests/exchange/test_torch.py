@@ -143,6 +143,11 @@ def pruned() -> nn.Sequential:
     return module
 
 
+def test_a_module_that_is_pruned_and_converted_then() -> None:
+    """Its attribute `weight` is of the old type until the next pass."""
+    assert nv.from_torch(pruned().double()).dtype == np.float64
+
+
 def test_a_pruned_module_becomes_sparse() -> None:
     module = pruned()
     net = nv.from_torch(module)

@@ -10,7 +10,7 @@ from nerva_py import threads
 from nerva_py.equations.losses import LOSSES, Loss
 from nerva_py.errors import NervaError
 from nerva_py.training import GradientCheck
-from nerva_py.training.gradient_check import check_gradients
+from nerva_py.training.gradient_check import _error, check_gradients
 
 
 def small() -> nv.MLP:
@@ -102,3 +102,11 @@ def test_a_check_on_the_fly_finds_one_percent() -> None:
     nv.train(network, data, loss=right, epochs=2, batch_size=20, callbacks=[GradientCheck(1, numbers=4)], seed=1)
     with pytest.raises(NervaError, match=r"step 1 of epoch 1: the gradient D.* differs from differences by 0\.0"):
         nv.train(network, data, loss=wrong, epochs=1, batch_size=20, callbacks=[GradientCheck(1, numbers=4)], seed=1)
+
+
+@pytest.mark.parametrize(("derivative", "wrong"), [(0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (1.5, 0.5), (-1.01, 0.01)])
+def test_exactly_at_a_kink_every_slope_between_is_right(derivative: float, wrong: float) -> None:
+    theta = np.zeros(1)
+    error = _error(lambda: abs(float(theta[0])), 0.0, theta, 0, derivative, 1e-6, 1.0)
+    assert error == pytest.approx(wrong, abs=1e-6)
+    assert theta[0] == 0
