@@ -14,8 +14,8 @@ from nerva_py.matrix import primitives as table
 from nerva_py.matrix.dense import dropout_mask
 
 from . import sparse_columns
+from .checked_matrices import checked_csr
 from .layout import sparse_empty
-from .scipy_matrices import checked_csr
 
 
 class SparseBatch:
