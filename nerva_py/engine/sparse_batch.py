@@ -14,7 +14,7 @@ from nerva_py.matrix import primitives as table
 from nerva_py.matrix.dense import dropout_mask
 
 from . import sparse_columns
-from .checked_csr import checked_csr
+from .checked_matrices import checked_csr
 from .layout import sparse_empty
 
 

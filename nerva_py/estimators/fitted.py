@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nerva_py import threads
-from nerva_py.engine.checked_csr import if_sparse_checked
+from nerva_py.engine.checked_matrices import if_sparse_checked
 from nerva_py.errors import NervaError
 from nerva_py.network import MLP
 from nerva_py.quantities import integer, native

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array, issparse
 
-from nerva_py.engine.checked_csr import sorted_csr
+from nerva_py.engine.checked_matrices import sorted_csr
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.sparse import DenseWeight, SparseWeight, Support, Weight
 from nerva_py.sparse.storage import as_csr, stored

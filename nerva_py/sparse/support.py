@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse import csr_array
 
-from nerva_py.engine.checked_csr import sorted_csr
+from nerva_py.engine.checked_matrices import sorted_csr
 from nerva_py.engine.process import computed_once
 from nerva_py.errors import NervaError, ShapeError
 from nerva_py.quantities import as_integer

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 from scipy.sparse import csr_array, sparray
 
 from nerva_py.engine import SparseBatch
-from nerva_py.engine.checked_csr import sorted_csr
+from nerva_py.engine.checked_matrices import sorted_csr
 from nerva_py.engine.passes import update_numbers
 from nerva_py.equations.activation_layer import activation_layer
 from nerva_py.equations.activations import Activation
