@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from scipy.sparse import coo_array
 
-from nerva_py.engine import SparseBatch
 from nerva_py.matrix import Outer
 from nerva_py.network import MLP
 from nerva_py.network.mlp import parameter_names
-from nerva_py.sparse import DenseWeight, SparseWeight
 from nerva_py.training import Callback, Order, Run
 
 from .options import Options
@@ -73,12 +70,8 @@ def _ends(count: int, edgeitems: int) -> np.ndarray:
 
 def _part(matrix: Any, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """These rows and columns as an array; no more of a sparse matrix is made dense."""
-    if isinstance(matrix, SparseWeight):
+    if hasattr(matrix, "csr"):  # a sparse weight or a sparse batch
         part: np.ndarray = matrix.csr[rows][:, columns].toarray()
         return part
-    if isinstance(matrix, SparseBatch):
-        features = np.repeat(matrix.features, np.diff(matrix.starts))
-        batch = coo_array((matrix.values, (matrix.samples, features)), shape=matrix.shape).tocsc()
-        return np.asarray(batch[:, columns].tocsr()[rows].toarray())
-    array: np.ndarray = matrix.array if isinstance(matrix, DenseWeight) else matrix
+    array: np.ndarray = getattr(matrix, "array", matrix)
     return array[np.ix_(rows, columns)]

@@ -157,7 +157,8 @@ def _checked(scores: np.ndarray, layer: TopologyLayer, score: Callable[..., obje
         raise NervaError(
             f"{name_of(score)} must return {layer.nnz} scores, one a weight of {layer!r}, not {scores.shape}"
         )
-    if scores.dtype.kind not in "buif" or np.isnan(scores).any():
+    # Weights that are NaN themselves are those of a run that diverges, which is told elsewhere.
+    if scores.dtype.kind not in "buif" or (np.isnan(scores).any() and not np.isnan(layer.values).any()):
         raise NervaError(f"{name_of(score)} must return numbers without NaN for {layer!r}")
     return scores
 

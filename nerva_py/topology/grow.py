@@ -48,7 +48,9 @@ class Grow:
         chosen = self.choose(layer, kept, count, rng)
         if not isinstance(chosen, Support):
             if not isinstance(chosen, Sequence) or len(chosen) != 2:
-                raise NervaError(f"grow rule {self.name} must return a Support or (rows, columns), not {chosen!r}")
+                raise NervaError(
+                    f"grow rule {self.name} for {layer!r} must return a Support or (rows, columns), not {chosen!r}"
+                )
             try:
                 chosen = Support.at(layer.shape, *chosen)
             except (NervaError, TypeError, ValueError) as error:

@@ -76,7 +76,7 @@ def test_results_do_not_depend_on_the_number_of_threads(pair):
     for count in (1, 2):
         with threads(count):
             net = network(0.2)
-            nv.train(net, pair[0], epochs=2, seed=1, callbacks=[nv.method("RigL(0.3, every=2)")])
+            nv.train(net, pair[0], epochs=8, seed=1, callbacks=[nv.method("RigL(0.3, every=2)")])
             weights.append(net.layers[0].W.value.data)
     np.testing.assert_array_equal(*weights)
 
