@@ -234,8 +234,11 @@ class SparseMLP(FittedNetwork):
             raise DivergedError(f"{NOT_FINITE} ({error})") from None
         self.network_, self.callbacks_ = network, own
         self._record(history, watch.objectives, watch.scores if validation else None, len(samples.T), first)
-        if self.early_stopping and stopping.best is not None:
-            self.best_validation_score_ = stopping.best
+        counted = (
+            [score for epoch, score in zip(history, watch.scores, strict=True) if epoch.final] if validation else []
+        )
+        if 0 < len(counted) < len(history):  # what is scored before the final density is of a network that is not kept
+            self.best_validation_score_ = max(counted)
         self._increments, self._no_improvement_count = None, stopping.waited
         if first:
             self._built = self._structure()

@@ -161,6 +161,7 @@ def _weight(torch: Any, leaf: Any, dtype: np.dtype, backend: str, drop_zeros: bo
     else:
         matrix = _csr(torch, leaf.weight.detach())
     if drop_zeros and isinstance(matrix, csr_array):
+        matrix = matrix.copy()  # the indices that are there may be those of a support, which nobody can write to
         matrix.eliminate_zeros()
     return weight_of(matrix, dtype, backend)
 
