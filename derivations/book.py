@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 # In the order in which a student can follow.
@@ -111,16 +114,44 @@ def _cases(chapter: str, function: Any) -> Iterator[Claim]:
         )
 
 
-def run(chapters: Sequence[str] = CHAPTERS) -> Iterator[Result]:
-    """Try the proofs of these chapters, one after another."""
-    for one in claims(chapters):
-        start = time.perf_counter()
-        error = ""
-        try:
-            one.prove()
-        except Exception as problem:  # noqa: BLE001  whatever goes wrong, the claim is not proved, and the others follow
-            error = f"{type(problem).__name__}: {problem}"
-        yield Result(one, time.perf_counter() - start, error)
+def run(chapters: Sequence[str] = CHAPTERS, processes: int = 1) -> Iterator[Result]:
+    """Try the proofs of these chapters; the results come in order, in however many processes they are tried."""
+    everything = list(claims(chapters))
+    if processes == 1:
+        tried: Iterable[tuple[float, str]] = map(_tried, everything)
+        yield from (Result(one, *result) for one, result in zip(everything, tried, strict=True))
+        return
+    places = [
+        (one.chapter, number)
+        for _, group in groupby(everything, lambda c: c.chapter)
+        for number, one in enumerate(group)
+    ]
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        yield from (
+            Result(one, *result) for one, result in zip(everything, pool.map(_tried_there, places), strict=True)
+        )
+
+
+def _tried(one: Claim) -> tuple[float, str]:
+    """(seconds, error) of a proof."""
+    start = time.perf_counter()
+    error = ""
+    try:
+        one.prove()
+    except Exception as problem:  # noqa: BLE001  whatever goes wrong, the claim is not proved, and the others follow
+        error = f"{type(problem).__name__}: {problem}"
+    return time.perf_counter() - start, error
+
+
+def _tried_there(place: tuple[str, int]) -> tuple[float, str]:
+    """In another process: the claim of that number in its chapter."""
+    chapter, number = place
+    return _tried(_of_chapter(chapter)[number])
+
+
+@functools.cache
+def _of_chapter(chapter: str) -> list[Claim]:
+    return list(claims([chapter]))
 
 
 def name(case: Any) -> str:

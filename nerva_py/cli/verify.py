@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import textwrap
 import time
 from collections import Counter
@@ -25,7 +26,8 @@ NOT_PROVED = 1
 HEAD = ("equation", "carrier", "sizes", "proved", "seconds")
 WIDEST = (17, 12, 6, 7)  # columns but the first, which gets what remains
 INDENT, GAP = 2, 2
-SECONDS = 0.1  # that a claim takes, a mean over the book on a core of an ordinary machine
+WORTH = 200  # claims that are worth another process, which begins by importing SymPy
+SECONDS = 0.08  # that a claim takes, a mean over the book on a core of an ordinary machine
 
 
 def run(chapters: Sequence[str], file: Path | None, verbose: bool = False) -> int:
@@ -71,7 +73,9 @@ def _book() -> Any:
 def _run(book: Any, chapters: Sequence[str], console: Console, verbose: bool) -> list[Any]:
     """Prove one after another, and show them; on a terminal a bar shows which comes next."""
     claims = list(book.claims(chapters))
-    console.print(f"{len(claims):,} claims, about {max(1, round(len(claims) * SECONDS))} s\n")
+    processes = min(os.cpu_count() or 1, 1 + len(claims) // WORTH)
+    seconds = max(1, round(len(claims) * SECONDS / processes))
+    console.print(f"{len(claims):,} claims, about {seconds} s\n")
     rows = (_claim_rows if verbose else _chapter_rows)(claims, console)
     next(rows)
     results: list[Any] = []
@@ -84,7 +88,7 @@ def _run(book: Any, chapters: Sequence[str], console: Console, verbose: bool) ->
             bar.refresh()
 
         announce()
-        for result in book.run(chapters):
+        for result in book.run(chapters, processes):
             results.append(result)
             rows.send(result)
             announce()

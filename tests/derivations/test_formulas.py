@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib.mathtext import MathTextParser
 
+from derivations import book
 from derivations.formulas import formulas
 
 
@@ -23,3 +24,9 @@ def test_braces_and_parentheses_are_balanced():
 def test_a_formula_can_be_typeset():
     parser = MathTextParser("path")
     assert parser.parse("$" + dict(formulas())["linear"][0].replace(r"\top", "T").replace(r"\,", r"\ ") + "$").width > 0
+
+
+def test_the_same_results_in_several_processes():
+    alone, shared = (list(book.run(["linear"], processes)) for processes in (1, 2))
+    assert [result.claim.equation for result in shared] == [result.claim.equation for result in alone]
+    assert all(result.proved for result in shared)
