@@ -185,12 +185,14 @@ def _statement(parent: ast.AST, node: ast.expr) -> str:
 
 
 def _is_left_alone(node: ast.AST) -> bool:
-    """Imports, docstrings, texts, what is raised and warned, `if TYPE_CHECKING`, and `__all__`."""
+    """Imports, docstrings, texts, what is raised, names of types, `if TYPE_CHECKING`, and `__all__`."""
     if isinstance(node, ast.Import | ast.ImportFrom | ast.Raise | ast.JoinedStr):
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
     if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+        return True
+    if isinstance(node, ast.AnnAssign) and getattr(node.annotation, "id", "") == "TypeAlias":
         return True
     return isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
 
