@@ -129,11 +129,10 @@ def power(P: Polynomial, exponent: sp.Expr) -> Polynomial:
                 outside, {_merge(tuple((atom, e * exponent) for atom, e in monomial)): coefficient**exponent}
             )
     frozen = freeze(rest)
-    leading = frozen[0][1]
-    if exponent.is_integer or leading.is_positive:  # (c P)^e = c^e P^e
-        frozen = freeze(scale(rest, 1 / leading))
-        return multiply(outside, {((("power", frozen), exponent),): leading**exponent})
-    return multiply(outside, {((("power", frozen), exponent),): sp.Integer(1)})
+    # (c P)^e = c^e P^e, but not where c may be 0, as N − 2 may.
+    leading = next((c for _, c in frozen if (c.is_nonzero if exponent.is_integer else c.is_positive)), sp.Integer(1))
+    frozen = freeze(scale(rest, 1 / leading))
+    return multiply(outside, {((("power", frozen), exponent),): leading**exponent})
 
 
 def exponential(P: Polynomial) -> Polynomial:

@@ -38,6 +38,12 @@ def test_the_normal_form_has_the_same_value(e):
     assert are_close(numbers(e), numbers(normal)), normal
 
 
+def test_nothing_is_divided_by_what_may_be_0():
+    """(N − 2)² stands first in the sum, and is 0 for the N = 2 of the evaluation."""
+    e = 1 / ((N - 2) ** 2 + sp.exp(BASES["A"][P, Q]))
+    assert are_close(values(e), values(to_sympy(normalize(e))))
+
+
 @often
 @given(expressions(2))
 def test_an_expression_equals_its_normal_form(e):
