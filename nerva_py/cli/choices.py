@@ -15,7 +15,13 @@ from nerva_py.network.footprint import check_memory, footprint
 from nerva_py.network.specs import build, numbers, split
 from nerva_py.topology import DynamicTopology
 from nerva_py.training import OPTIMIZERS, Optimizer
-from nerva_py.training.loop import resolve_loss, resolve_optimizers, resolve_schedule
+from nerva_py.training.loop import (
+    NO_PROBABILITIES,
+    OF_PROBABILITIES,
+    resolve_loss,
+    resolve_optimizers,
+    resolve_schedule,
+)
 
 from .defaults import Defaults, defaults_for
 from .options import Options
@@ -23,10 +29,6 @@ from .sources import check_epoch_files, chosen_source
 from .topology import chosen_method
 
 DISTRIBUTION = "ErdosRenyi"
-
-# Losses that take the logarithm of the outputs, and the layers whose outputs are positive.
-OF_PROBABILITIES = ("CrossEntropy", "NegativeLogLikelihood")
-PROBABILITIES = ("Softmax", "Sigmoid")
 
 
 @dataclass(frozen=True)
@@ -160,12 +162,12 @@ def _given_sizes(options: Options) -> tuple[list[int] | None, str]:
 
 
 def _check_loss(loss: str, layers: list[str]) -> None:
-    """The logarithm of a negative output would only be told as a loss that is not finite."""
+    """As `train` looks at it, in words of the options, and before data are read."""
     last = layers[-1].partition("(")[0].strip() if layers else ""
-    if loss.lower() in map(str.lower, OF_PROBABILITIES) and last.lower() not in map(str.lower, PROBABILITIES):
+    if loss.lower() in map(str.lower, OF_PROBABILITIES) and last.lower() in map(str.lower, NO_PROBABILITIES):
         raise NervaError(
             f"--loss {loss} takes the logarithm of the outputs: the last of --layers must be "
-            f"{' or '.join(PROBABILITIES)}, not {last!r}; or choose SoftmaxCrossEntropy"
+            f"Softmax or Sigmoid, not {last!r}; or choose SoftmaxCrossEntropy"
         )
 
 

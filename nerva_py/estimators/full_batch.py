@@ -33,7 +33,14 @@ def descend(run: Run, decay: float, max_fun: int, tol: float) -> bool:
         for parameter, numbers in zip(parameters, np.split(theta, ends[:-1]), strict=True):
             parameter.vector[:] = numbers
 
+    def begin_epoch() -> None:
+        run.epoch += 1
+        run.announce_epoch()
+        run.epoch_start = time.perf_counter()
+
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        if run.epoch == len(run.history):  # the last iteration is over
+            begin_epoch()
         place(theta)
         run.running = RunningLoss()
         gradient = []
@@ -45,23 +52,17 @@ def descend(run: Run, decay: float, max_fun: int, tol: float) -> bool:
         loss = run.running.take()
         value = np.nan if loss is None else loss + penalty(run.network, decay)
         if not np.isfinite(value):
-            raise DivergedError(f"training diverged in iteration {run.epoch + 1}: the loss is no longer finite")
+            raise DivergedError(f"training diverged in iteration {run.epoch}: the loss is no longer finite")
         return value, np.concatenate(gradient).astype(np.float64)
 
     def iteration(intermediate_result: OptimizeResult) -> None:
         place(intermediate_result.x)
-        now = time.perf_counter()
-        run.epoch += 1
         loss = float(intermediate_result.fun) - penalty(run.network, decay)
-        record = Epoch(run.epoch, run.learning_rate, now - run.epoch_start, train_loss=loss)
-        run.epoch_start = now
-        run.history.epochs.append(record)
-        for callback in run.callbacks:
-            callback.on_epoch_end(run, record)
+        seconds = time.perf_counter() - run.epoch_start
+        run.close_epoch(Epoch(run.epoch, run.learning_rate, seconds, train_loss=loss))
         if run.stop:
             raise StopIteration
 
-    run.epoch_start = time.perf_counter()
     begun: list[Any] = []
     try:
         for callback in run.callbacks:

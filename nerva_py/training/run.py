@@ -151,8 +151,7 @@ class Run:
         if number > self.epoch:
             self.epoch, self.step_of_epoch, self.seconds = number, 0, 0.0
         self.learning_rate = real(f"the learning rate of epoch {number}", self.schedule(number - 1))
-        for callback in self.callbacks:
-            callback.on_epoch_begin(self)
+        self.announce_epoch()
         self.epoch_start = time.perf_counter() - self.seconds
         with workspace(), one_blas_thread:
             for first in range(self.step_of_epoch * self.batch_size, len(order), self.batch_size):
@@ -168,6 +167,15 @@ class Run:
         self._check_finite(self.outputs)
         record = Epoch(number, self.learning_rate, seconds, *self._evaluation(), final=self.unfinished() is None)
         self._check_finite(record.train_loss)
+        self.close_epoch(record)
+
+    def announce_epoch(self) -> None:
+        """Tell the callbacks that an epoch begins."""
+        for callback in self.callbacks:
+            callback.on_epoch_begin(self)
+
+    def close_epoch(self, record: Epoch) -> None:
+        """Into the history, and to the callbacks."""
         self.history.epochs.append(record)
         for callback in self.callbacks:
             with warned() if callback.order == Order.WRITES else nullcontext():

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 import nerva_py as nv
 from nerva_py.errors import NervaError
+from nerva_py.training import CSVLogger
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -156,3 +157,12 @@ def test_metadata_routing_and_set_output(three):
         routed = pipeline.fit(X, y, sample_weight=w)[-1]
     plain = nv.SparseMLPClassifier((10,), max_iter=3, random_state=0).fit(StandardScaler().fit_transform(X), y, w)
     np.testing.assert_array_equal(routed.coefs_[0].toarray(), plain.coefs_[0].toarray())
+
+
+def test_lbfgs_tells_callbacks_of_its_epochs(three, tmp_path):
+    """A logger finds its file when an epoch begins."""
+    log = CSVLogger(tmp_path / "log-{run}.csv")
+    model = nv.SparseMLPClassifier((20,), solver="lbfgs", max_iter=5, callbacks=[log], random_state=0).fit(*three)
+    lines = (tmp_path / "log-1.csv").read_text(encoding="utf-8").splitlines()
+    assert [path.name for path in tmp_path.iterdir()] == ["log-1.csv"]
+    assert [line.partition(",")[0] for line in lines] == ["epoch", *map(str, range(1, model.n_iter_ + 1))]
