@@ -70,6 +70,7 @@ def test_the_librarys_updates(update, definition, states, constants):
         (lambda w, g, v, eta, decay, mu: (w - mu * v + eta * g, mu * v - eta * (g + decay * w)), "W"),
         (lambda w, g, v, eta, decay, mu: (updates.momentum(w, g, v, eta, decay, mu)[0], v), "V"),
         (lambda w, g, v, eta, decay, mu: updates.momentum(w, g, v, eta, 0 * decay, mu), "W V"),  # no weight decay
+        (lambda w, g, v, eta, decay, mu: updates.momentum(w, g, abs(v), eta, decay, mu), "W V"),  # of one sign
         (lambda w, g, v, eta, decay, mu: updates.nesterov(w, g, v, eta, decay, mu), "W"),
         (lambda w, g, v, eta, decay, mu: updates.momentum(w, g, v, 1e-12 + eta, decay, mu), ""),  # rounding
     ],
