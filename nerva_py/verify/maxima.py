@@ -18,6 +18,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from . import pieces
+from .places import contains
 
 Functions = Mapping[str, Mapping[tuple[Any, ...], sp.Expr]]
 
@@ -59,6 +60,22 @@ def occur(e: sp.Expr) -> bool:
 def asks_for_place(e: sp.Expr) -> bool:
     """Whether it matters in an expression which element is the largest."""
     return any(entry.base in PLACES for entry in e.atoms(sp.Indexed))
+
+
+def without_places(bounds: list[tuple[sp.Symbol, Any]], factors: Any) -> tuple[list[tuple[sp.Symbol, Any]], Any]:
+    """Σ_j M_ij = 1 of the place of a maximum: an index j that stands nowhere else goes."""
+    for bound in bounds:
+        holders = [factor for factor in factors if contains(factor[0], bound[0])]
+        if len(holders) == 1 and _is_place(holders[0], bound[0]):
+            others = [other for other in bounds if other != bound]
+            return without_places(others, tuple(factor for factor in factors if factor != holders[0]))
+    return bounds, factors
+
+
+def _is_place(factor: tuple[Any, sp.Expr], j: sp.Symbol) -> bool:
+    """Whether a factor is M_ij."""
+    atom, exponent = factor
+    return atom[0] == "entry" and atom[1] in PLACES and atom[2][1] == j != atom[2][0] and exponent == 1
 
 
 def decided(e: sp.Expr, functions: Functions, x: sp.Symbol, is_zero: Callable[[sp.Expr], bool]) -> sp.Expr:

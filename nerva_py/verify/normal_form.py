@@ -27,7 +27,7 @@ from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
 from . import deadline
 from .indexed import INDICATORS, fresh_index
-from .maxima import PLACES
+from .maxima import without_places
 from .places import contains as _contains
 from .places import places_of
 
@@ -284,29 +284,11 @@ def _sum_monomial(monomial: Monomial, coefficient: sp.Expr, index: sp.Symbol, si
             factors.append((atom, exponent))
     result = []
     for reduced, c in _reduced(_merge(tuple(factors))).items():
-        left, remaining = _without_places(bounds, reduced)
+        left, remaining = without_places(bounds, reduced)
         # Reduction may have removed all that an index stood in: then its sum is a multiple.
         idle = sp.Mul(*(size for i, size in left if not _contains(remaining, i)))
         result.append({_merge((*outside, *_split_sum(left, remaining))): coefficient * c * idle})
     return add(result)
-
-
-def _without_places(
-    bounds: list[tuple[sp.Symbol, Any]], factors: Monomial
-) -> tuple[list[tuple[sp.Symbol, Any]], Monomial]:
-    """Σ_j M_ij = 1 of the place of a maximum: an index j that stands nowhere else goes."""
-    for bound in bounds:
-        holders = [factor for factor in factors if _contains(factor[0], bound[0])]
-        if len(holders) == 1 and _is_place(holders[0], bound[0]):
-            others = [other for other in bounds if other != bound]
-            return _without_places(others, tuple(factor for factor in factors if factor != holders[0]))
-    return bounds, factors
-
-
-def _is_place(factor: tuple[Atom, sp.Expr], j: sp.Symbol) -> bool:
-    """Whether a factor is M_ij."""
-    atom, exponent = factor
-    return atom[0] == "entry" and atom[1] in PLACES and atom[2][1] == j != atom[2][0] and exponent == 1
 
 
 def _opened(block: Atom) -> tuple[list[tuple[sp.Symbol, Any]], Monomial]:
