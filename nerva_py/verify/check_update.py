@@ -20,6 +20,7 @@ from nerva_py.errors import NervaError
 from nerva_py.matrix import updated
 
 from .indexed import IndexedMatrix
+from .noted import Numbers
 from .prover import equal
 from .verdicts import Report, Verdict
 
@@ -82,7 +83,8 @@ def _by_numbers(update: Any, definition: Any, names: Sequence[str], constants: S
             states = [abs(state) for state in states]  # a sum of squares, an age
         numbers = rng.uniform(0.05, 0.95, len(constants)).tolist()
         with np.errstate(all="ignore"):
-            expected = _results(definition(W, G, *states, *numbers), names, "definition")
+            matrices = [matrix.view(Numbers) for matrix in (W, G, *states)]
+            expected = _results(definition(*matrices, *numbers), names, "definition")
         for place in np.ndindex(shape):
             entries = [float(matrix[place]) for matrix in (W, G, *states)]
             try:
