@@ -153,7 +153,7 @@ def verify(
         bool, typer.Option("--verbose", "-v", help="A line for each claim, with its sizes.", metavar="")
     ] = False,
 ) -> None:
-    """Prove every equation that is executed, and show how many claims each chapter has; all take more than a minute."""
+    """Prove every equation that is executed, and show how many claims each chapter has; all take a minute of computing."""
     from .verify import run
 
     code = run(chapter or [], json, verbose)
